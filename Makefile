@@ -1,0 +1,65 @@
+# Everything runs in .venv, which the first target that needs it sets up from the hashed lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: up drill test check format lint types docs bench golden soak lock clean
+
+## up: set up what is missing and start everything on this machine
+up: $(STAMP)
+	@$(BIN)/tocsin up $(ARGS)
+
+## drill: play a practice incident (ARGS=--auto plays it alone)
+drill: $(STAMP)
+	@$(BIN)/tocsin drill $(ARGS)
+
+## test: the whole suite (ARGS="-k name" for a part)
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+## check: lint, types, docs
+check: lint types docs
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+## docs: the generated pages are up to date, and every example in them holds
+docs: $(STAMP)
+	$(BIN)/python -m tests.docs --check
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python -m tests.docs --write
+
+## bench: the figures, as ratios against a bare workflow in one run (ARGS=--long for the long form)
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
+
+## golden: record histories of this version beside the old ones (old ones are never rewritten)
+golden: $(STAMP)
+	$(BIN)/python -m tests.workflows.record_histories
+
+## soak: many kills of worker and server under a story, counted (KILLS=200)
+soak: $(STAMP)
+	$(BIN)/python -m pytest tests/server -m long -o addopts="" $(ARGS)
+
+## lock: pin and hash what is installed
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev --extra postgres pyproject.toml -o requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 …"; rm -rf $(VENV); exit 1; }
+	@echo "Setting up $(VENV) (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,26 @@
+"""The core: what an incident is and what the process makes of it. Pure: no I/O, no clock, no Temporal.
+
+In reading order:
+
+    vocabulary   the closed sets of words: phases, severities, roles …
+    policy       the severity matrix as one literal table
+    model        the incident and its parts, as frozen values
+    commands     what people may ask             events     what happened; the timeline is these
+    lifecycle    decide, record, tick: the way in
+    deciding     one function a verb             refusals   every way we say no
+    evolving     what an event makes of the state
+    clocks       what is due when                blockers   what stands in the way
+    asking       what an event asks of the world effects    what an ask looks like
+    alerts       what monitoring says            paging     who is paged while nobody acknowledges
+    checklists, severity, mitigation_options, rationalizations: the process's own tables
+    messages, naming, postmortem: what people read
+    guidance, snapshot: what to do now, and what outsiders see
+"""
+
+from incident.effects import Effect, Port
+from incident.events import Event
+from incident.model import Clock, Incident
+from incident.policy import Policy, SeverityRule
+from incident.vocabulary import Criterion, Phase, Role, Severity
+
+__all__ = ["Clock", "Criterion", "Effect", "Event", "Incident", "Phase", "Policy", "Port", "Role", "Severity", "SeverityRule"]

@@ -1,0 +1,373 @@
+"""What an event asks of the outside world: which effects go into the outbox, and which they replace there.
+
+One function a kind of event. Each looks at the incident after the event and yields drafts; numbering, keys and
+collapsing are done once, below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from incident import clocks, messages
+from incident.effects import (
+    Ask,
+    Brief,
+    CloseTicket,
+    Effect,
+    FindOnCall,
+    OpenChannel,
+    OpenTicket,
+    Page,
+    Port,
+    Post,
+    Publish,
+    StoreDocument,
+)
+from incident.events import Event
+from incident.model import Incident
+from incident.naming import channel_name
+from incident.vocabulary import Dismissal, Phase, PublicStatus, Severity
+
+
+class Draft(NamedTuple):
+    """One effect before it has a number. `important`: while chat is down it goes out as a page as well."""
+
+    ask: Ask
+    purpose: str
+    collapse: str | None = None
+    important: bool = False
+
+
+def after(before: Incident, incident: Incident, event: Event) -> Incident:
+    """The incident with what `event` asks for in its outbox."""
+    asker = ASKERS.get(event.kind)
+    if asker is None:
+        return incident
+    drafts = list(asker(before, incident, event))
+    drafts += _other_ways(incident, drafts)
+    if not drafts:
+        return incident
+    number = incident.effect_number
+    outbox = list(incident.outbox)
+    for draft in drafts:
+        number += 1
+        effect = Effect(
+            number=number,
+            key=f"{incident.id}:{number}",
+            ask=draft.ask,
+            at=event.at,
+            collapse=draft.collapse,
+            important=draft.important,
+            purpose=draft.purpose,
+        )
+        outbox = [other for other in outbox if not _replaced(incident, other, effect)]
+        outbox.append(effect)
+    return incident.model_copy(update={"outbox": tuple(outbox), "effect_number": number})
+
+
+def _replaced(incident: Incident, old: Effect, new: Effect) -> bool:
+    """While a port is down, a newer message takes the place of one that says less; otherwise each is sent."""
+    return new.collapse is not None and old.collapse == new.collapse and old.port in incident.down
+
+
+def _other_ways(incident: Incident, drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """What matters goes another way while chat is down."""
+    if Port.CHAT not in incident.down:
+        return
+    for draft in drafts:
+        if draft.important and isinstance(draft.ask, Post):
+            yield _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, draft.ask.text), "chat_down")
+
+
+def _post(incident: Incident, text: str, purpose: str, *, important: bool = False, collapse: str | None = None) -> Draft:
+    return Draft(Post(text=text), purpose, collapse, important)
+
+
+def _page(incident: Incident, who: tuple[str, str], text: str, purpose: str, *, urgent: bool = True) -> Draft:
+    to, role = who
+    return Draft(Page(to=to, role=role, urgency="high" if urgent else "low", text=text), purpose, important=urgent)
+
+
+def _commander_or_on_call(incident: Incident) -> tuple[str, str]:
+    if incident.commander is not None:
+        return incident.commander, "commander"
+    primary = incident.rule.escalation_chain[0]
+    return primary, primary
+
+
+def _rung(incident: Incident, number: int) -> tuple[str, str]:
+    chain = incident.rule.escalation_chain
+    role = chain[min(number, len(chain) - 1)]
+    return role, role
+
+
+def _opened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
+
+
+def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield from _channel(incident)
+    if incident.commander is None:
+        yield Draft(FindOnCall(roles=incident.rule.commander), "find_commander")
+    yield _post(incident, messages.declared(incident, event.at), "declared", important=True)
+    yield from _executives(incident, event.at)
+
+
+def _channel(incident: Incident) -> Iterator[Draft]:
+    wanted = incident.rule.channel or incident.channel_wanted
+    if wanted and incident.channel is None and not any(isinstance(effect.ask, OpenChannel) for effect in incident.outbox):
+        name = channel_name(incident.title, incident.opened_at.date(), incident.id)
+        yield Draft(OpenChannel(name=name, topic=messages.topic(incident)), "channel")
+
+
+def _executives(incident: Incident, now: datetime) -> Iterator[Draft]:
+    if incident.rule.notify_executives_within is not None and incident.executives_told_at is None:
+        yield Draft(Post(room="stakeholders", text=messages.executives(incident, now)), "executives", collapse="executives", important=True)
+
+
+def _severity_changed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield from _channel(incident)
+    was = Severity(event.data["before"])
+    yield _post(incident, messages.severity_changed(incident, was, event.data["reason"]), "severity", important=True)
+    raised = incident.severity is not None and incident.severity.rank < was.rank
+    if raised:
+        yield from _executives(incident, event.at)
+        if incident.commander is None:
+            yield Draft(FindOnCall(roles=incident.rule.commander), "find_commander")
+
+
+def _role_assigned(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.role_assigned(incident, event.data["role"], event.data["person"]), "role")
+    as_role = event.data.get("as")
+    if as_role is not None and as_role != incident.rule.escalation_chain[0]:
+        yield _page(incident, (event.data["person"], as_role), messages.commander_page(incident, as_role), "commander")
+
+
+def _role_unfilled(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _page(incident, _rung(incident, 1), messages.no_commander_page(incident), "no_commander")
+
+
+def _phase_entered(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    if incident.phase is Phase.TRIAGE:
+        yield _post(incident, messages.triage_questions(incident), "triage")
+
+
+def _internal_update(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.internal_update(incident), "update", collapse="internal_update")
+
+
+def _external_update(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    update = incident.external_update
+    if update is not None:
+        status = update.status or _public_status(incident)
+        purpose = "status_resolved" if status is PublicStatus.RESOLVED else "status"
+        yield _publish(incident, status, messages.public_body(incident, update.text), purpose)
+
+
+def _public_status(incident: Incident) -> PublicStatus:
+    if incident.phase is Phase.POST_INCIDENT:
+        return PublicStatus.RESOLVED
+    if incident.phase is Phase.RESOLUTION:
+        return PublicStatus.MONITORING
+    return PublicStatus.IDENTIFIED if incident.hypotheses or incident.mitigations else PublicStatus.INVESTIGATING
+
+
+def _publish(incident: Incident, status: PublicStatus, body: str, purpose: str) -> Draft:
+    clock = incident.clocks.get(clocks.EXTERNAL_UPDATE)
+    ask = Publish(
+        title=incident.title,
+        status=status,
+        severity=incident.severity or incident.presumed_severity,
+        body=body,
+        components=incident.services,
+        next_update_by=clock.due if clock is not None and clock.open else None,
+    )
+    return Draft(ask, purpose, collapse="status")
+
+
+def _mitigation_proposed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.mitigation_in_progress(incident), "mitigation", important=True)
+
+
+def _mitigation_told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), event.kind)
+
+
+def _criterion_withdrawn(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.verification_restarts(incident, event.data["reason"]), "verification", collapse="verification")
+
+
+def _verification_passed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.verification_passed(incident), "verification", collapse="verification")
+
+
+def _alert(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    firing_again = any(item.get("firing") for item in event.data["alerts"])
+    if incident.phase is Phase.POST_INCIDENT and firing_again:
+        yield _page(incident, _commander_or_on_call(incident), messages.fires_again_page(incident, event.text), "fires_again")
+
+
+def _resolved(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.resolved(incident), "resolved", important=True)
+    if incident.customer_facing or incident.status_page_at is not None:
+        yield _publish(incident, PublicStatus.RESOLVED, messages.public_resolution(incident), "status_resolved")
+
+
+def _reopened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    text = messages.reopened(incident, event.data["reason"])
+    yield _post(incident, text, "reopened", important=False)
+    yield _page(incident, _commander_or_on_call(incident), text, "reopened")
+    if incident.customer_facing or incident.status_page_at is not None:
+        yield _publish(incident, PublicStatus.INVESTIGATING, messages.public_reopening(incident), "status")
+
+
+def _dispatched(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    dispatch = incident.dispatches[-1]
+    severity = incident.severity.value if incident.severity else "not declared"
+    yield Draft(
+        Brief(
+            dispatch=dispatch.id,
+            specialist=dispatch.specialist,
+            incident=f"{incident.id}: {incident.title}",
+            severity=severity,
+            current_status=messages.current_status(incident),
+            request=dispatch.request,
+        ),
+        "dispatch",
+    )
+
+
+def _action_item_added(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    item = incident.action_items[-1]
+    title = f"{incident.id} {item.id}: {item.item.splitlines()[0][:200]}"
+    yield Draft(OpenTicket(ref=item.id, title=title, body=item.item, owner=item.owner, due=item.due), "action_item")
+
+
+def _action_item_completed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield Draft(CloseTicket(ref=event.data["id"], note=event.text), "action_item_done")
+
+
+def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), event.kind)
+
+
+def _postmortem_filed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield Draft(StoreDocument(name="postmortem.md", content=incident.postmortem or ""), "postmortem", collapse="postmortem")
+    yield _post(incident, messages.told(incident, event), "postmortem_filed")
+
+
+def _dismissed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    reason = event.data["reason"]
+    yield Draft(Post(room="incident" if incident.channel else "general", text=messages.dismissed(incident, reason)), "dismissed")
+    if incident.outcome in (Dismissal.NOT_PRODUCTION.value, "ticket"):
+        body = messages.ticket_body(incident, reason)
+        yield Draft(OpenTicket(ref="dismissed", title=f"{incident.id}: {incident.title}", body=body), "ticket")
+    if incident.status_page_at is not None:
+        yield _publish(incident, PublicStatus.RESOLVED, messages.public_dismissal(incident), "status_resolved")
+
+
+def _reminder(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    clock = incident.clocks[event.data["clock"]]
+    if clock.name.startswith(clocks.ACTION_ITEM) or clock.name == clocks.POSTMORTEM:
+        yield _page(incident, (clock.owner, clock.owner), messages.reminder(incident, clock, event.at), "reminder", urgent=False)
+    else:
+        yield _post(incident, messages.reminder(incident, clock, event.at), "reminder", collapse=f"reminder:{clock.name}")
+
+
+def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """One escalation a miss: first to whoever owes it, then up the chain."""
+    clock = incident.clocks[event.data["clock"]]
+    text = messages.overdue(incident, clock, event.at)
+    if clock.name == clocks.ACKNOWLEDGE:
+        yield Draft(Post(room="general", text=text), "overdue", important=True)
+        return
+    patient = clock.name.startswith(clocks.ACTION_ITEM) or clock.name in (clocks.POSTMORTEM, clocks.CHANGE_DOCUMENTATION)
+    yield _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
+
+
+def _asked(incident: Incident, owner: str, times: int, *, patient: bool) -> tuple[str, str]:
+    if times <= 1:
+        return _owning(incident, owner)
+    if patient:
+        return _commander_or_on_call(incident) if times == 2 else ("manager", "manager")
+    if times == 2 and owner != incident.commander and incident.commander is not None:
+        return incident.commander, "commander"
+    return _rung(incident, times - 1)
+
+
+def _owning(incident: Incident, owner: str) -> tuple[str, str]:
+    """Whoever owes it, and as what; a role that nobody holds yet is owed by whoever is on call."""
+    if owner == "commander":
+        return _commander_or_on_call(incident)
+    if owner == incident.commander:
+        return owner, "commander"
+    return owner, "communications" if owner == incident.communications else "owner"
+
+
+def _parked(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """A port went down: whoever relied on it is told another way, once."""
+    port = Port(event.data["port"])
+    if port in before.down:
+        return
+    waiting = [effect for effect in incident.outbox if effect.port is port]
+    if port is Port.CHAT:
+        important = next((effect for effect in waiting if effect.important), waiting[0] if waiting else None)
+        if important is not None and isinstance(important.ask, Post | OpenChannel):
+            text = important.ask.text if isinstance(important.ask, Post) else messages.topic(incident)
+            yield _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, text), "chat_down")
+    elif port is Port.STATUS:
+        who = (incident.communications, "communications") if incident.communications else _commander_or_on_call(incident)
+        body = next((effect.ask.body for effect in reversed(waiting) if isinstance(effect.ask, Publish)), "")
+        yield _page(incident, who, messages.status_page_down(incident, body), "status_down")
+    else:
+        yield Draft(Post(room="incident", text=messages.port_down(incident, port, event.data["error"])), "port_down", f"down:{port.value}")
+
+
+def _undeliverable(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    text = messages.undeliverable(incident, event.text)
+    if Port(event.data["port"]) is Port.CHAT:
+        if event.data.get("important") or event.data["action"] == "open_channel":
+            yield _page(incident, _commander_or_on_call(incident), text, "undeliverable")
+    else:
+        yield _post(incident, text, "undeliverable")
+
+
+def _paging_failed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield Draft(Post(room="general", text=messages.told(incident, event)), "paging_failed", collapse="paging_failed", important=False)
+
+
+ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
+    "opened": _opened,
+    "alert": _alert,
+    "declared": _declared,
+    "severity_changed": _severity_changed,
+    "role_assigned": _role_assigned,
+    "role_unfilled": _role_unfilled,
+    "phase_entered": _phase_entered,
+    "internal_update": _internal_update,
+    "external_update": _external_update,
+    "mitigation_proposed": _mitigation_proposed,
+    "mitigation_approved": _mitigation_told,
+    "mitigation_finished": _mitigation_told,
+    "criterion_withdrawn": _criterion_withdrawn,
+    "verification_passed": _verification_passed,
+    "resolved": _resolved,
+    "reopened": _reopened,
+    "dispatched": _dispatched,
+    "report_filed": _told,
+    "retrospective_scheduled": _told,
+    "action_item_added": _action_item_added,
+    "action_item_completed": _action_item_completed,
+    "postmortem_filed": _postmortem_filed,
+    "dismissed": _dismissed,
+    "closed": _told,
+    "reminder": _reminder,
+    "overdue": _overdue,
+    "parked": _parked,
+    "undeliverable": _undeliverable,
+    "paging_failed": _paging_failed,
+}
+
+__all__ = ["ASKERS", "after"]

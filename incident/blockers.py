@@ -1,0 +1,119 @@
+"""What stands in the way of the next step, each with its reason and, where it clears by itself, when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from incident.model import ChecklistItem, CheckState, Incident
+from incident.refusals import CODES, Blocker, Code
+from incident.vocabulary import Criterion, Phase
+
+CRITERION_CODES: dict[Criterion, Code] = {
+    Criterion.SYMPTOM_RESOLVED: "symptom-not-resolved",
+    Criterion.METRICS_AT_BASELINE: "metrics-not-at-baseline",
+    Criterion.ALERTS_CLEARED: "alerts-still-firing",
+}
+
+
+def open_items(incident: Incident, phase: Phase) -> list[ChecklistItem]:
+    return [item for item in incident.checklist.values() if item.phase is phase and item.state is CheckState.OPEN]
+
+
+def of_items(items: list[ChecklistItem]) -> list[Blocker]:
+    return [
+        Blocker(code="undocumented", message=f"{item.text} ({item.phase.label}): check {item.item}, or skip it with a reason")
+        for item in items
+    ]
+
+
+def of_resolving(incident: Incident, now: datetime) -> list[Blocker]:
+    """Which of the four criteria of resolution do not hold; empty when all do.
+
+    The verification period comes first: it is what people try to cut short.
+    """
+    found: list[Blocker] = []
+    verification = _verification(incident, now)
+    if verification is not None:
+        found.append(verification)
+    for criterion, code in CRITERION_CODES.items():
+        if criterion is Criterion.ALERTS_CLEARED and incident.firing:
+            names = ", ".join(sorted({alert.name for alert in incident.firing})[:5])
+            found.append(Blocker(code=code, message=f"{len(incident.firing)} alert(s) still firing: {names}"))
+        elif criterion not in incident.criteria:
+            found.append(Blocker(code=code, message=CODES[code][0]))
+    return found
+
+
+def _verification(incident: Incident, now: datetime) -> Blocker | None:
+    length = incident.rule.verification
+    if length <= timedelta(0) or incident.verification_passed_at is not None:
+        return None
+    minutes = _spoken(length)
+    if incident.verification_since is None:
+        return Blocker(
+            code="verification-incomplete",
+            message=f"The verification period of {minutes} starts once all three criteria are confirmed and no alert fires.",
+        )
+    until = incident.verification_since + length
+    if until <= now:
+        return None
+    return Blocker(
+        code="verification-incomplete",
+        message=f"The verification period of {minutes} is not over: {_spoken(until - now)} left.",
+        until=until,
+    )
+
+
+def of_closing(incident: Incident) -> list[Blocker]:
+    """What is still owed before the incident can be closed: post-mortem, tracked action items, open checklist items."""
+    found: list[Blocker] = []
+    if incident.rule.postmortem == "mandatory" and incident.postmortem is None:
+        found.append(Blocker(code="postmortem-mandatory", message="The post-mortem is not filed: file_postmortem."))
+    assigned = incident.checklist["action_items_assigned"]
+    untracked = incident.rule.postmortem == "mandatory" and not incident.action_items
+    if untracked and assigned.state is CheckState.OPEN:
+        found.append(
+            Blocker(
+                code="action-items-untracked",
+                message="No action item is recorded: add_action_item, or skip action_items_assigned saying why there is none.",
+            )
+        )
+    clock = incident.clocks.get("change_documentation")
+    if clock is not None and clock.open:
+        found.append(
+            Blocker(
+                code="undocumented",
+                message="The change went ahead without formal approval and is not documented yet: approve it now, with a note.",
+            )
+        )
+    for phase in Phase:
+        pending = [item for item in open_items(incident, phase) if item.item not in _HELD_ELSEWHERE]
+        found.extend(of_items(pending))
+    return found
+
+
+_HELD_ELSEWHERE = frozenset({"rca_document_created", "action_items_assigned"})
+"""Items whose fulfilment `of_closing` judges by the facts instead."""
+
+
+def of_next_phase(incident: Incident, now: datetime) -> list[Blocker]:
+    """What stands between this phase and the next one."""
+    if incident.phase is Phase.DETECTION:
+        return [Blocker(code="wrong-phase", message="It is not declared yet: declare it, or dismiss it.")]
+    if incident.phase is Phase.RESOLUTION:
+        return of_resolving(incident, now)
+    if incident.phase is Phase.POST_INCIDENT:
+        return of_closing(incident)
+    found: list[Blocker] = []
+    mitigation = incident.mitigation
+    if incident.phase is Phase.MITIGATION and mitigation and mitigation.blocked_on_approval and mitigation.finished_at is None:
+        found.append(Blocker(code="change-not-approved", message=f"Mitigation {mitigation.number} is not approved."))
+    return found + of_items(open_items(incident, incident.phase))
+
+
+def _spoken(length: timedelta) -> str:
+    seconds = max(0, round(length.total_seconds()))
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes) + [f"{seconds} s"] * bool(seconds)
+    return " ".join(parts) or "0 s"

@@ -1,0 +1,335 @@
+"""What is due when.
+
+`planned` derives every clock from the facts of the incident, so that a changed severity, a reopening or a new
+run is a recomputation from those facts: cadences count from the last update, not from the change. A clock whose
+facts have not moved keeps its memory of what it has already said. `due` tells which clocks speak at a moment,
+and `next_wake` when somebody has to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
+
+from incident.model import Clock, ClockState, Incident
+from incident.vocabulary import Phase
+
+ACKNOWLEDGE = "acknowledge"
+INTERNAL_UPDATE = "internal_update"
+EXTERNAL_UPDATE = "external_update"
+STATUS_PAGE = "status_page"
+NOTIFY_EXECUTIVES = "notify_executives"
+VERIFICATION = "verification"
+RESOLUTION = "resolution"
+POSTMORTEM = "postmortem"
+CHANGE_DOCUMENTATION = "change_documentation"
+ACTION_ITEM = "action_item:"
+DISPATCH = "dispatch:"
+
+LABELS = {
+    ACKNOWLEDGE: "acknowledgement",
+    INTERNAL_UPDATE: "internal update",
+    EXTERNAL_UPDATE: "external update",
+    STATUS_PAGE: "first status-page post",
+    NOTIFY_EXECUTIVES: "telling the executives",
+    VERIFICATION: "verification period",
+    RESOLUTION: "resolution",
+    POSTMORTEM: "post-mortem",
+    CHANGE_DOCUMENTATION: "documentation of the change",
+}
+
+CADENCES = frozenset({INTERNAL_UPDATE, EXTERNAL_UPDATE})
+
+
+def label(name: str) -> str:
+    """What people call the clock."""
+    if name.startswith(ACTION_ITEM):
+        return f"action item {name.removeprefix(ACTION_ITEM)}"
+    if name.startswith(DISPATCH):
+        return f"report of dispatch {name.removeprefix(DISPATCH)}"
+    return LABELS.get(name, name)
+
+
+class Wanted(NamedTuple):
+    """One obligation as the facts ask for it. `due` None: it waits for something (paused)."""
+
+    name: str
+    owner: str
+    since: datetime
+    due: datetime | None
+    met_at: datetime | None = None
+    met_by: str | None = None
+    remind: bool = True
+    silent: bool = False
+
+
+def planned(incident: Incident, at: datetime) -> dict[str, Clock]:
+    """All clocks of the incident at `at`, the met ones among them; what is no longer owed is left out."""
+    clocks: dict[str, Clock] = {}
+    closed = incident.phase is Phase.CLOSED
+    for wanted in _action_items(incident) if closed else _wanted(incident, at):
+        if wanted.name not in incident.waived:
+            clocks[wanted.name] = _merged(incident.clocks.get(wanted.name), wanted, incident, at)
+    for name, clock in incident.clocks.items():
+        if clock.state is ClockState.MET and name not in clocks:
+            clocks[name] = clock
+    return clocks
+
+
+def _merged(before: Clock | None, wanted: Wanted, incident: Incident, at: datetime) -> Clock:
+    if wanted.met_at is not None:
+        if before is not None and before.state is ClockState.MET and before.since == wanted.since:
+            return before
+        fired_at = before.fired_at if before is not None else None
+        return Clock(
+            name=wanted.name,
+            owner=wanted.owner,
+            since=wanted.since,
+            due=wanted.due,
+            state=ClockState.MET,
+            met_at=wanted.met_at,
+            met_by=wanted.met_by,
+            fired_at=fired_at,
+            times_missed=before.times_missed if before is not None else 0,
+        )
+    if wanted.due is None:
+        return Clock(name=wanted.name, owner=wanted.owner, since=wanted.since, state=ClockState.PAUSED)
+    if before is not None and before.open and before.since == wanted.since:
+        speaks = None if wanted.silent else before.escalate_at
+        unchanged = before.due == wanted.due and before.owner == wanted.owner
+        if unchanged and (wanted.silent == (before.escalate_at is None) or before.state is ClockState.OVERDUE):
+            return before
+        if before.due == wanted.due and not (before.escalate_at is None and not wanted.silent):
+            return before.model_copy(update={"owner": wanted.owner, "escalate_at": speaks})
+        if before.state is ClockState.OVERDUE and wanted.due <= at:
+            return before.model_copy(update={"owner": wanted.owner, "due": wanted.due})
+    length = wanted.due - wanted.since
+    remind_at = wanted.due - incident.policy.remind_before(length) if wanted.remind and not wanted.silent else None
+    return Clock(
+        name=wanted.name,
+        owner=wanted.owner,
+        since=wanted.since,
+        due=wanted.due,
+        remind_at=remind_at if remind_at is not None and remind_at > at else None,
+        escalate_at=None if wanted.silent else wanted.due,
+    )
+
+
+def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
+    rule = incident.rule
+    yield Wanted(
+        ACKNOWLEDGE,
+        rule.escalation_chain[0],
+        incident.opened_at,
+        incident.opened_at + rule.acknowledge_within,
+        met_at=incident.acknowledged_at,
+        met_by=incident.acknowledged_by,
+        remind=False,
+    )
+    if incident.declared_at is not None:
+        yield from _while_it_burns(incident, incident.declared_at, at)
+    if incident.phase is Phase.RESOLUTION and rule.verification > timedelta(0):
+        since = incident.verification_since
+        yield Wanted(
+            VERIFICATION,
+            incident.commander or "commander",
+            since or incident.phase_entered_at,
+            since + rule.verification if since else None,
+            met_at=incident.verification_passed_at,
+            met_by="the whole period was green",
+            remind=False,
+        )
+    yield from _afterwards(incident)
+
+
+def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> Iterator[Wanted]:
+    rule = incident.rule
+    commander = incident.commander or "commander"
+    communications = incident.communications or "communications"
+    over = incident.resolved_at
+    met_by = "resolved" if over else None
+    restarted = incident.reopened_at or declared_at
+
+    told = incident.internal_update.at if incident.internal_update else declared_at
+    since = max(told, restarted)
+    yield Wanted(INTERNAL_UPDATE, commander, since, since + rule.internal_update_every, met_at=over, met_by=met_by)
+
+    page_open = False
+    if incident.customer_facing and rule.status_page_within is not None:
+        since = _kept_since(incident, STATUS_PAGE, max(declared_at, incident.customer_facing_since or declared_at), at)
+        posted = incident.status_page_at
+        page_open = posted is None and over is None
+        yield Wanted(
+            STATUS_PAGE,
+            communications,
+            since,
+            since + rule.status_page_within,
+            met_at=posted or over,
+            met_by=incident.external_update.by if incident.external_update else met_by,
+        )
+    if incident.customer_facing and rule.external_update_every is not None:
+        asked = max(declared_at, incident.customer_facing_since or declared_at)
+        told = incident.external_update.at if incident.external_update else asked
+        since = max(told, asked, restarted)
+        yield Wanted(
+            EXTERNAL_UPDATE,
+            communications,
+            since,
+            since + rule.external_update_every,
+            met_at=over,
+            met_by=met_by,
+            silent=page_open,
+        )
+    if rule.notify_executives_within is not None:
+        since = _kept_since(incident, NOTIFY_EXECUTIVES, declared_at, at)
+        yield Wanted(
+            NOTIFY_EXECUTIVES,
+            commander,
+            since,
+            since + rule.notify_executives_within,
+            met_at=incident.executives_told_at or over,
+            met_by="told" if incident.executives_told_at else met_by,
+        )
+    if rule.resolve_within is not None:
+        yield Wanted(RESOLUTION, commander, restarted, restarted + rule.resolve_within, met_at=over, met_by=met_by)
+
+
+def _kept_since(incident: Incident, name: str, first: datetime, at: datetime) -> datetime:
+    """When a one-time duty began: at declaration, or when a raised severity first asked for it."""
+    before = incident.clocks.get(name)
+    if before is not None:
+        return before.since
+    return at if incident.clocks and first < at and incident.phase is not Phase.DECLARATION else first
+
+
+def _afterwards(incident: Incident) -> Iterator[Wanted]:
+    rule = incident.rule
+    commander = incident.commander or "commander"
+    for mitigation in incident.mitigations:
+        if mitigation.approval == "documented_later" and mitigation is incident.mitigation:
+            yield Wanted(
+                CHANGE_DOCUMENTATION,
+                mitigation.owner,
+                mitigation.started_at,
+                mitigation.started_at + rule.postmortem_within,
+                met_at=mitigation.approved_at,
+                met_by=mitigation.approved_by,
+            )
+    if incident.resolved_at is not None:
+        filed = incident.postmortem_at
+        yield Wanted(
+            POSTMORTEM,
+            commander,
+            incident.resolved_at,
+            incident.resolved_at + rule.postmortem_within,
+            met_at=filed,
+            met_by=incident.postmortem_by,
+        )
+    for dispatch in incident.dispatches:
+        yield Wanted(
+            f"{DISPATCH}{dispatch.id}",
+            dispatch.accepted_by or dispatch.specialist,
+            dispatch.at,
+            dispatch.at + incident.policy.report_within,
+            met_at=dispatch.reported_at or incident.resolved_at,
+            met_by=dispatch.reported_by or ("resolved" if incident.resolved_at else None),
+            remind=False,
+        )
+    yield from _action_items(incident)
+
+
+def _action_items(incident: Incident) -> Iterator[Wanted]:
+    """What is still owed after closing as well."""
+    for item in incident.action_items:
+        if item.waived_by is not None:
+            continue
+        yield Wanted(
+            f"{ACTION_ITEM}{item.id}",
+            item.owner,
+            item.added_at,
+            datetime.combine(item.due + timedelta(days=1), time.min, tzinfo=UTC),
+            met_at=item.done_at,
+            met_by=item.done_by,
+        )
+
+
+def again_after(incident: Incident, name: str) -> timedelta | None:
+    """How long after a miss the same clock speaks again; None where something else (the paging) goes on."""
+    rule = incident.rule
+    if name in (ACKNOWLEDGE, VERIFICATION):
+        return None
+    if name == INTERNAL_UPDATE:
+        return rule.internal_update_every
+    if name == EXTERNAL_UPDATE:
+        return rule.external_update_every
+    if name == STATUS_PAGE:
+        return rule.external_update_every or rule.status_page_within
+    if name == NOTIFY_EXECUTIVES:
+        return rule.notify_executives_within
+    if name == RESOLUTION:
+        return rule.resolve_within
+    if name.startswith(DISPATCH):
+        return incident.policy.report_within
+    return incident.policy.deadline_again_after
+
+
+def next_wake(incident: Incident) -> datetime | None:
+    """The earliest moment at which a clock has something to say; None when none has."""
+    moments = [moment for clock in incident.clocks.values() if clock.open for moment in (clock.remind_at, clock.escalate_at) if moment]
+    return min(moments, default=None)
+
+
+def most_urgent(incident: Incident) -> Clock | None:
+    """The open clock that is due first."""
+    running = [clock for clock in incident.clocks.values() if clock.open and clock.due is not None]
+    return min(running, key=lambda clock: (clock.due, clock.name), default=None)
+
+
+def due(incident: Incident, now: datetime) -> list[tuple[Clock, bool]]:
+    """The clocks that speak at `now`, earliest first; True where it is overdue, False where it only reminds."""
+    speaking: list[tuple[datetime, str, Clock, bool]] = []
+    for clock in incident.clocks.values():
+        if not clock.open:
+            continue
+        if clock.escalate_at is not None and clock.escalate_at <= now:
+            speaking.append((clock.escalate_at, clock.name, clock, True))
+        elif clock.remind_at is not None and clock.remind_at <= now:
+            speaking.append((clock.remind_at, clock.name, clock, False))
+    speaking.sort(key=lambda entry: entry[:2])
+    return [(clock, overdue) for _, _, clock, overdue in speaking]
+
+
+def changes(before: dict[str, Clock], after: dict[str, Clock], at: datetime) -> dict[str, dict[str, object]]:
+    """What became of each obligation: nothing leaves `before` without being named here.
+
+    `satisfied`: name to seconds late. `superseded`: name to why it is no longer owed in that form (its old due
+    time). `started`: name to due time.
+    """
+    satisfied: dict[str, object] = {}
+    superseded: dict[str, object] = {}
+    started: dict[str, object] = {}
+    if before is after:
+        return {}
+    for name, clock in before.items():
+        if not clock.open:
+            continue
+        now = after.get(name)
+        if now is clock:
+            continue
+        if now is not None and now.state is ClockState.MET:
+            satisfied[name] = round(now.late_by.total_seconds())
+        elif now is None or not now.open:
+            superseded[name] = clock.due.isoformat() if clock.due else None
+        elif now.since != clock.since:
+            satisfied[name] = round(max(timedelta(0), at - clock.due).total_seconds()) if clock.due else 0
+        elif now.due != clock.due:
+            superseded[name] = clock.due.isoformat() if clock.due else None
+    for name, clock in after.items():
+        earlier = before.get(name)
+        if clock.open and clock.due is not None and (earlier is None or not earlier.open or earlier.due != clock.due):
+            started[name] = clock.due.isoformat()
+        elif clock.state is ClockState.MET and earlier is None:
+            satisfied[name] = round(clock.late_by.total_seconds())
+    found = {"satisfied": satisfied, "superseded": superseded, "started": started}
+    return {key: value for key, value in found.items() if value}

@@ -1,0 +1,425 @@
+"""What people may ask of an incident: one model a verb, checked for shape only.
+
+Whether the process allows it is `lifecycle.decide`'s business. A shape error names the field and the rule
+(`problems`), and nothing has happened.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity
+
+LINE_LIMIT = 300
+TEXT_LIMIT = 10_000
+DOCUMENT_LIMIT = 200_000
+LIST_LIMIT = 50
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_INCIDENT_ID = re.compile(r"INC-\d{4}-\d{4,}")
+
+
+def _printable(value: str) -> str:
+    found = _CONTROL.search(value)
+    if found:
+        raise ValueError(f"holds the control character U+{ord(found.group()):04X} at position {found.start()}; remove it")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("holds half of a surrogate pair, which is no character; remove it") from error
+    return unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _filled(value: str) -> str:
+    value = _printable(value)
+    if not value:
+        raise ValueError("is empty; it needs at least one character that can be seen")
+    return value
+
+
+def _one_line(value: str) -> str:
+    value = _filled(value)
+    if "\n" in value or "\t" in value:
+        raise ValueError("must be one line")
+    return value
+
+
+def _incident_id(value: str) -> str:
+    value = value.strip()
+    if not _INCIDENT_ID.fullmatch(value):
+        raise ValueError("must look like INC-2026-0001")
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _severity(value: Any) -> Any:
+    """`1`, `sev1` and `SEV1` are the same."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().upper()
+    return f"SEV{text}" if text in {"1", "2", "3"} else text
+
+
+Line = Annotated[str, Field(max_length=LINE_LIMIT), AfterValidator(_one_line)]
+Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_filled)]
+Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled)]
+Lines = Annotated[tuple[Line, ...], Field(max_length=LIST_LIMIT)]
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+IncidentId = Annotated[str, AfterValidator(_incident_id)]
+SeverityField = Annotated[Severity, BeforeValidator(_severity)]
+
+
+class Command(BaseModel):
+    """What every command says: who asks, and optionally the key under which it is asked once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: ClassVar[str]
+
+    by: Line = Field(description="who asks")
+    key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = Field(
+        default=None, description="a repeat with the same key answers as the first did and adds nothing"
+    )
+
+
+class Factors(BaseModel):
+    """What the severity matrix decides from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    complete_outage: bool = False
+    data_loss_risk: bool = False
+    security_breach: bool = False
+    users_affected_percent: float = Field(default=0, ge=0, le=100, strict=False)
+    workaround: bool = False
+
+
+class Acknowledge(Command):
+    """Say that you are on it: stops the paging."""
+
+    verb = "acknowledge"
+
+
+class Describe(Command):
+    """Write down what is known: symptom, services, users, start."""
+
+    verb = "describe"
+    symptom: Text | None = None
+    affected: Lines | None = Field(default=None, description="the services affected")
+    users_affected: Line | None = None
+    customer_facing: bool | None = None
+    started_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Describe:
+        fields = (self.symptom, self.affected, self.users_affected, self.customer_facing, self.started_at)
+        if all(value is None for value in fields):
+            raise ValueError("describe says nothing: give at least one of symptom, affected, users_affected, customer_facing, started_at")
+        return self
+
+
+class Declare(Command):
+    """Declare the incident: a severity, or the factors that decide it."""
+
+    verb = "declare"
+    severity: SeverityField | None = None
+    factors: Factors | None = None
+    title: Line | None = None
+    summary: Text | None = None
+    customer_facing: bool | None = None
+    reason: Text | None = Field(default=None, description="why the severity is not what the factors say")
+    channel: bool | None = Field(default=None, description="ask for a channel where the severity has none by itself")
+
+    @model_validator(mode="after")
+    def _decidable(self) -> Declare:
+        if self.severity is None and self.factors is None:
+            raise ValueError("declare needs severity (SEV1, SEV2 or SEV3) or factors to decide it from")
+        return self
+
+
+class Assign(Command):
+    verb = "assign"
+    role: Role
+    person: Line
+
+
+class ChangeSeverity(Command):
+    verb = "change_severity"
+    severity: SeverityField
+    reason: Text
+
+
+class Check(Command):
+    """Tick one item of the phase's checklist."""
+
+    verb = "check"
+    item: Line
+    note: Text | None = None
+
+
+class Skip(Command):
+    """Put one item aside for a reason that is kept."""
+
+    verb = "skip"
+    item: Line
+    reason: Text
+
+
+class Advance(Command):
+    """Go to the next phase; with open items only with a reason, and they stay owed until closing."""
+
+    verb = "advance"
+    reason: Text | None = None
+
+
+class PostUpdate(Command):
+    verb = "post_update"
+    audience: Audience
+    text: Text
+    status: PublicStatus | None = None
+
+
+class Note(Command):
+    verb = "note"
+    text: Text
+
+
+class Hypothesize(Command):
+    verb = "hypothesize"
+    text: Text
+
+
+class Mitigate(Command):
+    verb = "mitigate"
+    option: MitigationOption
+    rationale: Text
+    owner: Line
+    action: Text
+    verification: Annotated[tuple[Line, ...], Field(min_length=1, max_length=LIST_LIMIT)]
+    rollback_plan: Text
+
+
+class Approve(Command):
+    """Formal change approval, by someone other than the owner."""
+
+    verb = "approve"
+    note: Text | None = None
+
+
+class FinishMitigation(Command):
+    verb = "finish_mitigation"
+    succeeded: Annotated[bool, Field(strict=True)]
+    note: Text | None = None
+
+
+class Confirm(Command):
+    """Confirm one criterion of resolution."""
+
+    verb = "confirm"
+    criterion: Criterion
+    evidence: Text | None = None
+
+
+class Withdraw(Command):
+    """Take a confirmed criterion back; verification starts again."""
+
+    verb = "withdraw"
+    criterion: Criterion
+    reason: Text
+
+
+class Resolve(Command):
+    verb = "resolve"
+    root_cause: Text
+    fix_applied: Text
+    next_steps: Lines | None = None
+
+
+class Reopen(Command):
+    verb = "reopen"
+    reason: Text
+
+
+class DispatchSpecialist(Command):
+    """Ask a specialist for help."""
+
+    verb = "dispatch"
+    specialist: Line = "incident-responder"
+    request: Text
+
+
+class FileReport(Command):
+    """Hand in a specialist's report for the dispatch with this id."""
+
+    verb = "file_report"
+    id: Line
+    text: Text
+
+
+class ScheduleRetrospective(Command):
+    verb = "schedule_retrospective"
+    at: Instant
+
+
+class AddActionItem(Command):
+    verb = "add_action_item"
+    item: Text
+    owner: Line
+    due: date
+
+
+class CompleteActionItem(Command):
+    verb = "complete_action_item"
+    id: Line
+
+
+class FilePostmortem(Command):
+    verb = "file_postmortem"
+    document: Document
+
+
+class Waive(Command):
+    """Give up one obligation on record: a clock or an action item that the process lets go."""
+
+    verb = "waive"
+    obligation: Line
+    reason: Text
+
+
+class Close(Command):
+    verb = "close"
+
+
+class Dismiss(Command):
+    """It is not an incident (`as` says what it is instead)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    verb = "dismiss"
+    reason: Text
+    as_: Dismissal = Field(alias="as")
+    duplicate_of: IncidentId | None = None
+
+    @model_validator(mode="after")
+    def _duplicate_of_what(self) -> Dismiss:
+        if self.as_ is Dismissal.DUPLICATE and self.duplicate_of is None:
+            raise ValueError("duplicate_of is needed: the id of the incident that this one repeats")
+        if self.as_ is not Dismissal.DUPLICATE and self.duplicate_of is not None:
+            raise ValueError("duplicate_of goes with as=duplicate only")
+        return self
+
+
+COMMANDS: dict[str, type[Command]] = {
+    model.verb: model
+    for model in (
+        Acknowledge,
+        Describe,
+        Declare,
+        Assign,
+        ChangeSeverity,
+        Check,
+        Skip,
+        Advance,
+        PostUpdate,
+        Note,
+        Hypothesize,
+        Mitigate,
+        Approve,
+        FinishMitigation,
+        Confirm,
+        Withdraw,
+        Resolve,
+        Reopen,
+        DispatchSpecialist,
+        FileReport,
+        ScheduleRetrospective,
+        AddActionItem,
+        CompleteActionItem,
+        FilePostmortem,
+        Waive,
+        Close,
+        Dismiss,
+    )
+}
+
+
+class Open(BaseModel):
+    """What opens an incident: `describe` and `declare` together.
+
+    With `severity` or `factors` it is declared at once, else it waits in detection.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Line
+    key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
+    title: Line
+    summary: Text | None = None
+    symptom: Text | None = None
+    services: Lines = ()
+    users_affected: Line | None = None
+    customer_facing: bool | None = None
+    started_at: Instant | None = None
+    severity: SeverityField | None = None
+    factors: Factors | None = None
+    reason: Text | None = None
+    channel: bool | None = None
+    drill: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _affected_is_services(cls, data: Any) -> Any:
+        """`affected`, as `describe` names it, is taken for `services`."""
+        if isinstance(data, dict) and "affected" in data and "services" not in data:
+            data = {**data, "services": data["affected"]}
+            del data["affected"]
+        return data
+
+
+class InvalidInput(ValueError):
+    """Input of the wrong shape. `problems` has one entry a mistake: the field and the rule it breaks."""
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{problem['field']}: {problem['message']}" for problem in problems))
+
+
+def problems(error: ValidationError) -> list[dict[str, str]]:
+    """One `{"field", "message"}` for each mistake that pydantic found; values are not repeated back."""
+    found: list[dict[str, str]] = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        field = ".".join(str(part) for part in item["loc"]) or "command"
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "is not a field of this command"
+        elif item["type"] == "missing":
+            message = "is missing"
+        elif item["type"] == "string_too_long":
+            message = f"{message}; shorten it, or put the long form in a document and link it"
+        found.append({"field": field, "message": message})
+    return found
+
+
+def parse(verb: str, fields: object) -> Command:
+    """Read one command.
+
+    Raises:
+        InvalidInput: for an unknown verb, anything but an object, and every field of the wrong shape.
+    """
+    model = COMMANDS.get(verb)
+    if model is None:
+        raise InvalidInput([{"field": "verb", "message": f"{verb[:60]!r} is not a command; the commands are {', '.join(COMMANDS)}"}])
+    if not isinstance(fields, dict):
+        raise InvalidInput([{"field": verb, "message": f"takes one JSON object, not {type(fields).__name__}"}])
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidInput(problems(error)) from error

@@ -1,0 +1,179 @@
+"""What an incident asks of the outside world, as data.
+
+An effect is one ask with the key under which it is told: `INC-YYYY-NNNN:N`, the same for every
+attempt, so that a provider (or an adapter) can recognise a repeat. Which effects an event asks for
+is decided in `asking`; this module only says what they look like.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from incident.vocabulary import PublicStatus, Severity
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Port(StrEnum):
+    """The kinds of outside system. Each has its own queue of effects and its own task queue."""
+
+    CHAT = "chat"
+    STATUS = "status"
+    TICKETS = "tickets"
+    PAGING = "paging"
+    ONCALL = "oncall"
+    SPECIALIST = "specialist"
+    ARCHIVE = "archive"
+
+
+class OpenChannel(Frozen):
+    """Create the incident's channel. The receipt's `channel` is the name that it got."""
+
+    action: Literal["open_channel"] = "open_channel"
+    name: str
+    topic: str
+
+
+class Post(Frozen):
+    """Post a message. `room` is where: the incident's channel (else the general one), or the stakeholders'."""
+
+    action: Literal["post"] = "post"
+    room: Literal["incident", "general", "stakeholders"] = "incident"
+    channel: str = ""
+    text: str
+
+
+class Publish(Frozen):
+    """Tell the public: open or update the incident's entry on the status page."""
+
+    action: Literal["publish"] = "publish"
+    title: str
+    status: PublicStatus
+    severity: Severity
+    body: str
+    components: tuple[str, ...] = ()
+    next_update_by: datetime | None = None
+
+
+class OpenTicket(Frozen):
+    """File a ticket. `ref` names it for `CloseTicket`; unique within the incident."""
+
+    action: Literal["open_ticket"] = "open_ticket"
+    ref: str
+    title: str
+    body: str
+    owner: str | None = None
+    due: date | None = None
+
+
+class CloseTicket(Frozen):
+    action: Literal["close_ticket"] = "close_ticket"
+    ref: str
+    note: str
+
+
+class Page(Frozen):
+    """Get hold of one person. `role` says as what they are asked; `to` is who, or the role where nobody is named."""
+
+    action: Literal["page"] = "page"
+    to: str
+    role: str
+    urgency: Literal["high", "low"] = "high"
+    text: str
+
+
+class FindOnCall(Frozen):
+    """Look up who holds the first of `roles` that anybody holds now. The receipt's `person` and `role` say who.
+
+    `purpose` tells what the answer is for: `commander` makes the person found the commander.
+    """
+
+    action: Literal["find_on_call"] = "find_on_call"
+    roles: tuple[str, ...]
+    purpose: Literal["commander"] = "commander"
+
+
+class Brief(Frozen):
+    """Ask a specialist for help, in the process's four parts."""
+
+    action: Literal["brief"] = "brief"
+    dispatch: str
+    specialist: str
+    incident: str
+    severity: str
+    current_status: str
+    request: str
+
+
+class StoreDocument(Frozen):
+    """Keep a document beyond the incident's own life. `name` is its path within the incident's folder."""
+
+    action: Literal["store_document"] = "store_document"
+    name: str
+    content: str
+
+
+Ask = Annotated[
+    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument,
+    Field(discriminator="action"),
+]
+
+PORT_OF: dict[str, Port] = {
+    "open_channel": Port.CHAT,
+    "post": Port.CHAT,
+    "publish": Port.STATUS,
+    "open_ticket": Port.TICKETS,
+    "close_ticket": Port.TICKETS,
+    "page": Port.PAGING,
+    "find_on_call": Port.ONCALL,
+    "brief": Port.SPECIALIST,
+    "store_document": Port.ARCHIVE,
+}
+
+
+class Effect(Frozen):
+    """One ask in the outbox. A newer effect with the same `collapse` replaces one that is not delivered yet."""
+
+    number: int
+    key: str
+    ask: Ask
+    at: datetime
+    collapse: str | None = None
+    important: bool = False
+    purpose: str = ""
+
+    @property
+    def port(self) -> Port:
+        return PORT_OF[self.ask.action]
+
+
+class Delivery(Frozen):
+    """What an activity gets: one ask, under its key.
+
+    `attempt` counts the times the incident has tried (an activity's own retries are not counted);
+    above 1, an earlier try may have reached the provider.
+    """
+
+    incident: str
+    key: str
+    drill: bool = False
+    attempt: int = 1
+    at: datetime
+    ask: Ask
+
+
+class Receipt(Frozen):
+    """A provider's word that it has accepted a delivery. `repeated` where it had it already."""
+
+    reference: str
+    repeated: bool = False
+    channel: str | None = None
+    person: str | None = None
+    role: str | None = None
+    detail: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,485 @@
+"""What an event makes of the incident: one function a kind, and what follows from the facts by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from incident import asking, clocks
+from incident.effects import Port
+from incident.events import Event
+from incident.model import (
+    ActionItem,
+    Alert,
+    CheckState,
+    ClockState,
+    Dispatch,
+    Hypothesis,
+    Incident,
+    Mitigation,
+    PortHealth,
+    Update,
+)
+from incident.vocabulary import Criterion, MitigationOption, Phase, PublicStatus, Role, Severity
+
+Changes = dict[str, Any]
+
+
+def evolve(incident: Incident, event: Event) -> Incident:
+    """The incident after `event`. Folding the events of a timeline gives the state."""
+    apply = APPLIERS.get(event.kind)
+    changes: Changes = apply(incident, event) if apply is not None else {}
+    changes["seq"] = event.seq
+    after = incident.model_copy(update=changes)
+    if event.kind in QUIET and "executives_told_at" not in changes:
+        return asking.after(incident, after, event) if event.kind in asking.ASKERS else after
+    after = _settled(after, event)
+    planned = clocks.planned(after, event.at)
+    if planned != after.clocks:
+        after = after.model_copy(update={"clocks": planned})
+    return asking.after(incident, after, event)
+
+
+QUIET = frozenset({"note", "refused", "invalid", "delivered", "parked", "undeliverable", "reminder", "overdue", "paged", "paging_failed"})
+"""Kinds that move no clock's facts; the clocks' own events among them say what they change themselves."""
+
+
+def _settled(incident: Incident, event: Event) -> Incident:
+    """What the facts imply: the verification period runs exactly while everything is green."""
+    green = incident.phase is Phase.RESOLUTION and len(incident.criteria) == len(Criterion) and not incident.firing
+    if green and incident.verification_since is None:
+        changes: Changes = {"verification_since": event.at}
+        if incident.rule.verification <= timedelta(0):
+            changes["verification_passed_at"] = event.at
+            changes["checklist"] = _ticked(incident, event, "verification_completed")
+        return incident.model_copy(update=changes)
+    if not green and incident.verification_since is not None and incident.phase is Phase.RESOLUTION:
+        items = _with_state(incident, event, CheckState.OPEN, ("verification_completed",))
+        return incident.model_copy(update={"verification_since": None, "verification_passed_at": None, "checklist": items})
+    return incident
+
+
+def _ticked(incident: Incident, event: Event, *items: str, note: str | None = None) -> dict[str, Any]:
+    """The checklist with these items done; what is done or not applicable stays as it is."""
+    pending = [item for item in items if incident.checklist[item].state in (CheckState.OPEN, CheckState.SKIPPED)]
+    return _with_state(incident, event, CheckState.DONE, tuple(pending), note)
+
+
+def _with_state(incident: Incident, event: Event, state: CheckState, items: tuple[str, ...], note: str | None = None) -> dict[str, Any]:
+    if not items:
+        return incident.checklist
+    checklist = dict(incident.checklist)
+    by, at = (None, None) if state is CheckState.OPEN else (event.by, event.at)
+    for item in items:
+        checklist[item] = checklist[item].model_copy(update={"state": state, "by": by, "at": at, "note": note})
+    return checklist
+
+
+def _moment(value: str) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+def _opened(incident: Incident, event: Event) -> Changes:
+    return {}
+
+
+def _alert(incident: Incident, event: Event) -> Changes:
+    told = [Alert.model_validate(item) for item in event.data["alerts"]]
+    services = tuple(dict.fromkeys([*incident.services, *(alert.service for alert in told if alert.service)]))
+    changes: Changes = {"alerts": {**incident.alerts, **{alert.fingerprint: alert for alert in told}}}
+    if services != incident.services:
+        changes["services"] = services
+    return changes
+
+
+def _acknowledged(incident: Incident, event: Event) -> Changes:
+    return {
+        "acknowledged_at": event.at,
+        "acknowledged_by": event.by,
+        "paging": False,
+        "checklist": _ticked(incident, event, "alert_acknowledged"),
+    }
+
+
+def _described(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    changes: Changes = {}
+    if "symptom" in data:
+        changes["symptom"] = data["symptom"]
+        changes["checklist"] = _ticked(incident, event, "initial_symptom_documented")
+    if "affected" in data:
+        changes["services"] = tuple(data["affected"])
+    if "users_affected" in data:
+        changes["users_affected"] = data["users_affected"]
+    if "started_at" in data:
+        changes["started_at"] = _moment(data["started_at"])
+    if "customer_facing" in data:
+        changes |= _customer_facing(incident, event, changes.get("checklist", incident.checklist))
+    return changes
+
+
+def _customer_facing(incident: Incident, event: Event, checklist: dict[str, Any]) -> Changes:
+    """Whether the public is concerned decides which items and clocks apply at all."""
+    facing = bool(event.data["customer_facing"])
+    concerned = incident.model_copy(update={"checklist": checklist})
+    items = ("status_page_updated", "customer_communication_sent", "status_page_resolved")
+    pending = tuple(item for item in items if checklist[item].state in (CheckState.OPEN, CheckState.NOT_APPLICABLE))
+    state = CheckState.OPEN if facing else CheckState.NOT_APPLICABLE
+    return {
+        "customer_facing": facing,
+        "customer_facing_since": (incident.customer_facing_since or event.at) if facing else None,
+        "checklist": _with_state(concerned, event, state, pending),
+    }
+
+
+def _declared(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    severity = Severity(data["severity"])
+    changes: Changes = {"severity": severity, "declared_at": event.at}
+    for name in ("title", "summary", "factors"):
+        if name in data:
+            changes[name] = data[name]
+    checklist = incident.checklist
+    if "customer_facing" in data or not incident.customer_facing:
+        facing = Event(at=event.at, kind=event.kind, by=event.by, text="", data={"customer_facing": data.get("customer_facing", False)})
+        changes |= _customer_facing(incident, facing, checklist)
+        checklist = changes["checklist"]
+    if data.get("channel"):
+        changes["channel_wanted"] = True
+    wants_channel = incident.policy.severities[severity].channel or data.get("channel", False)
+    if not wants_channel:
+        concerned = incident.model_copy(update={"checklist": checklist})
+        changes["checklist"] = _with_state(concerned, event, CheckState.NOT_APPLICABLE, ("channel_created",))
+    return changes
+
+
+def _severity_changed(incident: Incident, event: Event) -> Changes:
+    severity = Severity(event.data["severity"])
+    changes: Changes = {"severity": severity}
+    if incident.policy.severities[severity].channel and incident.checklist["channel_created"].state is CheckState.NOT_APPLICABLE:
+        changes["checklist"] = _with_state(incident, event, CheckState.OPEN, ("channel_created",))
+    if severity.rank < (incident.severity or severity).rank and incident.acknowledged_at is None:
+        changes["page_number"] = incident.page_number + 1
+    return changes
+
+
+def _role_assigned(incident: Incident, event: Event) -> Changes:
+    role = Role(event.data["role"])
+    changes: Changes = {"roles": {**incident.roles, role: event.data["person"]}}
+    if role is Role.COMMANDER:
+        changes["checklist"] = _ticked(incident, event, "commander_assigned", note=event.data["person"])
+    return changes
+
+
+def _item_checked(incident: Incident, event: Event) -> Changes:
+    item, note = event.data["item"], event.data.get("note")
+    changes: Changes = {"checklist": _ticked(incident, event, item, note=note)}
+    mitigation = incident.mitigation
+    if item == "change_approved" and mitigation is not None and mitigation.approved_by is None:
+        changes["mitigations"] = _newest(incident, approved_by=event.by, approved_at=event.at)
+    return changes
+
+
+def _item_skipped(incident: Incident, event: Event) -> Changes:
+    return {"checklist": _with_state(incident, event, CheckState.SKIPPED, (event.data["item"],), event.data["reason"])}
+
+
+def _phase_entered(incident: Incident, event: Event) -> Changes:
+    phase = Phase(event.data["phase"])
+    changes: Changes = {"phase": phase, "phase_entered_at": event.at}
+    if phase is Phase.CLOSED:
+        changes |= {"closed_at": event.at, "paging": False}
+    return changes
+
+
+def _internal_update(incident: Incident, event: Event) -> Changes:
+    return {"internal_update": _update(event)}
+
+
+def _external_update(incident: Incident, event: Event) -> Changes:
+    return {"external_update": _update(event), "status_page_at": incident.status_page_at or event.at}
+
+
+def _update(event: Event) -> Update:
+    status = event.data.get("status")
+    return Update(at=event.at, by=event.by, text=event.data["text"], status=PublicStatus(status) if status else None)
+
+
+def _hypothesis(incident: Incident, event: Event) -> Changes:
+    found = Hypothesis(at=event.at, by=event.by, text=event.data["text"])
+    return {"hypotheses": (*incident.hypotheses, found), "checklist": _ticked(incident, event, "initial_hypothesis_formed")}
+
+
+def _mitigation_proposed(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    mitigation = Mitigation(
+        number=len(incident.mitigations) + 1,
+        option=MitigationOption(data["option"]),
+        action=data["action"],
+        rationale=data["rationale"],
+        owner=data["owner"],
+        verification=tuple(data["verification"]),
+        rollback_plan=data["rollback_plan"],
+        started_at=event.at,
+        approval=data["approval"],
+    )
+    items = _ticked(incident, event, "option_selected", "verification_criteria_defined", "rollback_plan_ready")
+    checklist = {**items, "change_approved": _with_state(incident, event, CheckState.OPEN, ("change_approved",))["change_approved"]}
+    if not incident.rule.channel and incident.channel is None:
+        tracked = _with_state(incident, event, CheckState.DONE, ("implementation_tracked",), "tracked in the timeline: no channel")
+        checklist["implementation_tracked"] = tracked["implementation_tracked"]
+    return {"mitigations": (*incident.mitigations, mitigation), "checklist": checklist}
+
+
+def _newest(incident: Incident, **changes: Any) -> tuple[Mitigation, ...]:
+    return (*incident.mitigations[:-1], incident.mitigations[-1].model_copy(update=changes))
+
+
+def _mitigation_approved(incident: Incident, event: Event) -> Changes:
+    return {
+        "mitigations": _newest(incident, approved_by=event.by, approved_at=event.at),
+        "checklist": _ticked(incident, event, "change_approved", note=event.data.get("note")),
+    }
+
+
+def _mitigation_finished(incident: Incident, event: Event) -> Changes:
+    succeeded = bool(event.data["succeeded"])
+    finished = _newest(incident, finished_at=event.at, succeeded=succeeded, note=event.data.get("note"))
+    return {"mitigations": finished, "mitigated_at": event.at if succeeded else None}
+
+
+_ITEM_OF = {
+    Criterion.SYMPTOM_RESOLVED: "symptom_verified_resolved",
+    Criterion.METRICS_AT_BASELINE: "metrics_normal",
+    Criterion.ALERTS_CLEARED: "related_alerts_resolved",
+}
+
+
+def _criterion_confirmed(incident: Incident, event: Event) -> Changes:
+    criterion = Criterion(event.data["criterion"])
+    return {
+        "criteria": {**incident.criteria, criterion: event.at},
+        "checklist": _ticked(incident, event, _ITEM_OF[criterion], note=event.data.get("evidence")),
+    }
+
+
+def _criterion_withdrawn(incident: Incident, event: Event) -> Changes:
+    criterion = Criterion(event.data["criterion"])
+    criteria = {key: at for key, at in incident.criteria.items() if key is not criterion}
+    return {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
+
+
+def _verification_passed(incident: Incident, event: Event) -> Changes:
+    return {"verification_passed_at": event.at, "checklist": _ticked(incident, event, "verification_completed")}
+
+
+def _resolved(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    return {
+        "resolved_at": event.at,
+        "mitigated_at": incident.mitigated_at or event.at,
+        "root_cause": data["root_cause"],
+        "fix_applied": data["fix_applied"],
+        "next_steps": tuple(data.get("next_steps", ())),
+    }
+
+
+def _reopened(incident: Incident, event: Event) -> Changes:
+    """What was confirmed no longer holds; the checklists from triage to resolution are owed again."""
+    again = (Phase.TRIAGE, Phase.MITIGATION, Phase.RESOLUTION)
+    kept = (CheckState.NOT_APPLICABLE,)
+    items = tuple(item.item for item in incident.checklist.values() if item.phase in again and item.state not in kept)
+    return {
+        "checklist": _with_state(incident, event, CheckState.OPEN, items),
+        "criteria": {},
+        "verification_since": None,
+        "verification_passed_at": None,
+        "resolved_at": None,
+        "mitigated_at": None,
+        "postmortem": None,
+        "postmortem_at": None,
+        "reopened_at": event.at,
+        "times_reopened": incident.times_reopened + 1,
+        "clocks": {name: clock for name, clock in incident.clocks.items() if clock.open or name not in _STARTED_AGAIN},
+    }
+
+
+_STARTED_AGAIN = frozenset({clocks.INTERNAL_UPDATE, clocks.EXTERNAL_UPDATE, clocks.RESOLUTION, clocks.VERIFICATION, clocks.POSTMORTEM})
+
+
+def _dispatched(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    made = Dispatch(id=data["id"], specialist=data["specialist"], request=data["request"], by=event.by, at=event.at)
+    return {"dispatches": (*incident.dispatches, made)}
+
+
+def _report_filed(incident: Incident, event: Event) -> Changes:
+    changed = {"report": event.data["report"], "reported_at": event.at, "reported_by": event.by}
+    return {"dispatches": tuple(one.model_copy(update=changed) if one.id == event.data["id"] else one for one in incident.dispatches)}
+
+
+def _retrospective_scheduled(incident: Incident, event: Event) -> Changes:
+    return {"retrospective_at": _moment(event.data["retrospective_at"])}
+
+
+def _action_item_added(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    made = ActionItem(id=data["id"], item=data["item"], owner=data["owner"], due=date.fromisoformat(data["due"]), added_at=event.at)
+    return {
+        "action_items": (*incident.action_items, made),
+        "checklist": _ticked(incident, event, "action_items_assigned"),
+    }
+
+
+def _action_item_completed(incident: Incident, event: Event) -> Changes:
+    done = {"done": True, "done_at": event.at, "done_by": event.by}
+    return {"action_items": tuple(item.model_copy(update=done) if item.id == event.data["id"] else item for item in incident.action_items)}
+
+
+def _postmortem_filed(incident: Incident, event: Event) -> Changes:
+    return {
+        "postmortem": event.data["document"],
+        "postmortem_at": incident.postmortem_at or event.at,
+        "postmortem_by": incident.postmortem_by or event.by,
+        "checklist": _ticked(incident, event, "rca_document_created"),
+    }
+
+
+def _waived(incident: Incident, event: Event) -> Changes:
+    name = event.data["obligation"]
+    changes: Changes = {"waived": (*incident.waived, name), "clocks": {key: clock for key, clock in incident.clocks.items() if key != name}}
+    if name.startswith(clocks.ACTION_ITEM):
+        id = name.removeprefix(clocks.ACTION_ITEM)
+        changes["action_items"] = tuple(
+            item.model_copy(update={"waived_by": event.by}) if item.id == id else item for item in incident.action_items
+        )
+    if name == clocks.POSTMORTEM:
+        changes["checklist"] = _with_state(incident, event, CheckState.SKIPPED, ("rca_document_created",), event.data["reason"])
+    return changes
+
+
+def _dismissed(incident: Incident, event: Event) -> Changes:
+    return {"outcome": event.data["outcome"], "duplicate_of": event.data.get("duplicate_of")}
+
+
+def _closed(incident: Incident, event: Event) -> Changes:
+    return {"outcome": "resolved"}
+
+
+def _reminder(incident: Incident, event: Event) -> Changes:
+    return _clock(incident, event, remind_at=None)
+
+
+def _overdue(incident: Incident, event: Event) -> Changes:
+    clock = incident.clocks[event.data["clock"]]
+    again = clocks.again_after(incident, clock.name)
+    return _clock(
+        incident,
+        event,
+        state=ClockState.OVERDUE,
+        remind_at=None,
+        escalate_at=event.at + again if again is not None else None,
+        times_missed=clock.times_missed + 1,
+        fired_at=clock.fired_at or event.at,
+    )
+
+
+def _clock(incident: Incident, event: Event, **changes: Any) -> Changes:
+    name = event.data["clock"]
+    return {"clocks": {**incident.clocks, name: incident.clocks[name].model_copy(update=changes)}}
+
+
+def _delivered(incident: Incident, event: Event) -> Changes:
+    """The effect has arrived; if its port was down, it is up again."""
+    number = event.data["number"]
+    changes: Changes = {
+        "outbox": tuple(effect for effect in incident.outbox if effect.number != number),
+        "delivered": incident.delivered + 1,
+    }
+    port = Port(event.data["port"])
+    if port in incident.down:
+        changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
+    items = _ITEMS_OF_PURPOSE.get(event.data.get("purpose", ""), ())
+    if items:
+        changes["checklist"] = _ticked(incident, event, *items)
+    if event.data.get("purpose") == "executives":
+        changes["executives_told_at"] = incident.executives_told_at or event.at
+    return changes
+
+
+_ITEMS_OF_PURPOSE = {
+    "mitigation": ("implementation_tracked",),
+    "status": ("status_page_updated",),
+    "status_resolved": ("status_page_updated", "status_page_resolved", "customer_communication_sent"),
+}
+
+
+def _channel_opened(incident: Incident, event: Event) -> Changes:
+    changes = _delivered(incident, event)
+    changes["channel"] = event.data["channel"]
+    changes["checklist"] = _ticked(incident, event, "channel_created", note=event.data["channel"])
+    return changes
+
+
+def _parked(incident: Incident, event: Event) -> Changes:
+    data = event.data
+    port = Port(data["port"])
+    before = incident.down.get(port)
+    health = PortHealth(
+        port=port,
+        down_since=before.down_since if before else event.at,
+        retry_at=_moment(data["retry_at"]),
+        failures=(before.failures if before else 0) + 1,
+        error=data["error"],
+    )
+    return {"down": {**incident.down, port: health}}
+
+
+def _undeliverable(incident: Incident, event: Event) -> Changes:
+    number = event.data["number"]
+    changes: Changes = {"outbox": tuple(effect for effect in incident.outbox if effect.number != number)}
+    port = Port(event.data["port"])
+    if port in incident.down:
+        changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
+    return changes
+
+
+APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
+    "opened": _opened,
+    "alert": _alert,
+    "acknowledged": _acknowledged,
+    "described": _described,
+    "declared": _declared,
+    "severity_changed": _severity_changed,
+    "role_assigned": _role_assigned,
+    "item_checked": _item_checked,
+    "item_skipped": _item_skipped,
+    "phase_entered": _phase_entered,
+    "internal_update": _internal_update,
+    "external_update": _external_update,
+    "hypothesis": _hypothesis,
+    "mitigation_proposed": _mitigation_proposed,
+    "mitigation_approved": _mitigation_approved,
+    "mitigation_finished": _mitigation_finished,
+    "criterion_confirmed": _criterion_confirmed,
+    "criterion_withdrawn": _criterion_withdrawn,
+    "verification_passed": _verification_passed,
+    "resolved": _resolved,
+    "reopened": _reopened,
+    "dispatched": _dispatched,
+    "report_filed": _report_filed,
+    "retrospective_scheduled": _retrospective_scheduled,
+    "action_item_added": _action_item_added,
+    "action_item_completed": _action_item_completed,
+    "postmortem_filed": _postmortem_filed,
+    "waived": _waived,
+    "dismissed": _dismissed,
+    "closed": _closed,
+    "reminder": _reminder,
+    "overdue": _overdue,
+    "delivered": _delivered,
+    "channel_opened": _channel_opened,
+    "parked": _parked,
+    "undeliverable": _undeliverable,
+}

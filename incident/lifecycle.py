@@ -1,0 +1,269 @@
+"""The life of an incident, as functions: what may be asked, what follows, what comes due.
+
+    decide(incident, command, now)  -> the events that follow, or the refusal
+    record(incident, events)        -> the incident after them, and the events with their numbers
+    tick(incident, now)             -> what the clocks say at this moment
+    delivered / parked / …          -> what the outside world answered
+
+Nothing here waits, reads a clock or talks to anybody. Whoever calls it brings the moment along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from incident import alerts, clocks, messages
+from incident.alerts import AlertInput
+from incident.checklists import fresh
+from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
+from incident.deciding import DECIDERS, Outcome, verification_passed
+from incident.effects import Delivery, Effect, Port, Receipt
+from incident.events import SYSTEM, Event
+from incident.evolving import evolve
+from incident.model import Incident
+from incident.naming import channel_name
+from incident.policy import Policy
+from incident.refusals import Refusal, refuse
+from incident.severity import decide as severity_from
+from incident.vocabulary import Phase, Severity
+
+__all__ = ["Opening", "decide", "evolve", "opening", "record", "tick"]
+
+NOTICED_LATE = timedelta(seconds=30)
+"""A clock that speaks more than this after its time says so: nothing was running."""
+
+
+class Opening(BaseModel):
+    """What an incident begins with."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    request: Open
+    source: Literal["alert", "report"] = "report"
+    group: str | None = None
+    presumed: Severity | None = None
+    alerts: tuple[AlertInput, ...] = ()
+    policy: Policy = Field(default_factory=Policy)
+
+
+def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
+    """A new incident and its first entries; declared at once where the request says how severe it is."""
+    request = start.request
+    blank = Incident(
+        id=start.id,
+        title=request.title,
+        policy=start.policy,
+        opened_at=now,
+        opened_by=request.by,
+        source=start.source,
+        group=start.group,
+        drill=request.drill,
+        phase_entered_at=now,
+        presumed_severity=start.presumed or request.severity or start.policy.presumed_otherwise,
+        summary=request.summary or "",
+        services=request.services,
+        started_at=request.started_at,
+        channel_wanted=bool(request.channel),
+        checklist=fresh(),
+        page_number=1,
+        paging=True,
+    )
+    text = f"{request.by} opened {start.id}: {request.title}"
+    first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
+    incident, events = record(blank, [first])
+    for follow_up in _opened_with(start, now):
+        outcome = decide(incident, follow_up, now)
+        more = [refused(follow_up.verb, follow_up.by, outcome, now)] if isinstance(outcome, Refusal) else outcome
+        incident, told = record(incident, more)
+        events += told
+    incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
+    events += told
+    if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
+        incident, told = record(incident, _only_a_ticket(request.by, now))
+        events += told
+    return incident, events
+
+
+def _opened_with(start: Opening, now: datetime) -> list[Command]:
+    """The commands that the opening request stands for."""
+    request = start.request
+    found: list[Command] = []
+    described = request.model_dump(include={"symptom", "users_affected", "customer_facing", "started_at"}, exclude_none=True)
+    if request.services:
+        described["affected"] = request.services
+    if described:
+        found.append(Describe(by=request.by, **described))
+    not_an_incident = request.factors is not None and request.severity is None and severity_from(request.factors) is None
+    if (request.severity or request.factors) and not not_an_incident:
+        asked = {name: getattr(request, name) for name in ("summary", "customer_facing", "severity", "factors", "reason", "channel")}
+        found.append(Declare(by=request.by, **{name: value for name, value in asked.items() if value is not None}))
+    return found
+
+
+def _only_a_ticket(by: str, now: datetime) -> list[Event]:
+    """SEV4: nobody is affected, so it becomes a ticket."""
+    reason = "no user impact (SEV4): not an incident, it becomes a ticket"
+    dismissed = Event(kind="dismissed", by=by, at=now, text=reason, data={"outcome": "ticket", "reason": reason})
+    closed = Event(kind="phase_entered", by=SYSTEM, at=now, text="Closed", data={"phase": Phase.CLOSED.value})
+    return [dismissed, closed]
+
+
+def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
+    """The events that follow from `command`, or the refusal where the process forbids it.
+
+    No events: it has been done already.
+    """
+    if incident.phase is Phase.CLOSED:
+        return refuse("already-closed")
+    return DECIDERS[command.verb](incident, command, now)
+
+
+def check_dates(command: Command, now: datetime) -> None:
+    """Refuse dates that can't be.
+
+    Raises:
+        InvalidInput: names the field: a due date or a retrospective in the past, a start in the future.
+    """
+    if isinstance(command, AddActionItem) and command.due < now.date():
+        raise InvalidInput([{"field": "due", "message": f"{command.due} is in the past; today is {now.date()}"}])
+    if isinstance(command, ScheduleRetrospective) and command.at < now:
+        raise InvalidInput([{"field": "at", "message": f"{command.at:%Y-%m-%d %H:%M} UTC is in the past"}])
+    if isinstance(command, Describe) and command.started_at is not None and command.started_at > now:
+        raise InvalidInput([{"field": "started_at", "message": f"{command.started_at:%Y-%m-%d %H:%M} UTC is in the future"}])
+
+
+def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[Event]]:
+    """Fold `events` into the incident; each gets its number and says what it did to the clocks."""
+    recorded: list[Event] = []
+    for event in events:
+        event = event.model_copy(update={"seq": incident.seq + 1})
+        before = incident
+        incident = evolve(incident, event)
+        if incident.clocks is not before.clocks:
+            moved = clocks.changes(before.clocks, incident.clocks, event.at)
+            if moved:
+                event = event.model_copy(update={"data": {**event.data, "clocks": moved}})
+        recorded.append(event)
+    return incident, recorded
+
+
+def refused(verb: str, by: str, refusal: Refusal, now: datetime) -> Event:
+    """The entry that keeps who asked for what, and why not."""
+    data = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
+    return Event(kind="refused", by=by, at=now, text=f"{by} asked for {verb.replace('_', ' ')}, refused: {refusal.message}", data=data)
+
+
+def invalid(name: str, reason: str, by: str, now: datetime) -> Event:
+    """The entry for a signal that could not be understood."""
+    known = name in COMMANDS or name == "alert"
+    shown = name if known else repr(name[:60])
+    return Event(kind="invalid", by=by, at=now, text=f"signal {shown} could not be understood: {reason[:500]}", data={"signal": name[:200]})
+
+
+def tick(incident: Incident, now: datetime) -> list[Event]:
+    """What the clocks say at `now`, earliest first; each says one thing once."""
+    events: list[Event] = []
+    for clock, overdue in clocks.due(incident, now):
+        if clock.name == clocks.VERIFICATION:
+            events.append(verification_passed(incident, now))
+            continue
+        speaks_at = clock.escalate_at if overdue else clock.remind_at
+        late = now - speaks_at if speaks_at is not None else timedelta(0)
+        data: dict[str, Any] = {"clock": clock.name, "due": clock.due.isoformat() if clock.due else None, "owner": clock.owner}
+        if late > NOTICED_LATE:
+            data["late"] = round(late.total_seconds())
+        if overdue:
+            data["times"] = clock.times_missed + 1
+        text = messages.clock_spoke(clock, now, overdue=overdue, late=late if late > NOTICED_LATE else None)
+        events.append(Event(kind="overdue" if overdue else "reminder", by=SYSTEM, at=now, text=text, data=data))
+    return events
+
+
+def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetime) -> list[Event]:
+    """What follows from a provider's word that it has accepted `effect`."""
+    data: dict[str, Any] = {"number": effect.number, "port": effect.port.value, "action": effect.ask.action, "reference": receipt.reference}
+    if effect.purpose:
+        data["purpose"] = effect.purpose
+    if receipt.repeated:
+        data["repeated"] = True
+    what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
+    arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
+    if effect.ask.action == "open_channel":
+        channel = receipt.channel or effect.ask.name
+        opened = {"kind": "channel_opened", "text": f"Channel {channel} opened", "data": {**data, "channel": channel}}
+        return [arrived.model_copy(update=opened)]
+    if effect.ask.action == "find_on_call":
+        return [arrived, *_found(incident, receipt, effect.ask.roles, now)]
+    if effect.ask.action == "page":
+        text = f"Paged {receipt.person or effect.ask.to} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
+        return [arrived.model_copy(update={"text": text})]
+    return [arrived]
+
+
+def _found(incident: Incident, receipt: Receipt, roles: tuple[str, ...], now: datetime) -> list[Event]:
+    if incident.commander is not None:
+        return []
+    if receipt.person is None:
+        text = f"Nobody is on call as {' or '.join(roles)}: the incident has no commander"
+        return [Event(kind="role_unfilled", by=SYSTEM, at=now, text=text, data={"role": "commander", "asked": list(roles)})]
+    as_role = receipt.role or roles[0]
+    escalated = as_role != roles[0]
+    text = f"{receipt.person} is commander ({as_role}{', since nobody is ' + roles[0] if escalated else ''})"
+    data = {"role": "commander", "person": receipt.person, "as": as_role, "found": True}
+    return [Event(kind="role_assigned", by=SYSTEM, at=now, text=text, data=data)]
+
+
+def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelta | None, now: datetime) -> Event:
+    """The port can't be reached: what it is owed waits, in order, until `retry_at`."""
+    policy = incident.policy
+    before = incident.down.get(effect.port)
+    failures = before.failures if before is not None else 0
+    wait = min(policy.retry_first * 2**failures, policy.retry_most)
+    retry_at = now + max(wait, retry_after or timedelta(0))
+    waiting = sum(1 for other in incident.outbox if other.port is effect.port)
+    data = {
+        "number": effect.number,
+        "port": effect.port.value,
+        "retry_at": retry_at.isoformat(),
+        "error": error[:500],
+        "failures": failures + 1,
+    }
+    text = f"{effect.port.value} can't be reached ({error[:200]}); {waiting} message(s) kept, next try {retry_at:%H:%M:%S} UTC"
+    return Event(kind="parked", by=SYSTEM, at=now, text=text, data=data)
+
+
+def undeliverable(effect: Effect, error: str, now: datetime) -> Event:
+    """The provider has said no for good."""
+    data = {"number": effect.number, "port": effect.port.value, "action": effect.ask.action, "error": error[:500]}
+    if effect.important:
+        data["important"] = True
+    what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
+    return Event(kind="undeliverable", by=SYSTEM, at=now, text=f"{effect.port.value} refused {what}: {error[:300]}", data=data)
+
+
+def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
+    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then."""
+    ask = effect.ask
+    if ask.action == "post":
+        rooms = {
+            "incident": incident.channel or incident.policy.general_channel,
+            "general": incident.policy.general_channel,
+            "stakeholders": incident.policy.stakeholders_channel,
+        }
+        ask = ask.model_copy(update={"channel": rooms[ask.room]})
+    return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
+
+
+def next_effect(incident: Incident, port: Port) -> Effect | None:
+    """The oldest effect that waits for this port; each port gets its effects in order."""
+    return next((effect for effect in incident.outbox if effect.port is port), None)
+
+
+def wanted_channel(incident: Incident) -> str:
+    """The name to ask for; the chat adapter appends a number where it is taken."""
+    return channel_name(incident.title, incident.opened_at.date(), incident.id)

@@ -1,0 +1,299 @@
+"""What an incident is: its nouns, as frozen values.
+
+Everything here is data. What may happen to it is in `lifecycle`, what is due when in `clocks`,
+and what it asks of the outside world in `effects`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from incident.effects import Effect, Port
+from incident.policy import Policy, SeverityRule
+from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, Phase, PublicStatus, Role, Severity
+
+__all__ = [
+    "ActionItem",
+    "Alert",
+    "Audience",
+    "CheckState",
+    "ChecklistItem",
+    "Clock",
+    "ClockState",
+    "Criterion",
+    "Dismissal",
+    "Dispatch",
+    "Frozen",
+    "Hypothesis",
+    "Incident",
+    "Mitigation",
+    "MitigationOption",
+    "Phase",
+    "PortHealth",
+    "PublicStatus",
+    "Role",
+    "Severity",
+    "Update",
+]
+
+
+class Frozen(BaseModel):
+    """A value that is never changed, only replaced; unknown fields of a newer version are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ClockState(StrEnum):
+    RUNNING = "running"
+    OVERDUE = "overdue"
+    MET = "met"
+    PAUSED = "paused"
+
+
+class Clock(Frozen):
+    """One obligation with a due time.
+
+    `remind_at` and `escalate_at` are the next moments at which the clock speaks; both are None once it
+    has nothing more to say. `times_missed` counts how often it came due without being satisfied.
+    """
+
+    name: str
+    owner: str
+    since: datetime
+    due: datetime | None = None
+    state: ClockState = ClockState.RUNNING
+    remind_at: datetime | None = None
+    escalate_at: datetime | None = None
+    times_missed: int = 0
+    fired_at: datetime | None = None
+    met_at: datetime | None = None
+    met_by: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in (ClockState.RUNNING, ClockState.OVERDUE)
+
+    @property
+    def late_by(self) -> timedelta:
+        """How late it was satisfied; zero while it is open, or when it was met in time."""
+        if self.met_at is None or self.due is None:
+            return timedelta(0)
+        return max(timedelta(0), self.met_at - self.due)
+
+
+class CheckState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    SKIPPED = "skipped"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class ChecklistItem(Frozen):
+    """One line of a phase's checklist. `text` is the process's own wording."""
+
+    item: str
+    phase: Phase
+    text: str
+    state: CheckState = CheckState.OPEN
+    by: str | None = None
+    at: datetime | None = None
+    note: str | None = None
+
+
+class Alert(Frozen):
+    """One alert as monitoring last told it; `fingerprint` and `starts_at` name one firing episode."""
+
+    fingerprint: str
+    name: str
+    firing: bool
+    starts_at: datetime
+    ends_at: datetime | None = None
+    summary: str = ""
+    service: str = ""
+
+
+class Update(Frozen):
+    """The last status update told to one audience."""
+
+    at: datetime
+    by: str
+    text: str
+    status: PublicStatus | None = None
+
+
+class Hypothesis(Frozen):
+    at: datetime
+    by: str
+    text: str
+
+
+class Mitigation(Frozen):
+    """One attempt to restore service, with the plan to take it back."""
+
+    number: int
+    option: MitigationOption
+    action: str
+    rationale: str
+    owner: str
+    verification: tuple[str, ...]
+    rollback_plan: str
+    started_at: datetime
+    approval: Literal["required", "documented_later"]
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    finished_at: datetime | None = None
+    succeeded: bool | None = None
+    note: str | None = None
+
+    @property
+    def blocked_on_approval(self) -> bool:
+        return self.approval == "required" and self.approved_by is None
+
+
+class Dispatch(Frozen):
+    """One request to a specialist and, later, its report."""
+
+    id: str
+    specialist: str
+    request: str
+    by: str
+    at: datetime
+    accepted_by: str | None = None
+    report: str | None = None
+    reported_at: datetime | None = None
+    reported_by: str | None = None
+
+
+class ActionItem(Frozen):
+    id: str
+    item: str
+    owner: str
+    due: date
+    added_at: datetime
+    done: bool = False
+    done_at: datetime | None = None
+    done_by: str | None = None
+    waived_by: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return not self.done and self.waived_by is None
+
+
+class PortHealth(Frozen):
+    """A port whose queue waits because its provider can't be reached."""
+
+    port: Port
+    down_since: datetime
+    retry_at: datetime
+    failures: int
+    error: str
+    told: tuple[int, ...] = ()
+
+
+class Incident(Frozen):
+    """The whole state of one incident: the fold of its events."""
+
+    id: str
+    title: str
+    policy: Policy
+    opened_at: datetime
+    opened_by: str
+    source: Literal["alert", "report"] = "report"
+    group: str | None = None
+    drill: bool = False
+    private: bool = False
+
+    phase: Phase = Phase.DETECTION
+    phase_entered_at: datetime
+    presumed_severity: Severity = Severity.SEV2
+    severity: Severity | None = None
+    outcome: str | None = None
+    duplicate_of: str | None = None
+
+    summary: str = ""
+    symptom: str = ""
+    services: tuple[str, ...] = ()
+    users_affected: str = ""
+    started_at: datetime | None = None
+    customer_facing: bool = False
+    customer_facing_since: datetime | None = None
+    factors: dict[str, Any] | None = None
+
+    roles: dict[Role, str] = Field(default_factory=dict)
+    channel_wanted: bool = False
+    channel: str | None = None
+
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    declared_at: datetime | None = None
+    mitigated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    executives_told_at: datetime | None = None
+    reopened_at: datetime | None = None
+    times_reopened: int = 0
+
+    internal_update: Update | None = None
+    external_update: Update | None = None
+    status_page_at: datetime | None = None
+
+    alerts: dict[str, Alert] = Field(default_factory=dict)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    criteria: dict[Criterion, datetime] = Field(default_factory=dict)
+    verification_since: datetime | None = None
+    verification_passed_at: datetime | None = None
+    root_cause: str = ""
+    fix_applied: str = ""
+    next_steps: tuple[str, ...] = ()
+
+    dispatches: tuple[Dispatch, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
+    retrospective_at: datetime | None = None
+    postmortem: str | None = None
+    postmortem_at: datetime | None = None
+    postmortem_by: str | None = None
+
+    checklist: dict[str, ChecklistItem] = Field(default_factory=dict)
+    clocks: dict[str, Clock] = Field(default_factory=dict)
+    waived: tuple[str, ...] = ()
+
+    outbox: tuple[Effect, ...] = ()
+    down: dict[Port, PortHealth] = Field(default_factory=dict)
+    effect_number: int = 0
+    delivered: int = 0
+    page_number: int = 0
+    paging: bool = False
+    seq: int = 0
+
+    @property
+    def rule(self) -> SeverityRule:
+        """The row of the severity matrix in force: the declared severity's, else the presumed one's."""
+        return self.policy.severities[self.severity or self.presumed_severity]
+
+    @property
+    def open(self) -> bool:
+        return self.phase is not Phase.CLOSED
+
+    @property
+    def mitigation(self) -> Mitigation | None:
+        """The newest mitigation, finished or not."""
+        return self.mitigations[-1] if self.mitigations else None
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        return tuple(alert for alert in self.alerts.values() if alert.firing)
+
+    @property
+    def commander(self) -> str | None:
+        return self.roles.get(Role.COMMANDER)
+
+    @property
+    def communications(self) -> str | None:
+        """Who owes the external updates: the communications lead, else the commander."""
+        return self.roles.get(Role.COMMUNICATIONS) or self.commander

@@ -1,0 +1,142 @@
+"""What outsiders see of an incident: the whole `state`, and the row that stands in lists."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from incident import blockers, clocks, guidance
+from incident.model import Clock, ClockState, Incident
+from incident.vocabulary import Criterion, Role
+
+
+def state(incident: Incident, now: datetime) -> dict[str, Any]:
+    """The snapshot that the `state` query answers, as JSON values; times are UTC, ISO 8601."""
+    rule = incident.rule
+    verification = clocks.VERIFICATION
+    standing = blockers.of_next_phase(incident, now) if incident.open else []
+    return {
+        "incident": incident.id,
+        "title": incident.title,
+        "severity": incident.severity.value if incident.severity else None,
+        "presumed_severity": incident.presumed_severity.value,
+        "phase": incident.phase.value,
+        "outcome": incident.outcome,
+        "duplicate_of": incident.duplicate_of,
+        "drill": incident.drill,
+        "private": incident.private,
+        "source": incident.source,
+        "summary": incident.summary,
+        "symptom": incident.symptom,
+        "services": list(incident.services),
+        "users_affected": incident.users_affected,
+        "customer_facing": incident.customer_facing,
+        "factors": incident.factors,
+        "roles": {role.value: incident.roles.get(role) for role in Role},
+        "channel": incident.channel,
+        **{name: _iso(getattr(incident, name)) for name in _MOMENTS},
+        "opened_by": incident.opened_by,
+        "acknowledged_by": incident.acknowledged_by,
+        "times_reopened": incident.times_reopened,
+        "checklist": [item.model_dump(mode="json") for item in incident.checklist.values()],
+        "clocks": [clock_view(clock, now) for clock in incident.clocks.values()],
+        "blockers": [blocker.model_dump(mode="json", exclude_none=True) for blocker in standing],
+        "next": guidance.next_step(incident, now).model_dump(mode="json"),
+        "criteria": {criterion.value: _iso(incident.criteria.get(criterion)) for criterion in Criterion},
+        "verification": {
+            "length": round(rule.verification.total_seconds()),
+            "since": _iso(incident.verification_since),
+            "until": _iso(incident.clocks[verification].due) if verification in incident.clocks else None,
+            "passed_at": _iso(incident.verification_passed_at),
+        },
+        "alerts": [alert.model_dump(mode="json") for alert in incident.alerts.values()],
+        "hypotheses": [hypothesis.model_dump(mode="json") for hypothesis in incident.hypotheses],
+        "mitigations": [mitigation.model_dump(mode="json") for mitigation in incident.mitigations],
+        "dispatches": [dispatch.model_dump(mode="json") for dispatch in incident.dispatches],
+        "action_items": [_action_item(item) for item in incident.action_items],
+        "root_cause": incident.root_cause,
+        "fix_applied": incident.fix_applied,
+        "next_steps": list(incident.next_steps),
+        "retrospective_at": _iso(incident.retrospective_at),
+        "postmortem": {
+            "mandatory": rule.postmortem == "mandatory",
+            "filed_at": _iso(incident.postmortem_at),
+            "by": incident.postmortem_by,
+            "due": _iso(incident.clocks[clocks.POSTMORTEM].due) if clocks.POSTMORTEM in incident.clocks else None,
+        },
+        "updates": {
+            "internal": incident.internal_update.model_dump(mode="json") if incident.internal_update else None,
+            "external": incident.external_update.model_dump(mode="json") if incident.external_update else None,
+        },
+        "deliveries": {
+            "delivered": incident.delivered,
+            "waiting": [
+                {
+                    "key": effect.key,
+                    "port": effect.port.value,
+                    "action": effect.ask.action,
+                    "purpose": effect.purpose,
+                    "state": "parked" if effect.port in incident.down else "queued",
+                    "at": _iso(effect.at),
+                }
+                for effect in incident.outbox
+            ],
+            "down": {port.value: health.model_dump(mode="json", exclude={"told"}) for port, health in incident.down.items()},
+        },
+        "seq": incident.seq,
+        "now": _iso(now),
+    }
+
+
+_MOMENTS = ("opened_at", "started_at", "acknowledged_at", "declared_at", "mitigated_at", "resolved_at", "reopened_at", "closed_at")
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment is not None else None
+
+
+def _action_item(item: Any) -> dict[str, Any]:
+    status = "done" if item.done else "waived" if item.waived_by else "open"
+    return {**item.model_dump(mode="json", include={"id", "item", "owner", "due", "done_at", "done_by", "waived_by"}), "status": status}
+
+
+def clock_view(clock: Clock, now: datetime) -> dict[str, Any]:
+    """One clock as the contract has it; it is overdue from its due time on, whether or not it has spoken yet."""
+    overdue = clock.open and clock.due is not None and clock.due <= now
+    view: dict[str, Any] = {
+        "name": clock.name,
+        "due": _iso(clock.due),
+        "state": ClockState.OVERDUE.value if overdue else clock.state.value,
+        "since": _iso(clock.since),
+        "owner": clock.owner,
+        "times_missed": clock.times_missed,
+        "met_at": _iso(clock.met_at),
+        "met_by": clock.met_by,
+    }
+    late = now - clock.due if overdue and clock.due is not None else clock.late_by
+    view["late_by"] = round(late.total_seconds())
+    return view
+
+
+def row(incident: Incident) -> dict[str, Any]:
+    """The line of a list. It stands in the workflow's memo, so that lists work while no worker runs."""
+    urgent = clocks.most_urgent(incident)
+    return {
+        "incident": incident.id,
+        "title": incident.title,
+        "severity": incident.severity.value if incident.severity else None,
+        "phase": incident.phase.value,
+        "outcome": incident.outcome,
+        "services": list(incident.services),
+        "commander": incident.commander,
+        "channel": incident.channel,
+        "customer_facing": incident.customer_facing,
+        "drill": incident.drill,
+        "private": incident.private,
+        "opened_by": incident.opened_by,
+        **{name: _iso(getattr(incident, name)) for name in _ROW_MOMENTS},
+        "next_clock": urgent.name if urgent is not None else None,
+    }
+
+
+_ROW_MOMENTS = ("opened_at", "acknowledged_at", "declared_at", "mitigated_at", "resolved_at", "closed_at")

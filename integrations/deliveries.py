@@ -1,0 +1,52 @@
+"""What every adapter does with a delivery before it speaks its vendor's language.
+
+`asked` narrows the ask to the one that the method is for, `marked` makes a drill recognisable to whoever
+reads it, `channel_name` gives the n-th name to try for a channel, and `request` is the block in which the
+process asks a specialist for help.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from incident.effects import Brief, Delivery
+from integrations.errors import Rejected
+
+DRILL_MARK = "[DRILL] "
+
+# Slack's limit, the shortest among the chats that we know; the leading '#' and the suffix count.
+CHANNEL_NAME_LIMIT = 80
+
+AnAsk = TypeVar("AnAsk")
+
+
+def asked(delivery: Delivery, kind: type[AnAsk]) -> AnAsk:
+    """Give the delivery's ask as a `kind`; Rejected where it is another, which is final and names both."""
+    if not isinstance(delivery.ask, kind):
+        raise Rejected(f"{delivery.key} asks for {delivery.ask.action}, which is not what this call does ({kind.__name__})")
+    return delivery.ask
+
+
+def marked(delivery: Delivery, text: str) -> str:
+    """Put the drill's mark before a text that people will read; once, however often it passes here."""
+    if not delivery.drill or text.startswith(DRILL_MARK):
+        return text
+    return DRILL_MARK + text
+
+
+def channel_name(wanted: str, nth: int) -> str:
+    """Give the n-th name to try, from 1: the wanted one, then with `-2`, `-3` …, never over the limit."""
+    suffix = "" if nth == 1 else f"-{nth}"
+    return wanted[: CHANNEL_NAME_LIMIT - len(suffix)].rstrip("-") + suffix
+
+
+def request(brief: Brief) -> str:
+    """Say what is asked of a specialist, in the process's four parts and order."""
+    return "\n".join(
+        (
+            f"INCIDENT: {brief.incident}",
+            f"SEVERITY: {brief.severity}",
+            f"CURRENT STATUS: {brief.current_status}",
+            f"REQUEST: {brief.request}",
+        )
+    )

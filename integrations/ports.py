@@ -1,0 +1,108 @@
+"""The outside world as Tocsin sees it: one small Protocol a kind of system.
+
+The contract that every adapter of every port keeps, and that the contract suite checks:
+
+- **A repeat is recognised by its key.** Each `Delivery` carries a key that is the same for every attempt.
+  Told the same key again, also by another process and after a restart, a provider shows one effect and the
+  adapter answers with the same receipt, `repeated=True`. Each adapter's docstring says how.
+- **A receipt means accepted.** It is returned only once the provider has taken the ask durably.
+- **Errors are those of `errors`**: `Unavailable` may be tried again, `Refused` is final. An adapter does not
+  retry by itself; the caller does.
+- **No call blocks the event loop**, and none takes longer than its own time-out (10 s unless told).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from incident.effects import Delivery, Receipt
+
+
+class Chat(Protocol):
+    """Channels and messages.
+
+    A taken channel name gets `-2`, `-3` … appended unless the channel is this key's own; the receipt's
+    `channel` is the name that it got.
+    """
+
+    async def open_channel(self, delivery: Delivery) -> Receipt: ...
+
+    async def post(self, delivery: Delivery) -> Receipt: ...
+
+
+class StatusPage(Protocol):
+    """Public incidents: the first `publish` of an incident opens its entry, the later ones add updates to it."""
+
+    async def publish(self, delivery: Delivery) -> Receipt: ...
+
+
+class Ticketing(Protocol):
+    """Tickets, named by `ref` within an incident. Closing a ticket that is closed, or gone, is no error."""
+
+    async def open_ticket(self, delivery: Delivery) -> Receipt: ...
+
+    async def close_ticket(self, delivery: Delivery) -> Receipt: ...
+
+
+class Paging(Protocol):
+    """Reaching one person, now."""
+
+    async def page(self, delivery: Delivery) -> Receipt: ...
+
+
+class OnCall(Protocol):
+    """Who holds a role at a time.
+
+    `find_on_call` answers with the first role that somebody holds (`receipt.role`, `receipt.person`); person None
+    where nobody holds any. `of` answers for one role, None where nobody holds it.
+    """
+
+    async def find_on_call(self, delivery: Delivery) -> Receipt: ...
+
+    async def of(self, role: str, at: datetime) -> str | None: ...
+
+
+class Specialist(Protocol):
+    """Somebody, or something, that can be asked for help.
+
+    The receipt says that the request has arrived; the report comes later, by the `file_report` command.
+    """
+
+    async def brief(self, delivery: Delivery) -> Receipt: ...
+
+
+class Archive(Protocol):
+    """Documents that outlive the incident. Storing a name again replaces it only where the content differs."""
+
+    async def store_document(self, delivery: Delivery) -> Receipt: ...
+
+
+class Sample(BaseModel):
+    """One measured value. `value` None: monitoring answered, and there was no data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: str
+    at: datetime
+    value: float | None
+
+
+class FiringAlert(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    name: str
+    starts_at: datetime
+    labels: dict[str, str] = Field(default_factory=dict)
+    summary: str = ""
+
+
+class Monitoring(Protocol):
+    """What is measured. Reading only; asking twice changes nothing."""
+
+    async def firing_alerts(self, labels: dict[str, str]) -> tuple[FiringAlert, ...]: ...
+
+    async def sample(self, query: str, at: datetime) -> Sample: ...

@@ -1,0 +1,73 @@
+"""The ticket board that comes with Tocsin: tickets in the ledger, read back at `/api/v1/embedded/tickets`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from incident.effects import CloseTicket, Delivery, OpenTicket, Port, Receipt
+from integrations import tables
+from integrations.deliveries import asked, marked
+from integrations.ledger import Ledger, Told, clean
+from integrations.tables import stamp
+
+OPEN = "open"
+CLOSED = "closed"
+
+
+class EmbeddedTicketing:
+    """Tickets, named by incident and ref. A repeat is recognised by its key, and a ref that has a ticket by that ticket."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def open_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, OpenTicket)
+        title = marked(delivery, ask.title)
+
+        async def tell(connection: AsyncConnection) -> Told:
+            ticket = await _ticket(connection, delivery.incident, ask.ref)
+            repeated = ticket is not None
+            if ticket is None:
+                await connection.execute(insert(tables.tickets).values(self._row(delivery, ask, title)))
+                ticket = await _ticket(connection, delivery.incident, ask.ref)
+                assert ticket is not None, "what a transaction has inserted, it finds"
+            return Told(to=ask.owner or "", text=title, receipt=Receipt(reference=f"T-{ticket['id']}", repeated=repeated))
+
+        return await self._ledger.once(Port.TICKETS, delivery, tell)
+
+    async def close_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, CloseTicket)
+        note = marked(delivery, ask.note)
+
+        async def tell(connection: AsyncConnection) -> Told:
+            ticket = await _ticket(connection, delivery.incident, ask.ref)
+            if ticket is None or ticket["state"] == CLOSED:
+                reference = "gone" if ticket is None else f"T-{ticket['id']}"
+                return Told(to="", text=note, receipt=Receipt(reference=reference, repeated=True))
+            closed = {"state": CLOSED, "closed_at": stamp(self._ledger.now()), "closed_key": delivery.key, "closing_note": clean(note)}
+            await connection.execute(update(tables.tickets).where(tables.tickets.c.id == ticket["id"]).values(closed))
+            return Told(to=ticket["owner"] or "", text=note, receipt=Receipt(reference=f"T-{ticket['id']}"))
+
+        return await self._ledger.once(Port.TICKETS, delivery, tell)
+
+    def _row(self, delivery: Delivery, ask: OpenTicket, title: str) -> dict[str, Any]:
+        return {
+            "incident": delivery.incident,
+            "ref": ask.ref,
+            "key": delivery.key,
+            "drill": delivery.drill,
+            "at": stamp(self._ledger.now()),
+            "title": clean(title),
+            "body": clean(ask.body),
+            "owner": ask.owner,
+            "due": ask.due and ask.due.isoformat(),
+            "state": OPEN,
+        }
+
+
+async def _ticket(connection: AsyncConnection, incident: str, ref: str) -> RowMapping | None:
+    table = tables.tickets
+    return (await connection.execute(select(table).where(table.c.incident == incident, table.c.ref == ref))).mappings().first()

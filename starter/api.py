@@ -1,0 +1,355 @@
+"""The HTTP door: `create_app` puts the desk behind addresses.
+
+Every handler reads its input, calls the desk once and gives back what it answers. What goes wrong is a `Problem`,
+raised anywhere below, and told in one place here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Protocol
+
+import structlog
+from fastapi import APIRouter, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from temporalio.service import RPCError
+
+from incident.alerts import AlertInput
+from incident.commands import COMMANDS, Command, Open
+from incident.events import Event
+from incident.model import Incident
+from incident.postmortem import draft
+from incident.vocabulary import Phase
+from starter import audit, metrics, openapi, stats
+from starter.answers import ProblemResponse, problem_response
+from starter.bodies import json_object, json_value, key_of, mended
+from starter.desk import Desk
+from starter.guard import Guard
+from starter.health import Health, Look
+from starter.home import HOME
+from starter.live import Rooms, event_stream
+from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unknown, Unreachable, WrongMethod
+from starter.reading import Filters
+from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
+from starter.webhooks import Intake, Payload, read
+
+log = structlog.get_logger()
+
+PREFIX = "/api/v1"
+
+Kind = Literal["chat", "status", "tickets", "pages"]
+
+
+class Embedded(Protocol):
+    """The read-back side of the embedded integrations: what each has accepted, oldest first."""
+
+    async def delivered(self, kind: Kind) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Door:
+    """How one door is set up.
+
+    `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
+    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    """
+
+    user: str
+    version: str
+    hosts: tuple[str, ...] = ()
+    looks: tuple[Look, ...] = ()
+
+
+class Since(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    since: Annotated[int, Query(ge=0, le=10**9)] = 0
+
+
+def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None) -> FastAPI:
+    """Build the application of one door. `embedded` is None where the integrations are somebody else's."""
+    rooms = rooms or Rooms(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        rooms.close()
+
+    app = FastAPI(
+        title="Tocsin",
+        version=door.version,
+        description="Durable incident response on Temporal. Every command may carry a key; a repeat with the same key is the same request.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    requests = metrics.Requests()
+    health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
+    app.include_router(_reads(desk, rooms))
+    app.include_router(_commands(desk, door))
+    app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_webhooks(desk))
+    app.add_middleware(Guard, also=door.hosts)
+    app.add_middleware(requests.counting)
+    _tell_problems(app)
+    return app
+
+
+def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["reading"])
+
+    @router.get("/incidents", responses={200: {"model": openapi.Listed}, 422: openapi.MISTAKEN, 503: openapi.NOT_NOW})
+    async def list_incidents(filters: Annotated[Filters, Query()]) -> JSONResponse:
+        """List incidents, the most urgent clock first. Works while no worker runs."""
+        return JSONResponse({"incidents": await desk.listing(filters)})
+
+    @router.get("/incidents/{incident}", responses={200: {"model": openapi.State}, **openapi.READS})
+    async def show_incident(incident: str) -> JSONResponse:
+        """The whole state. While no worker answers: 503, with what lists know in `last_known`."""
+        return JSONResponse(await desk.state(incident))
+
+    @router.get("/incidents/{incident}/timeline", responses={200: {"model": openapi.Timeline}, 422: openapi.MISTAKEN, **openapi.READS})
+    async def show_timeline(incident: str, query: Annotated[Since, Query()]) -> JSONResponse:
+        """Everything that happened, oldest first, also beyond what the running workflow still holds."""
+        return JSONResponse({"timeline": await desk.timeline(incident, query.since)})
+
+    @router.get("/incidents/{incident}/events", response_class=StreamingResponse, responses=openapi.READS)
+    async def follow_events(
+        incident: str,
+        query: Annotated[Since, Query()],
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> StreamingResponse:
+        """The timeline as server-sent events whose id is `seq`: what there is after `since`, then what comes."""
+        since = int(last_event_id) if last_event_id and last_event_id.isdecimal() and len(last_event_id) < 10 else query.since
+        await desk.row(incident)
+        return StreamingResponse(_streamed(rooms, incident, since), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    @router.get("/incidents/{incident}/postmortem", responses=openapi.READS)
+    async def show_postmortem(incident: str, accept: Annotated[str, Header()] = "") -> Response:
+        """The post-mortem that was filed, else a draft from the timeline; as Markdown where `Accept` asks for it."""
+        model = Incident.model_validate(await desk.model(incident))
+        document = model.postmortem
+        if document is None:
+            timeline = [Event.model_validate(entry) for entry in await desk.timeline(incident)]
+            document = draft(model, timeline)
+        if "text/markdown" in accept:
+            return PlainTextResponse(document, media_type="text/markdown")
+        filed_at = model.postmortem_at.isoformat().replace("+00:00", "Z") if model.postmortem_at else None
+        return JSONResponse(
+            {"incident": incident, "filed": filed_at is not None, "filed_at": filed_at, "by": model.postmortem_by, "document": document}
+        )
+
+    @router.get("/incidents/{incident}/audit", responses=openapi.READS)
+    async def export_audit(incident: str) -> Response:
+        """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
+        return Response(to_json(await audit.export(desk, incident)), media_type="application/json")
+
+    @router.get("/stats", responses={503: openapi.NOT_NOW})
+    async def show_stats() -> JSONResponse:
+        """Median and 90th percentile of the times to acknowledge, declare, mitigate and resolve; drills left out."""
+        return JSONResponse(stats.summary(await desk.listing()))
+
+    @router.get("/policy")
+    async def show_policy() -> JSONResponse:
+        """The policy that new incidents are opened with."""
+        return JSONResponse(desk.policy.model_dump(mode="json"))
+
+    return router
+
+
+async def _streamed(rooms: Rooms, incident: str, since: int) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    async for entry in rooms.entries(incident, since):
+        yield event_stream(entry, to_json(entry).decode())
+
+
+def _commands(desk: Desk, door: Door) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["commands"])
+
+    @router.post(
+        "/incidents",
+        status_code=201,
+        responses={201: {"model": openapi.State}, **openapi.WRITES},
+        openapi_extra=openapi.takes(Open),
+    )
+    async def open_incident(request: Request) -> JSONResponse:
+        """Open an incident: declared at once with `severity` or `factors`, else it waits in detection."""
+        fields = await json_object(request)
+        key = key_of(request, fields)
+        state, new = await desk.open({"by": door.user, **fields}, key)
+        headers = {"Location": f"{PREFIX}/incidents/{state['incident']}"}
+        if not new:
+            headers["Idempotent-Replayed"] = "true"
+        undeclared = new and (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value
+        if undeclared:
+            state |= await _why_undeclared(desk, state["incident"])
+        return JSONResponse(state, status_code=201, headers=headers)
+
+    def carrying_out(verb: str) -> Callable[[str, Request], Awaitable[JSONResponse]]:
+        async def carry_out(incident: str, request: Request) -> JSONResponse:
+            fields = await json_object(request)
+            key = key_of(request, fields)
+            answer = await desk.command(incident, verb, {"by": door.user, **fields}, key)
+            if not answer["accepted"]:
+                raise Refused(answer)
+            return JSONResponse(answer)
+
+        return carry_out
+
+    for verb, model in COMMANDS.items():
+        router.add_api_route(
+            f"/incidents/{{incident}}/{verb}",
+            carrying_out(verb),
+            methods=["POST"],
+            operation_id=verb,
+            summary=verb.replace("_", " ").capitalize(),
+            description=_doc(model),
+            responses=openapi.COMMANDED,
+            openapi_extra=openapi.takes(model),
+        )
+
+    @router.post(
+        "/incidents/{incident}/alert",
+        status_code=202,
+        responses={404: openapi.NO_INCIDENT, **openapi.WRITES},
+        openapi_extra=openapi.takes(AlertInput, keyed=False),
+    )
+    async def alert(incident: str, request: Request) -> JSONResponse:
+        """Hand one alert, or a list of them, to an incident; what can't be read is on its record."""
+        value = mended(await json_value(request))
+        given = value if isinstance(value, list) else [value]
+        await desk.alert(incident, given)
+        return JSONResponse({"incident": incident, "accepted": True, "alerts": len(given)}, status_code=202)
+
+    @router.post("/incidents/{incident}/{verb}", include_in_schema=False)
+    async def unknown_verb(incident: str, verb: str) -> None:
+        raise Unknown(f"{verb[:60]!r} is not a command; the commands are {', '.join(COMMANDS)}.", incident=incident[:60])
+
+    return router
+
+
+def _doc(model: type[Command]) -> str:
+    return model.__doc__ or ""
+
+
+async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
+    """The refusal, where an opening asked for a severity that the process did not take."""
+    for entry in await desk.timeline(incident):
+        if entry["kind"] == "refused":
+            return {"refusal": entry["data"]["refusal"]}
+    return {}
+
+
+def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
+    router = APIRouter(tags=["surroundings"])
+
+    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def home() -> str:
+        return HOME
+
+    @router.get("/healthz")
+    async def healthz() -> JSONResponse:
+        """This process is up."""
+        return JSONResponse({"ok": True})
+
+    @router.get("/readyz", responses={503: {"description": "Commands are not carried out now; `checks` says what is missing"}})
+    async def readyz() -> JSONResponse:
+        """Temporal is reachable and a worker works."""
+        found = await health.ready()
+        return JSONResponse(found, status_code=200 if found["ok"] else 503)
+
+    @router.get(f"{PREFIX}/doctor")
+    async def doctor() -> JSONResponse:
+        """Everything that an incident needs, looked at; each finding that is not well says how to mend it."""
+        return JSONResponse(await health.doctor())
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def show_metrics() -> PlainTextResponse:
+        """For Prometheus."""
+        lines = requests.exposition()
+        try:
+            lines += metrics.incidents(await desk.listing(), datetime.now(UTC))
+            up = 1
+        except Problem as problem:
+            log.warning("metrics without incidents", cause=problem.detail)
+            up = 0
+        lines += metrics.family("tocsin_temporal_up", "gauge", "Whether Temporal answers this door.", {(): up})
+        return PlainTextResponse("\n".join(lines) + "\n", media_type=metrics.CONTENT_TYPE)
+
+    @router.get(PREFIX + "/embedded/{kind}", responses={404: openapi.problem("Nothing embedded by this name"), 422: openapi.MISTAKEN})
+    async def show_embedded(kind: Kind) -> JSONResponse:
+        """What the embedded chat, status page, ticket board or pager has accepted, oldest first."""
+        if embedded is None:
+            raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
+        return JSONResponse(await embedded.delivered(kind))
+
+    return router
+
+
+def _webhooks(desk: Desk) -> APIRouter:
+    router = APIRouter(tags=["webhooks"])
+    intake = Intake(desk.client, task_queue=desk.task_queue)
+
+    @router.post("/webhooks/alertmanager", responses=openapi.WRITES, openapi_extra=openapi.takes(Payload, keyed=False))
+    async def alertmanager(request: Request) -> JSONResponse:
+        """Take Alertmanager's version 4 payload: answered 200 only once Temporal holds every alert in it."""
+        payload = read(await json_object(request, WEBHOOK_LIMIT))
+        return JSONResponse(await intake.take(payload, datetime.now(UTC)))
+
+    return router
+
+
+def _tell_problems(app: FastAPI) -> None:
+    """Tell everything that goes wrong in the one shape."""
+
+    @app.exception_handler(Problem)
+    async def problem(_: Request, error: Exception) -> ProblemResponse:
+        if not isinstance(error, Problem):
+            raise error
+        if isinstance(error, Broken):
+            log.error("a request failed", detail=error.detail)
+        return problem_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def mistaken(_: Request, error: Exception) -> ProblemResponse:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        found = [{"field": str(item["loc"][-1]), "message": _message(item)} for item in error.errors()]
+        return problem_response(Invalid(found))
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_routing(request: Request, error: Exception) -> ProblemResponse:
+        if not isinstance(error, HTTPException):
+            raise error
+        path = request.url.path[:200]
+        if error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            answer = problem_response(WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
+            answer.headers["Allow"] = allowed
+            return answer
+        if error.status_code == 404:
+            return problem_response(Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
+        return problem_response(NotJson(str(error.detail)))
+
+    @app.exception_handler(RPCError)
+    async def temporal_said_no(_: Request, error: Exception) -> ProblemResponse:
+        log.error("Temporal refused a call", error=str(error))
+        return problem_response(Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> ProblemResponse:
+        return problem_response(Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
+
+
+def _message(item: dict[str, Any]) -> str:
+    if item["type"] == "extra_forbidden":
+        return "is not a filter here"
+    return str(item["msg"]).removeprefix("Value error, ")

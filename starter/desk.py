@@ -1,0 +1,216 @@
+"""Every verb once, over Temporal handles: what all doors share.
+
+A command carries a key, which is both its update id and a field of its payload. The first recognises a repeat
+within a run, the second after the incident has continued as new.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from incident import lifecycle
+from incident.commands import Describe, InvalidInput, Open, parse, problems
+from incident.policy import Policy
+from incident.refusals import refuse
+from incident.registration import Registration
+from incident.vocabulary import Phase
+from starter.calls import patiently
+from starter.problems import Broken, Invalid, Problem, UnknownIncident
+from starter.reading import Reading, checked
+from workflows import contract
+
+COMMAND_WITHIN = timedelta(seconds=10)
+"""How long a command waits for its answer: a server's restart is over in 3 s, a worker's in about 1 s."""
+
+AFTER_THE_END = frozenset({"complete_action_item", "waive", "note"})
+"""What can still be done for an incident that has ended: its follow-up takes it."""
+
+RACES = 5
+"""How often a command follows an incident that continues as new under it."""
+
+
+class Desk(Reading):
+    """What people and machines may do, for every door alike.
+
+    `policy` is the one in force: an incident keeps the policy that it was opened with, a drill keeps `drill_policy`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        task_queue: str = contract.TASK_QUEUE,
+        policy: Policy | None = None,
+        drill_policy: Policy | None = None,
+        within: timedelta = COMMAND_WITHIN,
+    ) -> None:
+        super().__init__(client)
+        self.task_queue = task_queue
+        self.policy = policy or Policy()
+        self.drill_policy = drill_policy or self.policy
+        self.within = within
+
+    async def open(self, fields: Mapping[str, Any], key: str | None = None) -> tuple[dict[str, Any], bool]:
+        """Open an incident and give its state, and whether it is new; the same key gives the same incident.
+
+        Raises:
+            Invalid: for fields of the wrong shape; nothing has happened.
+            Unreachable, NoWorker, Busy: repeating it with the same key is safe.
+        """
+        asked = opening(fields, key or fresh_key(), datetime.now(UTC))
+        registration = Registration(key=asked.key or "", request=asked, policy=self.drill_policy if asked.drill else self.policy)
+
+        async def call() -> dict[str, Any]:
+            answer: dict[str, Any] = await self.client.execute_update_with_start_workflow(
+                contract.REGISTRY_OPEN,
+                registration,
+                id=registration.key,
+                result_type=dict[str, Any],
+                start_workflow_operation=WithStartWorkflowOperation(
+                    "Registry",
+                    id=contract.REGISTRY_ID,
+                    task_queue=self.task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                ),
+            )
+            return answer
+
+        try:
+            answer = await patiently(self.client, call, within=self.within)
+        except WorkflowUpdateFailedError as error:
+            raise _as_problem(error, "open") from error
+        return await self.state(answer["incident"]), bool(answer["new"])
+
+    async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        """Carry out one verb and give what the incident answers: accepted with its entries, or refused with the reason.
+
+        Raises:
+            UnknownIncident, Invalid: nothing has happened.
+            Unreachable, NoWorker, Busy: repeating it with the same key is safe.
+        """
+        checked(incident)
+        asked = request(verb, fields, key or fresh_key())
+        for _ in range(RACES):
+            try:
+                return await self._update(incident, verb, asked)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+            if await self._ended(incident):
+                return await self._late(incident, verb, asked)
+        raise Broken(f"{incident} continued as new {RACES} times under one command. Repeat it with the key {asked['key']}.")
+
+    async def alert(self, incident: str, alerts: list[dict[str, Any]]) -> None:
+        """Hand alerts to one incident, as monitoring does; they are recorded, valid or not."""
+        handle = self.client.get_workflow_handle(checked(incident))
+
+        async def call() -> None:
+            await handle.signal(contract.ALERT, alerts)
+
+        try:
+            await patiently(self.client, call, within=self.within)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            raise UnknownIncident(incident) from error
+
+    async def _update(self, workflow_id: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+        handle = self.client.get_workflow_handle(workflow_id)
+
+        async def call() -> dict[str, Any]:
+            answer: dict[str, Any] = await handle.execute_update(verb, asked, id=asked["key"], result_type=dict[str, Any])
+            return answer
+
+        try:
+            return await patiently(self.client, call, within=self.within)
+        except WorkflowUpdateFailedError as error:
+            raise _as_problem(error, verb) from error
+
+    async def _ended(self, incident: str) -> bool:
+        status = (await self.describe(incident)).status
+        return status not in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+
+    async def _late(self, incident: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Answer a command that came after the end: as before where it is a repeat, else by the follow-up, else no."""
+        repeated = await self._former_answer(incident, asked["key"])
+        if repeated is not None:
+            return repeated
+        if verb in AFTER_THE_END:
+            try:
+                return await self._update(contract.follow_up_id(incident), verb, asked)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+        refusal = refuse("already-closed").model_dump(mode="json", exclude_none=True)
+        return {"incident": incident, "phase": Phase.CLOSED.value, "accepted": False, "refusal": refusal}
+
+    async def _former_answer(self, incident: str, key: str) -> dict[str, Any] | None:
+        handle = self.client.get_workflow_handle(incident).get_update_handle(key, result_type=dict[str, Any])
+
+        async def call() -> dict[str, Any]:
+            answer: dict[str, Any] = await handle.result()
+            return answer
+
+        try:
+            return await patiently(self.client, call, within=self.within)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        except WorkflowUpdateFailedError as error:
+            raise _as_problem(error, "the command") from error
+
+
+def fresh_key() -> str:
+    """A key for a command that came without one: it is asked once, whatever is repeated below."""
+    return uuid.uuid4().hex
+
+
+def request(verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The JSON that the update `verb` takes.
+
+    Raises:
+        Invalid: for fields of the wrong shape.
+    """
+    try:
+        command = parse(verb, {**fields, "key": key})
+    except InvalidInput as error:
+        raise Invalid(error.problems) from error
+    return command.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def opening(fields: Mapping[str, Any], key: str, now: datetime) -> Open:
+    """Read what opens an incident, under its key.
+
+    Raises:
+        Invalid: for fields of the wrong shape, and a start in the future.
+    """
+    try:
+        asked = Open.model_validate({**fields, "key": key})
+        if asked.started_at is not None:
+            lifecycle.check_dates(Describe(by=asked.by, started_at=asked.started_at), now)
+    except ValidationError as error:
+        raise Invalid(problems(error)) from error
+    except InvalidInput as error:
+        raise Invalid(error.problems) from error
+    return asked
+
+
+def _as_problem(error: WorkflowUpdateFailedError, verb: str) -> Problem:
+    """What a failed update means: the validator's word on the shape, or a mistake of ours."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == InvalidInput.__name__:
+        found = cause.details[0].get("problems") if cause.details and isinstance(cause.details[0], dict) else None
+        return Invalid(found or [{"field": verb, "message": cause.message}])
+    if isinstance(cause, ApplicationError):
+        return Broken(f"{verb} failed: {cause.message}. Nothing was changed; the worker's log has the rest.")
+    return Broken(f"{verb} failed inside the workflow. Nothing was changed; the worker's log has the rest.")

@@ -1,0 +1,204 @@
+"""The outside world in memory: one small class a port, each passing the port's own contract suite.
+
+    chat = FakeChat()
+    chat.down = True              # every call raises Unavailable, with `retry_after` where it is set
+    chat.fail_times = 2           # so do the next two calls
+    chat.accept_then_lose = 1     # the next new delivery is accepted, and its answer lost
+    chat.refuse = True            # every call raises Rejected
+
+`ledger` holds what was accepted, in order, once for each key; `attempts` counts the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from incident.effects import (
+    Brief,
+    CloseTicket,
+    Delivery,
+    FindOnCall,
+    OpenChannel,
+    OpenTicket,
+    Page,
+    Post,
+    Publish,
+    Receipt,
+    StoreDocument,
+)
+from integrations.deliveries import asked, channel_name, marked
+from integrations.errors import Rejected, Unavailable
+
+
+class Fake:
+    """A provider that keeps what it accepts, and fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.ledger: list[Delivery] = []
+        self.attempts = 0
+        self.down = False
+        self.fail_times = 0
+        self.accept_then_lose = 0
+        self.refuse = False
+        self.retry_after: timedelta | None = None
+        self._receipts: dict[str, Receipt] = {}
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of what was accepted, oldest first."""
+        return [delivery.key for delivery in self.ledger]
+
+    def _answer_faults(self) -> None:
+        self.attempts += 1
+        if self.refuse:
+            raise Rejected(f"{type(self).__name__} was told to refuse")
+        if self.fail_times > 0:
+            self.fail_times -= 1
+            raise Unavailable(f"{type(self).__name__} was told to fail", retry_after=self.retry_after)
+        if self.down:
+            raise Unavailable(f"{type(self).__name__} was told to be down", retry_after=self.retry_after)
+
+    def _repeat(self, delivery: Delivery) -> Receipt | None:
+        former = self._receipts.get(delivery.key)
+        return former and former.model_copy(update={"repeated": True})
+
+    def _accept(self, delivery: Delivery, receipt: Receipt) -> Receipt:
+        self._receipts[delivery.key] = receipt
+        if not receipt.repeated:
+            self.ledger.append(delivery)
+        if self.accept_then_lose > 0:
+            self.accept_then_lose -= 1
+            raise Unavailable(f"{type(self).__name__} accepted, and was told to lose the answer")
+        return receipt
+
+
+class FakeChat(Fake):
+    """Channels and messages in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels: list[str] = []
+
+    @property
+    def posts(self) -> list[str]:
+        """The texts as people read them, oldest first, drills marked."""
+        return [marked(delivery, delivery.ask.text) for delivery in self.ledger if isinstance(delivery.ask, Post)]
+
+    async def open_channel(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, OpenChannel)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        nth = 1
+        while (name := channel_name(ask.name, nth)) in self.channels:
+            nth += 1
+        self.channels.append(name)
+        return self._accept(delivery, Receipt(reference=name, channel=name))
+
+    async def post(self, delivery: Delivery) -> Receipt:
+        asked(delivery, Post)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=f"message-{len(self.ledger) + 1}"))
+
+
+class FakeStatusPage(Fake):
+    """A status page in memory."""
+
+    async def publish(self, delivery: Delivery) -> Receipt:
+        asked(delivery, Publish)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=delivery.incident))
+
+
+class FakeTicketing(Fake):
+    """A ticket board in memory. `open` holds the refs that are not closed, as (incident, ref)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str]] = []
+        self._tickets: dict[tuple[str, str], Receipt] = {}
+
+    async def open_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, OpenTicket)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        name = (delivery.incident, ask.ref)
+        if ticket := self._tickets.get(name):
+            return self._accept(delivery, ticket.model_copy(update={"repeated": True}))
+        self._tickets[name] = Receipt(reference=f"T-{len(self._tickets) + 1}")
+        self.open.append(name)
+        return self._accept(delivery, self._tickets[name])
+
+    async def close_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, CloseTicket)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        name = (delivery.incident, ask.ref)
+        if name in self.open:
+            self.open.remove(name)
+        return self._accept(delivery, Receipt(reference=self._tickets[name].reference if name in self._tickets else "gone"))
+
+
+class FakePager(Fake):
+    """A pager in memory."""
+
+    @property
+    def paged(self) -> list[tuple[str, str]]:
+        """Who was paged, and with what text, oldest first, drills marked."""
+        return [(delivery.ask.to, marked(delivery, delivery.ask.text)) for delivery in self.ledger if isinstance(delivery.ask, Page)]
+
+    async def page(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, Page)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=f"page-{len(self.ledger) + 1}", person=ask.to))
+
+
+class FakeOnCall(Fake):
+    """Who holds which role, at all times. A role that is not in `roles`, or has None there, is held by nobody."""
+
+    def __init__(self, roles: Mapping[str, str | None] | None = None) -> None:
+        super().__init__()
+        self.roles = dict(roles or {})
+
+    async def find_on_call(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, FindOnCall)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        role = next((role for role in ask.roles if self.roles.get(role)), None)
+        person = role and self.roles[role]
+        return self._accept(delivery, Receipt(reference=person or "nobody", person=person, role=role))
+
+    async def of(self, role: str, at: datetime) -> str | None:
+        self._answer_faults()
+        return self.roles.get(role)
+
+
+class FakeSpecialist(Fake):
+    """A specialist who takes every request."""
+
+    async def brief(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, Brief)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=ask.dispatch, person=ask.specialist))
+
+
+class FakeArchive(Fake):
+    """Documents in memory: `documents` maps (incident, name) to the content stored last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: dict[tuple[str, str], str] = {}
+
+    async def store_document(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, StoreDocument)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        name = (delivery.incident, ask.name)
+        receipt = Receipt(reference="/".join(name), repeated=self.documents.get(name) == ask.content)
+        self.documents[name] = ask.content
+        return self._accept(delivery, receipt)

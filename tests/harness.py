@@ -1,0 +1,336 @@
+"""Stories told to a real Temporal server that skips time: what each of them needs to be told shortly.
+
+    story = await Story.open(stage, "SEV1", title="Checkout returns 5xx")
+    await story.does("acknowledge")
+    await story.fast_forward(minutes=15)
+    story.expect_page("engineering lead")
+
+One server and one set of workers serve all stories; each story has a world of its own (the fakes), told apart by the
+incident's id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sysconfig
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.archive import ArchiveActivities
+from activities.archiving import ArchivingActivities
+from activities.chat import ChatActivities
+from activities.oncall import OnCallActivities
+from activities.opening import OpeningActivities
+from activities.paging import PagingActivities
+from activities.specialist import SpecialistActivities
+from activities.statuspage import StatusPageActivities
+from activities.ticketing import TicketingActivities
+from incident.commands import Open
+from incident.effects import Delivery, Page, Port, Post, Receipt
+from incident.lifecycle import Opening
+from incident.policy import Policy
+from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from worker.guard import Guard
+from workflows import contract, options
+from workflows.alert_group import AlertGroup
+from workflows.archive import Archive
+from workflows.follow_up import FollowUp
+from workflows.incident import Incident, IncidentInput
+from workflows.paging import Paging
+from workflows.registry import Registry
+
+WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive]
+
+ROTA = {
+    "primary on-call": "ana",
+    "senior on-call": "ben",
+    "engineering lead": "eva",
+    "VP engineering": "vic",
+    "CTO": "cleo",
+    "CEO": "zoe",
+    "manager": "max",
+}
+
+_numbers = itertools.count(1)
+
+
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0, what: str = "") -> None:
+    """Wait until `condition` holds; AssertionError with `what` after `within` seconds of real time."""
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        result = condition()
+        if (await result) if isinstance(result, Awaitable) else result:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"did not happen within {within} s: {what or condition}")
+        await asyncio.sleep(0.02)
+
+
+class World:
+    """The outside world of one story."""
+
+    def __init__(self) -> None:
+        self.chat = FakeChat()
+        self.status = FakeStatusPage()
+        self.tickets = FakeTicketing()
+        self.pager = FakePager()
+        self.rota = FakeOnCall(ROTA)
+        self.specialist = FakeSpecialist()
+        self.archive = FakeArchive()
+
+    @property
+    def everything(self) -> list[Delivery]:
+        ports = (self.chat, self.status, self.tickets, self.pager, self.specialist, self.archive)
+        return [delivery for port in ports for delivery in port.ledger]
+
+
+class Switchboard:
+    """Every port at once, each delivery going to the world of its incident."""
+
+    def __init__(self) -> None:
+        self.worlds: dict[str, World] = {}
+        self.common = World()
+
+    def world(self, delivery: Delivery) -> World:
+        return self.worlds.get(delivery.incident, self.common)
+
+    async def open_channel(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).chat.open_channel(delivery)
+
+    async def post(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).chat.post(delivery)
+
+    async def publish(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).status.publish(delivery)
+
+    async def open_ticket(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).tickets.open_ticket(delivery)
+
+    async def close_ticket(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).tickets.close_ticket(delivery)
+
+    async def page(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).pager.page(delivery)
+
+    async def find_on_call(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).rota.find_on_call(delivery)
+
+    async def of(self, role: str, at: datetime) -> str | None:
+        return ROTA.get(role)
+
+    async def brief(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).specialist.brief(delivery)
+
+    async def store_document(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).archive.store_document(delivery)
+
+
+SANDBOX = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("incident", "activities", "integrations", "workflows", "structlog")
+)
+
+
+@asynccontextmanager
+async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500) -> AsyncIterator[None]:
+    """All workers of the product on `queue`, with fakes behind the ports."""
+    activities: dict[Port, list[Callable[..., Any]]] = {
+        Port.CHAT: [ChatActivities(board).open_channel, ChatActivities(board).post],
+        Port.STATUS: [StatusPageActivities(board).publish],
+        Port.TICKETS: [TicketingActivities(board).open_ticket, TicketingActivities(board).close_ticket],
+        Port.PAGING: [PagingActivities(board, board).page],
+        Port.ONCALL: [OnCallActivities(board).find_on_call],
+        Port.SPECIALIST: [SpecialistActivities(board).brief],
+        Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],
+    }
+    opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    async with AsyncExitStack() as stack:
+        for port, functions in activities.items():
+            await stack.enter_async_context(
+                Worker(client, task_queue=contract.port_queue(queue, port), activities=functions, max_concurrent_activity_task_polls=2)
+            )
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=queue,
+                workflows=WORKFLOWS,
+                activities=[opening.open_incident],
+                interceptors=[Guard()],
+                workflow_runner=SANDBOX,
+                max_cached_workflows=cached,
+                max_concurrent_workflow_task_polls=4 if cached else 1,
+            )
+        )
+        yield
+
+
+class Stage:
+    """A server that skips time, and the workers on it."""
+
+    def __init__(self, environment: WorkflowEnvironment, board: Switchboard, queue: str) -> None:
+        self.environment = environment
+        self.client = environment.client
+        self.board = board
+        self.queue = queue
+
+
+async def register_search_attributes(client: Client) -> None:
+    types = {"Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, "Bool": IndexedValueType.INDEXED_VALUE_TYPE_BOOL}
+    types["Datetime"] = IndexedValueType.INDEXED_VALUE_TYPE_DATETIME
+    request = AddSearchAttributesRequest(namespace=client.namespace)
+    for name, kind in contract.SEARCH_ATTRIBUTES.items():
+        request.search_attributes[name] = types[kind]
+    await client.operator_service.add_search_attributes(request)
+
+
+@asynccontextmanager
+async def staged(*, cached: int = 500) -> AsyncIterator[Stage]:
+    """One time-skipping server with all workers."""
+    binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(binary), data_converter=pydantic_data_converter
+    )
+    async with environment:
+        await register_search_attributes(environment.client)
+        board = Switchboard()
+        queue = f"stories-{uuid.uuid4().hex[:8]}"
+        async with working(environment.client, board, queue, cached=cached):
+            yield Stage(environment, board, queue)
+
+
+class Story:
+    """One incident, told step by step."""
+
+    def __init__(self, stage: Stage, id: str, world: World, handle: WorkflowHandle[Any, Any]) -> None:
+        self.stage = stage
+        self.id = id
+        self.world = world
+        self.handle = handle
+
+    @classmethod
+    async def open(cls, stage: Stage, severity: str | None = None, *, policy: Policy | None = None, **fields: Any) -> Story:
+        """A new incident; declared at once where a severity is given."""
+        id = f"INC-2026-{next(_numbers):04d}"
+        world = stage.board.worlds[id] = World()
+        request = {"by": "ana", "title": "Checkout returns 5xx", "services": ["checkout"], **fields}
+        if severity is not None:
+            request["severity"] = severity
+        extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group") if name in request}
+        opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), **extra)
+        await stage.client.start_workflow(
+            Incident.run,
+            IncidentInput(opening=opening),
+            id=id,
+            task_queue=stage.queue,
+            task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+        )
+        return cls(stage, id, world, stage.client.get_workflow_handle(id))
+
+    async def does(self, verb: str, *, by: str = "ana", id: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Send one command; AssertionError where it is refused."""
+        answer = await self.tries(verb, by=by, id=id, **fields)
+        assert answer["accepted"], answer["refusal"]
+        return answer
+
+    async def tries(self, verb: str, *, by: str = "ana", id: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Send one command and answer whatever the incident says."""
+        fields = {"as" if name == "as_" else name: value for name, value in fields.items()}
+        answer: dict[str, Any] = await self.handle.execute_update(verb, {"by": by, **fields}, id=id or f"{self.id}-{uuid.uuid4().hex}")
+        return answer
+
+    async def refused(self, verb: str, **fields: Any) -> dict[str, Any]:
+        """Send one command that the process forbids; answers with the refusal."""
+        answer = await self.tries(verb, **fields)
+        assert not answer["accepted"], answer
+        refusal: dict[str, Any] = answer["refusal"]
+        return refusal
+
+    async def fast_forward(self, **length: float) -> None:
+        """Let time pass, and what it brings about happen."""
+        await self.settled()
+        await self.stage.environment.sleep(timedelta(**length))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing moves: the outbox is empty or waits for a provider, and no entry comes."""
+        quiet = 0
+        last = -1
+        while quiet < 3:
+            state = await self.state()
+            waiting = [item for item in state["deliveries"]["waiting"] if item["state"] == "queued"]
+            quiet = quiet + 1 if not waiting and state["seq"] == last else 0
+            last = state["seq"]
+            await asyncio.sleep(0.02)
+
+    async def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = await self.handle.query("state")
+        return state
+
+    async def timeline(self) -> list[dict[str, Any]]:
+        timeline: list[dict[str, Any]] = await self.handle.query("timeline")
+        return timeline
+
+    async def kinds(self) -> list[str]:
+        return [entry["kind"] for entry in await self.timeline()]
+
+    async def clock(self, name: str) -> dict[str, Any]:
+        found = [clock for clock in (await self.state())["clocks"] if clock["name"] == name]
+        assert found, f"no clock {name}"
+        return found[0]
+
+    async def now(self) -> datetime:
+        return (await self.stage.environment.get_current_time()).astimezone(UTC)
+
+    def expect_page(self, role: str) -> Page:
+        """Somebody was paged as `role`; answers with the last such page."""
+        pages = [delivery.ask for delivery in self.world.pager.ledger if isinstance(delivery.ask, Page) and delivery.ask.role == role]
+        assert pages, f"nobody was paged as {role}; paged: {self.paged_roles()}"
+        return pages[-1]
+
+    def paged_roles(self) -> list[str]:
+        return [delivery.ask.role for delivery in self.world.pager.ledger if isinstance(delivery.ask, Page)]
+
+    def posts(self, room: str = "incident") -> list[str]:
+        return [d.ask.text for d in self.world.chat.ledger if isinstance(d.ask, Post) and d.ask.room == room]
+
+    async def mitigates(self, **changes: Any) -> None:
+        """A mitigation from proposal to success, with its approval where the severity asks for one."""
+        plan = {
+            "option": "rollback",
+            "rationale": "the 02:55 deployment broke it",
+            "owner": "ana",
+            "action": "Roll back to v247",
+            "verification": ["error rate under 1 %"],
+            "rollback_plan": "Deploy v248 again",
+        }
+        await self.does("mitigate", **(plan | changes))
+        if (await self.state())["severity"] != "SEV1":
+            await self.does("approve", by="ben")
+        await self.does("finish_mitigation", succeeded=True)
+
+    async def reaches(self, phase: str) -> None:
+        """Advance, leaving items open, until the incident is in `phase`."""
+        while (await self.state())["phase"] != phase:
+            await self.does("advance", reason="service first; the list is worked off afterwards by ana")
+
+    async def confirms_everything(self) -> None:
+        for criterion in ("symptom_resolved", "metrics_at_baseline", "alerts_cleared"):
+            await self.does("confirm", criterion=criterion, evidence="dashboard")
+
+    async def finishes_paperwork(self) -> None:
+        """Everything that stands in the way of closing, but for the post-mortem."""
+        for blocker in (await self.state())["checklist"]:
+            if blocker["state"] == "open" and blocker["item"] not in ("rca_document_created", "action_items_assigned", "change_approved"):
+                await self.does("check", item=blocker["item"], note="done")

@@ -1,0 +1,159 @@
+"""What becomes of what a monitoring system posts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from starter.problems import Invalid
+from starter.webhooks import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT, Intake, batches, read
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+def alert(number: int = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "status": "firing",
+        "labels": {"alertname": "HighErrorRate", "service": "checkout", "instance": str(number)},
+        "annotations": {"summary": f"instance {number} fails"},
+        "startsAt": "2026-11-24T02:59:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "fingerprint": f"{number:016x}",
+        **more,
+    }
+
+
+def payload(*alerts: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "version": "4",
+        "groupKey": '{}:{alertname="HighErrorRate"}',
+        "status": "firing",
+        "receiver": "tocsin",
+        "alerts": list(alerts) or [alert()],
+        "groupLabels": {"alertname": "HighErrorRate"},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example",
+        "notification_reason": "a field of a newer version",
+        **more,
+    }
+
+
+class Server:
+    """A Temporal server that takes signals, some calls at a time, and can be away for a while."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.ids: set[str] = set()
+        self.away = 0
+        self.most_at_once = 0
+        self._at_once = 0
+
+    async def start_workflow(self, _: str, start: Any, *, id: str, start_signal_args: list[dict[str, Any]], **__: Any) -> None:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        await asyncio.sleep(0)
+        self._at_once -= 1
+        if self.away:
+            self.away -= 1
+            raise RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b"")
+        self.ids.add(id)
+        self.messages += start_signal_args
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def intake(server: Server) -> Intake:
+    return Intake(cast(Client, server))
+
+
+async def test_a_thousand_alerts_go_in_few_signals_and_not_all_at_once(server: Server, intake: Intake) -> None:
+    """A storm reaches Temporal whole, fifty alerts a signal, so that people's commands do not wait behind it."""
+    answer = await intake.take(read(payload(*(alert(n) for n in range(1_000)))), NOW)
+    taken = [each["fingerprint"] for message in server.messages for each in message["alerts"]]
+
+    assert answer["accepted"] == 1_000
+    assert sorted(taken) == [f"{n:016x}" for n in range(1_000)]
+    assert [len(message["alerts"]) for message in server.messages] == [ALERTS_A_SIGNAL] * 20
+    assert server.most_at_once == SIGNALS_IN_FLIGHT
+
+
+async def test_one_group_is_one_workflow_whose_name_tells_nothing(server: Server, intake: Intake) -> None:
+    """The group's key is hashed: workflow ids hold no labels."""
+    answers = [await intake.take(read(payload(alert(n))), NOW) for n in range(2)]
+
+    assert answers[0]["groups"] == answers[1]["groups"] == sorted(server.ids)
+    assert len(server.ids) == 1
+    assert "HighErrorRate" not in next(iter(server.ids))
+
+
+async def test_bad_alerts_go_along_with_what_is_wrong_with_them(server: Server, intake: Intake) -> None:
+    """Alertmanager never repeats what was refused, so one bad alert must not cost the good ones, nor be forgotten."""
+    answer = await intake.take(read(payload(alert(0), alert(1, startsAt="yesterday"), "no alert at all")), NOW)
+
+    assert (answer["accepted"], answer["invalid"]) == (1, 2)
+    assert [each["fingerprint"] for each in server.messages[0]["alerts"]] == ["0" * 16]
+    assert ["alert 1: startsAt" in server.messages[0]["invalid"][0], "alert 2" in server.messages[0]["invalid"][1]] == [True, True]
+
+
+async def test_half_a_character_does_not_cost_an_alert(server: Server, intake: Intake) -> None:
+    """What is no text is replaced, and the alert goes on."""
+    await intake.take(read(payload(alert(0, annotations={"summary": "half \ud83d, whole \U0001f525"}))), NOW)
+
+    assert server.messages[0]["alerts"][0]["annotations"] == {"summary": "half ?, whole \U0001f525"}
+
+
+async def test_a_server_that_is_back_in_a_moment_costs_nothing(server: Server, intake: Intake) -> None:
+    """A restart of Temporal in the middle of a storm loses no alert."""
+    server.away = 3
+    answer = await intake.take(read(payload(*(alert(n) for n in range(120)))), NOW)
+
+    assert answer["accepted"] == sum(len(message["alerts"]) for message in server.messages) == 120
+
+
+async def test_a_huge_text_is_cut_and_says_so(server: Server, intake: Intake) -> None:
+    """A document in an annotation does not stop the alert that carries it."""
+    await intake.take(read(payload(alert(0, annotations={"summary": "x" * 3_000_000}))), NOW)
+    summary = server.messages[0]["alerts"][0]["annotations"]["summary"]
+
+    assert summary.endswith("… (3000000 characters in all)")
+    assert len(summary) < 3_000
+
+
+def test_batches_are_small_enough_for_one_signal_each() -> None:
+    """Large alerts travel in smaller company."""
+    large = [alert(n, annotations={"summary": "x" * 60_000}) for n in range(10)]
+
+    assert [len(batch) for batch in batches(large)] == [3, 3, 3, 1]
+    assert all(len(json.dumps(batch)) < BYTES_A_SIGNAL + 1_000 for batch in batches(large))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (payload(version="3"), "version"),
+        (payload(groupKey=""), "groupKey"),
+        (payload(status="perhaps"), "status"),
+        (payload(alerts="many"), "alerts"),
+        (payload(alerts=[]), "alerts"),
+        (payload({"labels": {}}), "alerts"),
+        ({"version": "4"}, "groupKey"),
+        ({}, "version"),
+    ],
+)
+def test_a_payload_of_which_nothing_can_be_used_is_refused(body: dict[str, Any], field: str) -> None:
+    """What is no payload of version 4 is a mistake that names the field."""
+    with pytest.raises(Invalid) as refused:
+        read(body)
+
+    assert refused.value.errors[0]["field"] == field

@@ -1,0 +1,192 @@
+"""Keep one incident's state while its workflow runs: record events, send what they ask for, wake for its clocks.
+
+The incident and its follow-up both run on this. Everything that decides stands in the core; here is only when to
+call it. Every method is synchronous but `drained` and the tasks started here, and each of those re-reads the state
+after its await, since any handler may have run meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from incident import clocks, lifecycle, snapshot
+    from incident.effects import Effect, Port, Receipt
+    from incident.events import Event
+    from incident.model import Incident
+    from workflows import contract, options
+
+
+class Conductor:
+    """One incident's state, timeline and outbox, and the tasks that carry the outbox out."""
+
+    def __init__(self, incident: Incident, timeline: Iterable[Event], *, lists_row: bool = True) -> None:
+        self.incident = incident
+        self.timeline = list(timeline)
+        self.holding = False
+        self.started = False
+        self._lists_row = lists_row
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._row: dict[str, Any] = {}
+        self._attributes: dict[str, Any] = {}
+        self._row_due = False
+
+    def start(self) -> None:
+        """Begin to carry out what is in the outbox."""
+        self.started = True
+        self._dispatch()
+        self._list()
+
+    def record(self, events: Iterable[Event]) -> list[Event]:
+        """Fold events into the state and set going what they ask for; answers them with their numbers."""
+        self.incident, recorded = lifecycle.record(self.incident, events)
+        self.timeline += recorded
+        if self.started and recorded:
+            self._dispatch()
+            self._list()
+        return recorded
+
+    def tick(self) -> None:
+        """Let every clock that has come due speak, and try every port whose wait is over."""
+        self.record(lifecycle.tick(self.incident, workflow.now()))
+        if self.started:
+            self._dispatch()
+
+    def next_wake(self) -> datetime | None:
+        """The earliest moment at which `tick` has something to do."""
+        moments = [health.retry_at for port, health in self.incident.down.items() if lifecycle.next_effect(self.incident, port)]
+        moments = [moment for moment in moments if moment > workflow.now()]
+        clock = clocks.next_wake(self.incident)
+        if clock is not None:
+            moments.append(clock)
+        return min(moments, default=None)
+
+    @property
+    def idle(self) -> bool:
+        return not self._busy
+
+    async def drained(self) -> None:
+        """Wait until nothing is under way; nothing new is begun meanwhile, the clocks go on."""
+        self.holding = True
+        while not (self.idle and workflow.all_handlers_finished()):
+            wake = self.next_wake()
+            timeout = max(timedelta(0), wake - workflow.now()) if wake is not None else None
+            try:
+                await workflow.wait_condition(lambda: self.idle and workflow.all_handlers_finished(), timeout=timeout)
+            except TimeoutError:
+                self.tick()
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task of its own that continue-as-new waits for."""
+        self._busy.add(name)
+
+        async def run() -> None:
+            try:
+                await work
+            finally:
+                self._busy.discard(name)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """Forget a task; a bug in one must fail the workflow task, loudly, and not be lost with it."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            workflow.logger.error("a task of the incident failed", exc_info=error)
+            raise error
+
+    def busy(self, name: str) -> bool:
+        return name in self._busy
+
+    def _dispatch(self) -> None:
+        """Set a task to work for every port that has something to send and is not being served already."""
+        for port in dict.fromkeys(effect.port for effect in self.incident.outbox):
+            if not self.busy(port.value) and self._ready(port) is not None:
+                self.spawn(port.value, self._serve(port))
+
+    def _ready(self, port: Port) -> Effect | None:
+        """The oldest effect of a port, unless it has to wait for its provider, or for the next run."""
+        health = self.incident.down.get(port)
+        if self.holding or (health is not None and health.retry_at > workflow.now()):
+            return None
+        return lifecycle.next_effect(self.incident, port)
+
+    async def _serve(self, port: Port) -> None:
+        """Send a port's effects in order, while there are any and the provider takes them.
+
+        Handlers run meanwhile and may add effects, or replace the one under way: the state is read anew after each.
+        """
+        while (effect := self._ready(port)) is not None:
+            self.record(await self._deliver(port, effect))
+
+    async def _deliver(self, port: Port, effect: Effect) -> list[Event]:
+        """Carry out one effect; answers with what to record."""
+        health = self.incident.down.get(port)
+        attempt = (health.failures if health is not None else 0) + 1
+        how = options.DELIVERY[port]
+        try:
+            receipt = await workflow.execute_activity(
+                effect.ask.action,
+                lifecycle.addressed(self.incident, effect, attempt),
+                result_type=Receipt,
+                task_queue=contract.port_queue(workflow.info().task_queue, port),
+                activity_id=effect.key if attempt == 1 else f"{effect.key}#{attempt}",
+                start_to_close_timeout=how.start_to_close,
+                schedule_to_close_timeout=how.schedule_to_close,
+                retry_policy=how.retry,
+                priority=options.priority(self.incident.severity or self.incident.presumed_severity),
+                summary=effect.purpose or effect.ask.action,
+            )
+        except ActivityError as error:
+            return [self._failed(effect, error)]
+        return lifecycle.delivered(self.incident, effect, receipt, workflow.now())
+
+    def _failed(self, effect: Effect, error: ActivityError) -> Event:
+        cause = error.cause
+        now = workflow.now()
+        while isinstance(cause, BaseException) and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        text = str(cause.message if isinstance(cause, ApplicationError) else cause or error)
+        if isinstance(cause, ApplicationError) and cause.non_retryable:
+            return lifecycle.undeliverable(effect, text, now)
+        wait = cause.next_retry_delay if isinstance(cause, ApplicationError) else None
+        return lifecycle.parked(self.incident, effect, text, wait, now)
+
+    def _list(self) -> None:
+        """Publish the row and the search attributes once a workflow task, whatever happened in it."""
+        if not self._lists_row or self._row_due:
+            return
+        self._row_due = True
+        asyncio.get_running_loop().call_soon(self._publish)
+
+    def _publish(self) -> None:
+        self._row_due = False
+        row = snapshot.row(self.incident)
+        if row != self._row:
+            self._row = row
+            workflow.upsert_memo({contract.ROW: row})
+        attributes = contract.search_attributes(self.incident)
+        changed = [update for name, update in attributes.items() if self._attributes.get(name, _NEVER) != update.value]
+        if changed:
+            self._attributes = {name: update.value for name, update in attributes.items()}
+            workflow.upsert_search_attributes(changed)
+
+    def carry_listing(self) -> dict[str, Any]:
+        """What has been published, for the next run: it keeps both by itself, and need not say them again."""
+        return {"row": self._row}
+
+    def resume_listing(self, carried: dict[str, Any]) -> None:
+        self._row = carried.get("row", {})
+        self._attributes = {name: update.value for name, update in contract.search_attributes(self.incident).items()}
+
+
+_NEVER = object()

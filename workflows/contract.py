@@ -1,0 +1,116 @@
+"""Names and shapes that workflows, workers and doors share: ids, queues, signals, search attributes.
+
+Ids, search attributes and signal names never hold personal data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from incident import clocks
+from incident.effects import Port
+from incident.model import Incident
+
+TASK_QUEUE = "incidents"
+
+REGISTRY_ID = "registry"
+REGISTRY_OPEN = "open"
+REGISTRY_CLOSED = "incident_closed"
+
+ALERTS = "alerts"
+"""The signal by which an alert group takes what monitoring posts."""
+
+ALERT = "alert"
+"""The signal by which an incident takes alerts."""
+
+PAGED = "page_report"
+PAGING_STOP = "stop"
+
+ROW = "row"
+"""The memo field that holds the line of a list."""
+
+SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
+PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
+SERVICE = SearchAttributeKey.for_keyword("IncidentService")
+COMMANDER = SearchAttributeKey.for_keyword("IncidentCommander")
+DRILL = SearchAttributeKey.for_bool("IncidentDrill")
+NEXT_DUE = SearchAttributeKey.for_datetime("IncidentNextDue")
+OPENED_AT = SearchAttributeKey.for_datetime("IncidentOpenedAt")
+
+SEARCH_ATTRIBUTES: dict[str, str] = {
+    "IncidentSeverity": "Keyword",
+    "IncidentPhase": "Keyword",
+    "IncidentService": "Keyword",
+    "IncidentCommander": "Keyword",
+    "IncidentDrill": "Bool",
+    "IncidentNextDue": "Datetime",
+    "IncidentOpenedAt": "Datetime",
+}
+"""Each search attribute with its type, as the server registers it."""
+
+
+def port_queue(queue: str, port: Port) -> str:
+    """The task queue of one port: each has its own, so that nothing starves paging."""
+    return f"{queue}-{port.value}"
+
+
+def incident_id(year: str, number: int) -> str:
+    return f"INC-{year}-{number:04d}"
+
+
+def paging_id(incident: str, number: int) -> str:
+    return f"{incident}/page-{number}"
+
+
+def follow_up_id(incident: str) -> str:
+    return f"{incident}/follow-up"
+
+
+def archive_id(incident: str, run: int) -> str:
+    return f"{incident}/archive-{run}"
+
+
+def alert_group_id(group_key: str) -> str:
+    """The workflow of one alert group, by a hash: group keys hold labels, which ids must not."""
+    return f"alerts/{hashlib.sha256(group_key.encode()).hexdigest()[:24]}"
+
+
+def search_attributes(incident: Incident) -> dict[str, SearchAttributeUpdate[Any]]:
+    """What the server's lists can be searched by; an attribute without a value is unset."""
+    urgent = clocks.most_urgent(incident)
+    due: datetime | None = urgent.due if urgent is not None else None
+    service = incident.services[0][:200] if incident.services else None
+    commander = incident.commander[:200] if incident.commander else None
+    updates: tuple[SearchAttributeUpdate[Any], ...] = (
+        SEVERITY.value_set(incident.severity.value) if incident.severity else SEVERITY.value_unset(),
+        PHASE.value_set(incident.phase.value),
+        SERVICE.value_set(service) if service else SERVICE.value_unset(),
+        COMMANDER.value_set(commander) if commander else COMMANDER.value_unset(),
+        DRILL.value_set(incident.drill),
+        NEXT_DUE.value_set(due) if due else NEXT_DUE.value_unset(),
+        OPENED_AT.value_set(incident.opened_at),
+    )
+    return {update.key.name: update for update in updates}
+
+
+class FollowUpInput(BaseModel):
+    """What a closed incident still owes: its state, with the open action items in it."""
+
+    incident: Incident
+
+
+class AlertGroupInput(BaseModel):
+    """One group of alerts, by the monitoring system's own key."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    group: str
+    incident: str | None = None
+    firing: dict[str, datetime] = Field(default_factory=dict)
+    ticketed: bool = False
+    noted: bool = False

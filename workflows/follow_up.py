@@ -1,0 +1,123 @@
+"""What a closed incident still owes: its action items, chased until each is done or waived by name.
+
+Reminders go to the owner, then the commander, then the manager. The state is the incident's own, so the same
+clocks and the same decisions serve here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from incident import commands, deciding, lifecycle, snapshot
+    from incident.commands import Command, InvalidInput
+    from incident.events import Event
+    from incident.model import Incident as IncidentState
+    from incident.refusals import Refusal, refuse
+    from workflows import contract
+    from workflows.conductor import Conductor
+    from workflows.payloads import decoded
+
+TAKEN = ("complete_action_item", "waive", "note")
+
+
+@workflow.defn(name="FollowUp")
+class FollowUp:
+    """The action items of one closed incident."""
+
+    @workflow.init
+    def __init__(self, start: contract.FollowUpInput) -> None:
+        self.conductor = Conductor(start.incident, [], lists_row=False)
+        self.answers: dict[str, dict[str, Any]] = {}
+
+    @property
+    def incident(self) -> IncidentState:
+        return self.conductor.incident
+
+    @property
+    def timeline(self) -> list[Event]:
+        return self.conductor.timeline
+
+    @workflow.run
+    async def run(self, start: contract.FollowUpInput) -> dict[str, Any]:
+        """Chase the open action items; answers with what became of them."""
+        self.conductor.start()
+        while not self._over():
+            self.conductor.tick()
+            armed = self.conductor.next_wake()
+            timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
+            try:
+                await workflow.wait_condition(self._over, timeout=timeout, timeout_summary="the next action item")
+            except TimeoutError:
+                continue
+        return {"action_items": snapshot.state(self.incident, workflow.now())["action_items"]}
+
+    def _over(self) -> bool:
+        pending = any(item.open for item in self.incident.action_items)
+        return not pending and not self.incident.outbox and self.conductor.idle and workflow.all_handlers_finished()
+
+    @workflow.update(dynamic=True)
+    def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
+        """Complete or waive an action item, or write a note."""
+        request = self._read(name, args)
+        info = workflow.current_update_info()
+        return self._answer(request, request.key or (info.id if info is not None else None))
+
+    @command.validator
+    def _validate(self, name: str, args: Sequence[RawValue]) -> None:
+        self._read(name, args)
+
+    @workflow.signal(dynamic=True)
+    def told(self, name: str, args: Sequence[RawValue]) -> None:
+        try:
+            request = self._command(name, args)
+            self._answer(request, request.key)
+        except InvalidInput as error:
+            self.note_invalid(name, str(error))
+
+    def note_invalid(self, name: str, reason: str) -> None:
+        """Keep on record that a message could not be understood."""
+        self.conductor.record([lifecycle.invalid(name, reason, "unknown", workflow.now())])
+
+    def _read(self, name: str, args: Sequence[RawValue]) -> Command:
+        try:
+            return self._command(name, args)
+        except InvalidInput as error:
+            raise ApplicationError(str(error), {"problems": error.problems}, type="InvalidInput", non_retryable=True) from error
+
+    def _command(self, name: str, args: Sequence[RawValue]) -> Command:
+        payloads = [decoded(arg) for arg in args]
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": name, "message": f"takes one JSON object, not {len(payloads)} arguments"}])
+        return commands.parse(name, payloads[0])
+
+    def _answer(self, command: Command, key: str | None) -> dict[str, Any]:
+        if key is not None and key in self.answers:
+            return self.answers[key]
+        now = workflow.now()
+        allowed = command.verb in TAKEN
+        outcome = deciding.DECIDERS[command.verb](self.incident, command, now) if allowed else refuse("already-closed")
+        answer: dict[str, Any] = {"incident": self.incident.id, "phase": self.incident.phase.value}
+        if isinstance(outcome, Refusal):
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            answer |= {"accepted": False, "refusal": outcome.model_dump(mode="json", exclude_none=True)}
+        else:
+            events = self.conductor.record(outcome)
+            answer |= {"accepted": True, "events": [event.model_dump(mode="json") for event in events]}
+        if key is not None:
+            self.answers[key] = answer
+        return answer
+
+    @workflow.query(name="state")
+    def state(self) -> dict[str, Any]:
+        return snapshot.state(self.incident, workflow.now())
+
+    @workflow.query(name="timeline")
+    def entries(self) -> list[dict[str, Any]]:
+        return [event.model_dump(mode="json") for event in self.timeline]

@@ -1,0 +1,375 @@
+"""One production incident, from the first alert to the closed post-mortem.
+
+`run` is the life of an incident: six phases, each ended by what people do, with one loop that wakes for the
+earliest clock. Handlers answer at once: they compute first, assign last and never await. One dynamic handler takes
+every command, as an update (which answers) and as a signal (which records what it refuses), so that no name,
+argument or type that somebody sends can stop the workflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.archiving import ArchiveRequest
+    from incident import alerts, commands, lifecycle, snapshot
+    from incident.commands import COMMANDS, Command, InvalidInput
+    from incident.events import MONITORING, SYSTEM, Event
+    from incident.lifecycle import Opening
+    from incident.model import Incident as IncidentState
+    from incident.paging import PageReport, paging_for
+    from incident.refusals import Refusal
+    from incident.registration import Closed
+    from incident.vocabulary import Phase
+    from workflows import contract, options
+    from workflows.conductor import Conductor
+    from workflows.payloads import decoded
+
+
+class Answer(BaseModel):
+    """What a command answers: the new timeline entries, or the refusal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    incident: str
+    phase: Phase
+    accepted: bool
+    events: list[Event] | None = None
+    refusal: Refusal | None = None
+
+    def wire(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Carried(BaseModel):
+    """What one run hands to the next; nothing else survives."""
+
+    incident: IncidentState
+    timeline: list[Event]
+    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    paged_through: int = 0
+    run: int = 1
+    previous_run_id: str = ""
+    listing: dict[str, Any] = Field(default_factory=dict)
+
+
+class IncidentInput(BaseModel):
+    """A new incident (`opening`), or one that continues (`carried`)."""
+
+    opening: Opening | None = None
+    carried: Carried | None = None
+
+
+class TimelineFilter(BaseModel):
+    since: int = 0
+
+
+@workflow.defn(name="Incident")
+class Incident:
+    """Durable coordination of one incident."""
+
+    @workflow.init
+    def __init__(self, start: IncidentInput) -> None:
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.paged_through = 0
+        self.run_number = 1
+        self.previous_run_id = ""
+        if start.carried is not None:
+            carried = start.carried
+            self.conductor = Conductor(carried.incident, carried.timeline)
+            self.conductor.resume_listing(carried.listing)
+            self.answers = dict(carried.answers)
+            self.paged_through = carried.paged_through
+            self.run_number = carried.run
+            self.previous_run_id = carried.previous_run_id
+        elif start.opening is not None:
+            incident, events = lifecycle.opening(start.opening, workflow.now())
+            self.conductor = Conductor(incident, events)
+        else:
+            raise ApplicationError("an incident begins with `opening` or goes on with `carried`", non_retryable=True)
+
+    @property
+    def incident(self) -> IncidentState:
+        return self.conductor.incident
+
+    @property
+    def timeline(self) -> list[Event]:
+        return self.conductor.timeline
+
+    @workflow.run
+    async def run(self, start: IncidentInput) -> dict[str, Any]:
+        """Live through the six phases; answer with the row that lists keep."""
+        self.conductor.start()
+        self._see_to_paging()
+        await self._archive_previous_run()
+
+        await self._until_left(Phase.DETECTION)
+        await self._until_left(Phase.DECLARATION)
+        await self._until_left(Phase.TRIAGE)
+        await self._until_left(Phase.MITIGATION)
+        await self._until_left(Phase.RESOLUTION)
+        await self._until_left(Phase.POST_INCIDENT)
+
+        await self._wind_up()
+        return snapshot.row(self.incident)
+
+    # ------------------------------------------------------------------ waiting
+
+    async def _until_left(self, phase: Phase) -> None:
+        """Stay while the incident is in this phase or, reopened, in an earlier one."""
+        while self.incident.open and self.incident.phase.number <= phase.number:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Sleep until the earliest clock, or until something moves it earlier, and let the clocks speak.
+
+        A clock that moves later costs nothing: the timer that is set fires once for nothing and is set anew.
+        """
+        self.conductor.tick()
+        if self._long_enough():
+            await self._continue_as_new()
+        armed = self.conductor.next_wake()
+        phase = self.incident.phase
+
+        def disturbed() -> bool:
+            if self.incident.phase is not phase or self._long_enough():
+                return True
+            earliest = self.conductor.next_wake()
+            return earliest is not None and (armed is None or earliest < armed)
+
+        timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
+        try:
+            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary="the next clock")
+        except TimeoutError:
+            return
+        except asyncio.CancelledError:
+            self._refuse_to_be_cancelled()
+
+    def _refuse_to_be_cancelled(self) -> None:
+        """A cancelled incident would forget what it owes: cancelling is refused, on record."""
+        reason = "an incident can't be cancelled; dismiss it, or take it through resolution and close it"
+        self.conductor.record([lifecycle.invalid("cancel", reason, SYSTEM, workflow.now())])
+
+    async def _wind_up(self) -> None:
+        """Closed: tell the register, hand over what is still owed, and send what is still in the outbox."""
+        self._see_to_paging()
+        self.conductor.spawn("register", self._tell_register())
+        self.conductor.spawn("archive", self._start_archive(final=True))
+        if any(item.open for item in self.incident.action_items):
+            self.conductor.spawn("follow-up", self._start_follow_up())
+        while self.incident.outbox or not self.conductor.idle or not workflow.all_handlers_finished():
+            self.conductor.tick()
+            wake = self.conductor.next_wake()
+            timeout = None if wake is None else max(timedelta(0), wake - workflow.now())
+            try:
+                await workflow.wait_condition(
+                    lambda: self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished(), timeout=timeout
+                )
+            except TimeoutError:
+                continue
+            except asyncio.CancelledError:
+                self._refuse_to_be_cancelled()
+
+    # ------------------------------------------------------------------ the next run
+
+    def _long_enough(self) -> bool:
+        info = workflow.info()
+        limit = self.incident.policy.history_limit
+        return info.get_current_history_length() >= limit or info.is_continue_as_new_suggested()
+
+    async def _continue_as_new(self) -> None:
+        """Go on in a new run with an empty history. Nothing is under way when it happens, and nothing is left out."""
+        await self.conductor.drained()
+        self.conductor.tick()
+        carried = Carried(
+            incident=self.incident,
+            timeline=_tail(self.timeline),
+            answers=dict(list(self.answers.items())[-options.ANSWERS_KEPT :]),
+            paged_through=self.paged_through,
+            run=self.run_number + 1,
+            previous_run_id=workflow.info().run_id,
+            listing=self.conductor.carry_listing(),
+        )
+        workflow.continue_as_new(IncidentInput(carried=carried))
+
+    async def _archive_previous_run(self) -> None:
+        if self.previous_run_id:
+            self.conductor.spawn("archive", self._start_archive(final=False))
+
+    async def _start_archive(self, *, final: bool) -> None:
+        run_id = workflow.info().run_id if final else self.previous_run_id
+        number = self.run_number if final else self.run_number - 1
+        request = ArchiveRequest(incident=self.incident.id, run_id=run_id, run=number, final=final, drill=self.incident.drill)
+        await self._start_child("Archive", request, contract.archive_id(self.incident.id, number))
+
+    async def _start_follow_up(self) -> None:
+        request = contract.FollowUpInput(incident=self.incident)
+        await self._start_child("FollowUp", request, contract.follow_up_id(self.incident.id))
+
+    async def _start_child(self, type_: str, request: BaseModel, id_: str) -> None:
+        """Start a fellow workflow that outlives this one; one that is there already is the one that was wanted."""
+        try:
+            await workflow.start_child_workflow(
+                type_,
+                request,
+                id=id_,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+                priority=options.priority(self.incident.severity or self.incident.presumed_severity),
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("already started", extra={"fellow": id_})
+
+    async def _tell_register(self) -> None:
+        closed = Closed(incident=self.incident.id, at=workflow.now())
+        await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
+
+    async def _signal(self, workflow_id: str, name: str, message: BaseModel | None) -> None:
+        """Signal a fellow workflow; one that has ended needs no telling."""
+        handle = workflow.get_external_workflow_handle(workflow_id)
+        try:
+            await handle.signal(name, message) if message is not None else await handle.signal(name)
+        except ApplicationError as error:
+            workflow.logger.info("nobody to signal", extra={"workflow_id": workflow_id, "signal": name, "cause": str(error)})
+
+    # ------------------------------------------------------------------ paging
+
+    def _see_to_paging(self) -> None:
+        """Page while nobody has acknowledged; stop once somebody has. The pages have a workflow of their own."""
+        if not self.conductor.started or self.conductor.busy("paging") or self.conductor.holding:
+            return
+        wanted = self.incident.page_number if self.incident.paging else 0
+        if wanted > abs(self.paged_through):
+            self.conductor.spawn("paging", self._start_paging(wanted))
+        elif not self.incident.paging and self.paged_through > 0:
+            self.conductor.spawn("paging", self._stop_paging(self.paged_through))
+
+    async def _start_paging(self, number: int) -> None:
+        before = self.paged_through
+        if before > 0:
+            await self._signal(contract.paging_id(self.incident.id, before), contract.PAGING_STOP, None)
+        await self._start_child("Paging", paging_for(self.incident, number), contract.paging_id(self.incident.id, number))
+        self.paged_through = number
+        asyncio.get_running_loop().call_soon(self._see_to_paging)
+
+    async def _stop_paging(self, number: int) -> None:
+        await self._signal(contract.paging_id(self.incident.id, number), contract.PAGING_STOP, None)
+        self.paged_through = -number
+
+    # ------------------------------------------------------------------ commands
+
+    @workflow.update(dynamic=True)
+    def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
+        """Carry out one command of the process and say what followed, or why not."""
+        request = self._read(name, args)
+        info = workflow.current_update_info()
+        return self._answer(request, request.key or (info.id if info is not None else None))
+
+    @command.validator
+    def _validate(self, name: str, args: Sequence[RawValue]) -> None:
+        """Check the shape only; what the process allows is the handler's business, and on record."""
+        self._read(name, args)
+
+    @workflow.signal(dynamic=True)
+    def told(self, name: str, args: Sequence[RawValue]) -> None:
+        """Take a command, or a machine's word, that nobody waits for; what it forbids or can't read is on record."""
+        try:
+            payloads = [decoded(arg) for arg in args]
+            if name == contract.ALERT:
+                self._take_alerts(payloads)
+            elif name == contract.PAGED:
+                self._take_page_report(payloads)
+            else:
+                request = self._command(name, payloads)
+                self._answer(request, request.key)
+        except InvalidInput as error:
+            by = next((p["by"] for p in payloads if isinstance(p, dict) and isinstance(p.get("by"), str)), "unknown")
+            self.note_invalid(name, str(error), by=by[:100] or "unknown")
+
+    def note_invalid(self, name: str, reason: str, by: str = "unknown") -> None:
+        """Keep on record that a message could not be understood."""
+        self.conductor.record([lifecycle.invalid(name, reason, by, workflow.now())])
+
+    def _read(self, name: str, args: Sequence[RawValue]) -> Command:
+        try:
+            return self._command(name, [decoded(arg) for arg in args])
+        except InvalidInput as error:
+            raise ApplicationError(str(error), {"problems": error.problems}, type="InvalidInput", non_retryable=True) from error
+
+    def _command(self, name: str, payloads: list[Any]) -> Command:
+        if name in COMMANDS and len(payloads) != 1:
+            raise InvalidInput([{"field": name, "message": f"takes one JSON object, not {len(payloads)} arguments"}])
+        command = commands.parse(name, payloads[0] if payloads else None)
+        lifecycle.check_dates(command, workflow.now())
+        return command
+
+    def _answer(self, command: Command, key: str | None) -> dict[str, Any]:
+        """Decide and record one command; a repeat of its key answers as the first did and adds nothing."""
+        if key is not None and key in self.answers:
+            return self.answers[key]
+        self.conductor.tick()
+        now = workflow.now()
+        outcome = lifecycle.decide(self.incident, command, now)
+        if isinstance(outcome, Refusal):
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
+        else:
+            events = self.conductor.record(outcome)
+            self._see_to_paging()
+            answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=True, events=events).wire()
+        if key is not None:
+            self.answers[key] = answer
+        return answer
+
+    def _take_alerts(self, payloads: list[Any]) -> None:
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.ALERT, "message": f"takes one alert or a list of them, not {len(payloads)} arguments"}])
+        good, bad = alerts.parse(payloads[0])
+        for problem in bad[:10]:
+            self.note_invalid(contract.ALERT, problem, by=MONITORING)
+        self.conductor.tick()
+        self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now()))
+
+    def _take_page_report(self, payloads: list[Any]) -> None:
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.PAGED, "message": "takes one report"}])
+        report = PageReport.read(payloads[0])
+        self.conductor.record([report.event(workflow.now())])
+
+    # ------------------------------------------------------------------ queries
+
+    @workflow.query(name="state")
+    def state(self) -> dict[str, Any]:
+        """The whole snapshot."""
+        return snapshot.state(self.incident, workflow.now())
+
+    @workflow.query(name="timeline")
+    def timeline_since(self, since: TimelineFilter | None = None) -> list[dict[str, Any]]:
+        """The entries after `since` that this run holds; earlier runs hold the earlier ones."""
+        after = since.since if since is not None else 0
+        return [event.model_dump(mode="json") for event in self.timeline if event.seq > after]
+
+    @workflow.query(name="model")
+    def model(self) -> IncidentState:
+        """The state in the core's own shape, for drafting and replaying."""
+        return self.incident
+
+
+def _tail(timeline: list[Event]) -> list[Event]:
+    """The newest entries, as many as a payload holds with ease; the older ones stay with the run that is closing."""
+    kept: list[Event] = []
+    size = 0
+    for event in reversed(timeline):
+        size += len(event.text) + len(str(event.data)) + 120
+        if kept and (size > options.TIMELINE_BYTES_CARRIED or len(kept) >= options.TIMELINE_CARRIED):
+            break
+        kept.append(event)
+    return kept[::-1]

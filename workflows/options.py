@@ -1,0 +1,70 @@
+"""Time-outs, retries and sizes, each named and with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from temporalio.common import Priority, RetryPolicy
+
+from incident.effects import Port
+from incident.vocabulary import Severity
+
+WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
+"""A killed worker's task is handed on after this. Replay of the longest history must fit in half of it."""
+
+RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30))
+"""Quick enough for a hiccup, slow enough not to hammer a provider that is down."""
+
+PATIENT_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1))
+"""For what must happen some time and nobody waits for."""
+
+
+class How(NamedTuple):
+    """`start_to_close` bounds one attempt: a dead worker is noticed only after it. `schedule_to_close` bounds all
+    attempts together: after it the effect is parked and what matters goes another way."""
+
+    start_to_close: timedelta
+    schedule_to_close: timedelta
+    retry: RetryPolicy = RETRY
+
+
+TEN_SECONDS = timedelta(seconds=10)
+
+DELIVERY: dict[Port, How] = {
+    Port.CHAT: How(TEN_SECONDS, timedelta(minutes=2)),
+    Port.STATUS: How(TEN_SECONDS, timedelta(minutes=2)),
+    Port.TICKETS: How(TEN_SECONDS, timedelta(minutes=2)),
+    # A page that does not go out within a minute must reach the next person instead.
+    Port.PAGING: How(TEN_SECONDS, timedelta(minutes=1)),
+    Port.ONCALL: How(TEN_SECONDS, timedelta(minutes=1)),
+    Port.SPECIALIST: How(TEN_SECONDS, timedelta(minutes=2)),
+    Port.ARCHIVE: How(timedelta(seconds=30), timedelta(minutes=5)),
+}
+
+URGENT = Priority(priority_key=1)
+NORMAL = Priority(priority_key=3)
+BACKGROUND = Priority(priority_key=5)
+
+
+def priority(severity: Severity) -> Priority:
+    """SEV1 before all else when everything is due at once."""
+    return {Severity.SEV1: URGENT, Severity.SEV2: NORMAL, Severity.SEV3: BACKGROUND}[severity]
+
+
+ANSWERS_KEPT = 300
+"""Answers carried to the next run, so that a repeated command is still recognised there."""
+
+TIMELINE_CARRIED = 400
+TIMELINE_BYTES_CARRIED = 150_000
+"""The timeline's tail that the next run carries: a payload above 256 kB draws warnings, above 2 MB it is refused."""
+
+REGISTRY_HISTORY_LIMIT = 1_500
+KEYS_KEPT = 5_000
+GROUPS_KEPT = 5_000
+"""About 400 kB of state at the most."""
+
+ALERTS_A_SIGNAL = 50
+"""A thousand alerts then cost the incident about a hundred events instead of a thousand."""
+
+ALERT_GROUP_HISTORY_LIMIT = 1_500
