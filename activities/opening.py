@@ -15,11 +15,14 @@ from incident.registration import Registered, Registration
 
 
 class OpeningActivities:
-    """Open incidents for alert groups, under the policy in force."""
+    """Open incidents for alert groups, under the policy in force; drills under one whose clocks run faster."""
 
-    def __init__(self, client: Client, policy: Policy, *, task_queue: str, task_timeout: timedelta) -> None:
+    def __init__(
+        self, client: Client, policy: Policy, *, drill_policy: Policy | None = None, task_queue: str, task_timeout: timedelta
+    ) -> None:
         self._client = client
         self._policy = policy
+        self._drill_policy = drill_policy or policy
         self._task_queue = task_queue
         self._task_timeout = task_timeout
 
@@ -36,7 +39,8 @@ class OpeningActivities:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=self._task_timeout,
         )
-        asked = request if request.policy is not None else request.model_copy(update={"policy": self._policy})
+        policy = self._drill_policy if request.request.drill else self._policy
+        asked = request if request.policy is not None else request.model_copy(update={"policy": policy})
         try:
             registered: Registered = await self._client.execute_update_with_start_workflow(
                 "open", asked, start_workflow_operation=start, id=f"open-{request.key}", result_type=Registered

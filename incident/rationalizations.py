@@ -253,7 +253,7 @@ _SIGNS = (
     _Signs(
         NO_COMPLAINTS,
         (
-            rf"\b(?:nobody|no[ -]?one|none of (?:the|our) {_PEOPLE}|not a single {_PEOPLE[:-2]}?|not one {_PEOPLE}|no {_PEOPLE}|{_PEOPLE} (?:have|has|did|are) not)"
+            rf"\b(?:nobody|no[ -]?one|none of (?:the|our) {_PEOPLE}|not a single {_PEOPLE}|not one {_PEOPLE}|no {_PEOPLE}|{_PEOPLE} (?:have|has|did|are) not)"
             r"(?: has| have| had| is| are| even| really| else| yet| did| does| seems to| seem to| would| will| actually| ever| outside){0,3}"
             r" (?:complain\w*|notic\w+|cares?|caring|cared|call(?:ed|s|ing)?|shout\w*|scream\w*|report(?:ed|s|ing)?)\b",
             r"\b(?:no|zero|without(?: any)?|not (?:a single|any|one)|have not (?:had|seen|heard|got|received) (?:any|a single)?)"

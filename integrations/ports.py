@@ -57,7 +57,8 @@ class OnCall(Protocol):
     """Who holds a role at a time.
 
     `find_on_call` answers with the first role that somebody holds (`receipt.role`, `receipt.person`); person None
-    where nobody holds any. `of` answers for one role, None where nobody holds it.
+    where nobody holds any; the time asked about is the delivery's. `of` answers for one role, None where nobody holds
+    it. Looking up changes nothing, so a repeat may be looked up again instead of remembered.
     """
 
     async def find_on_call(self, delivery: Delivery) -> Receipt: ...

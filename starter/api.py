@@ -184,14 +184,10 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
         """Open an incident: declared at once with `severity` or `factors`, else it waits in detection."""
         fields = await json_object(request)
         key = key_of(request, fields)
-        state, new = await desk.open({"by": door.user, **fields}, key)
-        headers = {"Location": f"{PREFIX}/incidents/{state['incident']}"}
-        if not new:
-            headers["Idempotent-Replayed"] = "true"
-        undeclared = new and (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value
-        if undeclared:
+        state = await desk.open({"by": door.user, **fields}, key)
+        if (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value:
             state |= await _why_undeclared(desk, state["incident"])
-        return JSONResponse(state, status_code=201, headers=headers)
+        return JSONResponse(state, status_code=201, headers={"Location": f"{PREFIX}/incidents/{state['incident']}"})
 
     def carrying_out(verb: str) -> Callable[[str, Request], Awaitable[JSONResponse]]:
         async def carry_out(incident: str, request: Request) -> JSONResponse:

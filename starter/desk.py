@@ -6,6 +6,7 @@ within a run, the second after the incident has continued as new.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import lifecycle
@@ -26,10 +27,13 @@ from incident.vocabulary import Phase
 from starter.calls import patiently
 from starter.problems import Broken, Invalid, Problem, UnknownIncident
 from starter.reading import Reading, checked
-from workflows import contract
+from workflows import contract, options
 
 COMMAND_WITHIN = timedelta(seconds=10)
 """How long a command waits for its answer: a server's restart is over in 3 s, a worker's in about 1 s."""
+
+DRILL_SPEED = 60
+"""How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
 
 AFTER_THE_END = frozenset({"complete_action_item", "waive", "note"})
 """What can still be done for an incident that has ended: its follow-up takes it."""
@@ -56,11 +60,11 @@ class Desk(Reading):
         super().__init__(client)
         self.task_queue = task_queue
         self.policy = policy or Policy()
-        self.drill_policy = drill_policy or self.policy
+        self.drill_policy = drill_policy or self.policy.scaled(DRILL_SPEED)
         self.within = within
 
-    async def open(self, fields: Mapping[str, Any], key: str | None = None) -> tuple[dict[str, Any], bool]:
-        """Open an incident and give its state, and whether it is new; the same key gives the same incident.
+    async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        """Open an incident and give its state; the same key gives the same incident.
 
         Raises:
             Invalid: for fields of the wrong shape; nothing has happened.
@@ -70,25 +74,28 @@ class Desk(Reading):
         registration = Registration(key=asked.key or "", request=asked, policy=self.drill_policy if asked.drill else self.policy)
 
         async def call() -> dict[str, Any]:
-            answer: dict[str, Any] = await self.client.execute_update_with_start_workflow(
-                contract.REGISTRY_OPEN,
-                registration,
-                id=registration.key,
-                result_type=dict[str, Any],
-                start_workflow_operation=WithStartWorkflowOperation(
-                    "Registry",
-                    id=contract.REGISTRY_ID,
-                    task_queue=self.task_queue,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                ),
+            registry: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+                "Registry",
+                id=contract.REGISTRY_ID,
+                task_queue=self.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=options.WORKFLOW_TASK_TIMEOUT,
             )
+            try:
+                answer: dict[str, Any] = await self.client.execute_update_with_start_workflow(
+                    contract.REGISTRY_OPEN, registration, id=registration.key, result_type=dict[str, Any], start_workflow_operation=registry
+                )
+            except (TemporalError, RPCError):
+                # The operation keeps the failure as well, and asyncio complains of a failure that nobody looks at.
+                await asyncio.gather(registry.workflow_handle(), return_exceptions=True)
+                raise
             return answer
 
         try:
             answer = await patiently(self.client, call, within=self.within)
         except WorkflowUpdateFailedError as error:
             raise _as_problem(error, "open") from error
-        return await self.state(answer["incident"]), bool(answer["new"])
+        return await self.state(answer["incident"])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Carry out one verb and give what the incident answers: accepted with its entries, or refused with the reason.

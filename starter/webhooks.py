@@ -21,7 +21,7 @@ from incident.commands import problems
 from starter.bodies import mended
 from starter.calls import patiently
 from starter.problems import Invalid
-from workflows import contract
+from workflows import contract, options
 
 BODY_LIMIT = 10_000_000
 """Bytes. A storm of a few thousand alerts fits; Temporal takes it in pieces."""
@@ -116,6 +116,7 @@ class Intake:
                 contract.AlertGroupInput(group=key),
                 id=group,
                 task_queue=self._task_queue,
+                task_timeout=options.WORKFLOW_TASK_TIMEOUT,
                 start_signal=contract.ALERTS,
                 start_signal_args=[message],
             )

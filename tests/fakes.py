@@ -137,9 +137,11 @@ class FakeTicketing(Fake):
         if former := self._repeat(delivery):
             return former
         name = (delivery.incident, ask.ref)
-        if name in self.open:
+        was_open = name in self.open
+        if was_open:
             self.open.remove(name)
-        return self._accept(delivery, Receipt(reference=self._tickets[name].reference if name in self._tickets else "gone"))
+        reference = self._tickets[name].reference if name in self._tickets else "gone"
+        return self._accept(delivery, Receipt(reference=reference, repeated=not was_open))
 
 
 class FakePager(Fake):

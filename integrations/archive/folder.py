@@ -8,12 +8,14 @@ archive/INC-2026-0001/.stored/…            which keys were stored, and with wh
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 from incident.effects import Delivery, Receipt, StoreDocument
@@ -21,6 +23,12 @@ from integrations.deliveries import asked
 from integrations.errors import Rejected, Unavailable
 
 STORED = ".stored"
+
+TIMEOUT = timedelta(seconds=10)
+"""What every adapter keeps to (see `ports`)."""
+
+_FINAL = {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EEXIST}
+"""What a file system says about a name that it will never take."""
 
 
 class FolderArchive:
@@ -35,13 +43,15 @@ class FolderArchive:
 
     async def store_document(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, StoreDocument)
-        folder = self._root / _inside(delivery.incident, "incident")
-        relative = _inside(ask.name, "name")
-        if len(PurePosixPath(delivery.incident).parts) != 1:
-            raise Rejected(f"the archive takes no incident named {delivery.incident!r}")
-        # A thread, because files block; a cancelled call's thread runs to its end, which is as good as a lost answer.
-        repeated = await asyncio.to_thread(self._store, folder, relative, delivery.key, ask.content)
-        return Receipt(reference=f"{delivery.incident}/{relative}", repeated=repeated)
+        folder = self._root / _inside(delivery.incident, "incident", deep=False)
+        relative = _inside(ask.name, "document", deep=True)
+        try:
+            async with asyncio.timeout(TIMEOUT.total_seconds()):
+                # A thread, because files block. When time is up it still runs to its end: that is but a lost answer.
+                repeated = await asyncio.to_thread(self._store, folder, relative, delivery.key, ask.content)
+        except TimeoutError as error:
+            raise Unavailable(f"the archive {self._root} did not take {relative} within {TIMEOUT.total_seconds():g} s") from error
+        return Receipt(reference=f"{delivery.incident}/{relative.as_posix()}", repeated=repeated)
 
     def _store(self, folder: Path, relative: Path, key: str, content: str) -> bool:
         """Put the document in place; True where it was there."""
@@ -52,26 +62,17 @@ class FolderArchive:
             target.parent.mkdir(parents=True, exist_ok=True)
             mark = folder / STORED / hashlib.sha256(f"{key}\n{relative}".encode()).hexdigest()
             mark.parent.mkdir(exist_ok=True)
-            digest = hashlib.sha256(data).hexdigest()
             with _locked(folder / STORED / "lock"):
-                return self._store_alone(target, mark, digest, data)
+                return _store_alone(target, mark, data)
         except UnicodeEncodeError as error:
             raise Rejected(f"{relative} is no text that can be stored: {error}") from error
         except OSError as error:
-            if isinstance(error, NotADirectoryError | IsADirectoryError) or error.errno == 36:
+            if error.errno in _FINAL and self._root.is_dir():
                 raise Rejected(f"the archive can't have a document named {relative}: {error.strerror}") from error
-            raise Unavailable(f"the archive {self._root} does not take {relative}: {error.strerror}") from error
-
-    def _store_alone(self, target: Path, mark: Path, digest: str, data: bytes) -> bool:
-        if target.exists():
-            former = target.read_bytes()
-            late = mark.exists() and mark.read_text() == digest
-            if former == data or late:
-                return True
-            _keep(target, former)
-        _write(target, data)
-        _write(mark, digest.encode())
-        return False
+            raise Unavailable(
+                f"the archive {self._root} does not take {relative}: {error.strerror}. Check that the folder is on a disk "
+                "with space, and that this user may write to it"
+            ) from error
 
     def _refuse_links(self, target: Path) -> None:
         """Refuse a name that a link would carry out of the archive."""
@@ -79,12 +80,29 @@ class FolderArchive:
             raise Rejected(f"the archive does not follow {target} out of {self._root}")
 
 
-def _inside(name: str, what: str) -> Path:
-    """Read a name as a path below a folder. Rejected where it could lead elsewhere, or hide."""
+def _store_alone(target: Path, mark: Path, data: bytes) -> bool:
+    """Write what is new, while nobody else writes in this incident's folder; True where nothing is."""
+    digest = hashlib.sha256(data).hexdigest()
+    marked = mark.exists() and mark.read_text() == digest
+    if target.exists():
+        former = target.read_bytes()
+        if marked:
+            return True
+        if former == data:
+            _write(mark, digest.encode())
+            return True
+        _keep(target, former)
+    _write(target, data)
+    _write(mark, digest.encode())
+    return False
+
+
+def _inside(name: str, what: str, *, deep: bool) -> Path:
+    """Read a name as a path below a folder, `deep` or of one part. Rejected where it could lead elsewhere, or hide."""
     parts = PurePosixPath(name).parts
     clean = name.isprintable() and "\\" not in name and not name.startswith("/") and not name.endswith("/")
-    if not parts or not clean or any(part.startswith(".") for part in parts):
-        raise Rejected(f"the archive takes no {what} {name!r}: it must be a plain relative path without hidden parts")
+    if not parts or not clean or any(part.startswith(".") for part in parts) or (len(parts) > 1 and not deep):
+        raise Rejected(f"the archive takes no {what} named {name!r}: it must be a plain relative path without hidden parts")
     return Path(*parts)
 
 

@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def _person(value: object) -> str:
 def _shifts(values: list[Any]) -> Shifts:
     shifts = sorted((_shift(value) for value in values), key=lambda shift: shift.since)
     _must(bool(shifts), "has no shift; leave the role out if nobody holds it")
-    for earlier, later in zip(shifts, shifts[1:], strict=False):
+    for earlier, later in pairwise(shifts):
         _must(
             earlier.until <= later.since,
             f"has two shifts at the same time: {earlier.person} and {later.person} from {later.since.isoformat()}",

@@ -37,10 +37,10 @@ class FakeDesk(Desk):
     async def made(cls) -> FakeDesk:
         return cls(await Client.connect(NOBODY, lazy=True))
 
-    async def open(self, fields: Mapping[str, Any], key: str | None = None) -> tuple[dict[str, Any], bool]:
+    async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         asked = opening(fields, key or f"key {len(self.states)}", datetime.now(UTC))
         if asked.key in self._keys:
-            return dict(self.states[self._keys[asked.key]]), False
+            return dict(self.states[self._keys[asked.key]])
         incident = f"INC-2026-{len(self.states) + 1:04d}"
         self._keys[asked.key or ""] = incident
         severity = None if "open" in self.refuses else asked.severity
@@ -57,7 +57,7 @@ class FakeDesk(Desk):
         refusal = {"verb": "declare", "refusal": refuse("undocumented").model_dump(mode="json")}
         entries = [("opened", {}), *([("refused", refusal)] if "open" in self.refuses else [])]
         self.timelines[incident] = [_entry(seq, kind, asked.by, data) for seq, (kind, data) in enumerate(entries, start=1)]
-        return dict(self.states[incident]), True
+        return dict(self.states[incident])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         asked = request(verb, fields, key or "a key")

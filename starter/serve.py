@@ -1,0 +1,146 @@
+"""The doors as a process: `python -m starter.serve`. It starts without Temporal too, says so, and goes on when it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from incident.policy import Policy
+from incident.policy_file import PolicyProblem, policy_from
+from integrations.errors import IntegrationError
+from integrations.ledger import Ledger
+from integrations.oncall.rota import FileRota
+from runtime.logs import configure_logs
+from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
+from runtime.temporal import TemporalUnreachable, connect
+from starter.api import Door, create_app
+from starter.desk import Desk
+from starter.guard import is_loopback
+from starter.health import Finding
+from starter.live import Rooms
+
+log = structlog.get_logger("tocsin.door")
+
+PUBLISHED_ON_LOOPBACK = "TOCSIN_BEHIND_LOOPBACK"
+"""Set in the compose file: the container listens on all its addresses, and its port is published on loopback only."""
+
+GRACE = 5
+"""Seconds that requests under way get when the door stops."""
+
+
+class Server(uvicorn.Server):
+    """Sends the viewers of live rooms away first; they would hold the stop up until its time is over."""
+
+    def __init__(self, config: uvicorn.Config, rooms: Rooms) -> None:
+        super().__init__(config)
+        self._rooms = rooms
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._rooms.close()
+        super().handle_exit(sig, frame)
+
+
+def policy_in_force(settings: Settings) -> Policy:
+    """The policy that new incidents get.
+
+    Raises:
+        SettingsError: the policy file has mistakes; names each.
+    """
+    if settings.policy is None:
+        return Policy()
+    try:
+        return policy_from(read_toml(settings.policy))
+    except PolicyProblem as error:
+        raise SettingsError(f"{settings.policy}: {error}") from error
+
+
+def main() -> int:
+    """Serve until asked to stop; 1 with one sentence where it can't."""
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_format, settings.log_level)
+        for sentence in unknown_variables():
+            log.warning(sentence)
+        if not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
+            raise SettingsError(
+                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in. Listen on 127.0.0.1, and put a proxy "
+                "that signs people in before it."
+            )
+        return asyncio.run(_serve(settings))
+    except (SettingsError, TemporalUnreachable) as error:
+        sys.stderr.write(f"tocsin serve: {error}\n")
+        return 1
+
+
+async def _serve(settings: Settings) -> int:
+    policy = policy_in_force(settings)
+    listening = _listen(settings)
+    client = await connect(lazy=True)
+    ledger = Ledger(settings.embedded_url)
+    desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
+    rooms = Rooms(desk)
+    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    app = create_app(desk, door, ledger, rooms=rooms)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
+    log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
+    await Server(config, rooms).serve(sockets=[listening])
+    await ledger.close()
+    return 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket; taken before anything else, so that a taken port is the first thing that one hears of."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"port {settings.port} on {settings.host} can't be used ({error.strerror}). Choose another with --port (TOCSIN_PORT)."
+        ) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+async def _ledger(ledger: Ledger) -> Finding:
+    try:
+        await ledger.open()
+    except IntegrationError as error:
+        return Finding(name="embedded parts", ok=False, detail=str(error), fix="Check TOCSIN_DATA and TOCSIN_DATABASE_URL.")
+    return Finding(name="embedded parts", ok=True, detail=f"kept in {ledger.where}")
+
+
+async def _rota(settings: Settings) -> Finding:
+    path = settings.rota_file
+    try:
+        await FileRota(path).refresh()
+    except IntegrationError as error:
+        return Finding(name="rota", ok=False, detail=str(error), fix=f"Mend {path}; until then nobody can be looked up in it.")
+    return Finding(name="rota", ok=True, detail=f"{path} can be read")
+
+
+def _version() -> str:
+    try:
+        return version("tocsin")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+if __name__ == "__main__":
+    # A second Ctrl-C while it stops ends it at once.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The SDK's runtime may crash the interpreter while it winds up; everything is done and flushed by now.
+    os._exit(code)

@@ -1,0 +1,162 @@
+"""From settings to workers: which adapter stands behind which port, and which queue serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
+
+from activities.archive import ArchiveActivities
+from activities.archiving import ArchivingActivities
+from activities.chat import ChatActivities
+from activities.oncall import OnCallActivities
+from activities.opening import OpeningActivities
+from activities.paging import PagingActivities
+from activities.specialist import SpecialistActivities
+from activities.statuspage import StatusPageActivities
+from activities.ticketing import TicketingActivities
+from incident.effects import Port
+from incident.policy import Policy
+from incident.policy_file import PolicyProblem, policy_from
+from integrations.archive.folder import FolderArchive
+from integrations.chat.embedded import EmbeddedChat
+from integrations.faults import (
+    FaultyArchive,
+    FaultyChat,
+    FaultyOnCall,
+    FaultyPager,
+    FaultySpecialist,
+    FaultyStatusPage,
+    FaultyTicketing,
+)
+from integrations.ledger import Ledger
+from integrations.oncall.rota import FileRota
+from integrations.paging.embedded import EmbeddedPager
+from integrations.ports import Archive, Chat, OnCall, Paging, Specialist, StatusPage, Ticketing
+from integrations.specialist.embedded import PagedSpecialist
+from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.ticketing.embedded import EmbeddedTicketing
+from runtime.settings import Settings, SettingsError, read_toml
+from runtime.temporal import sandboxed_runner
+from worker.guard import Guard
+from workflows import contract, options
+
+GRACE = timedelta(seconds=30)
+"""How long a stopping worker lets its activities finish; the default is not at all."""
+
+STICKY = timedelta(seconds=1)
+"""How long a task waits for the worker that has the workflow in its cache; the default of 10 s delays every takeover."""
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """One adapter a port."""
+
+    chat: Chat
+    status: StatusPage
+    tickets: Ticketing
+    pager: Paging
+    rota: OnCall
+    specialist: Specialist
+    archive: Archive
+
+
+def load_policy(settings: Settings) -> Policy:
+    """The policy that new incidents get.
+
+    Raises:
+        SettingsError: the policy file has mistakes; names each.
+    """
+    if settings.policy is None:
+        return Policy()
+    try:
+        return policy_from(read_toml(settings.policy))
+    except PolicyProblem as error:
+        raise SettingsError(f"{settings.policy}: {error}") from error
+
+
+def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
+    """The embedded parts, each with the fault switch that drills and tests turn."""
+    rota = FaultyOnCall(FileRota(settings.rota_file), ledger)
+    pager = FaultyPager(EmbeddedPager(ledger), ledger)
+    return Adapters(
+        chat=FaultyChat(EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel), ledger),
+        status=FaultyStatusPage(EmbeddedStatusPage(ledger), ledger),
+        tickets=FaultyTicketing(EmbeddedTicketing(ledger), ledger),
+        pager=pager,
+        rota=rota,
+        specialist=FaultySpecialist(PagedSpecialist(pager, rota), ledger),
+        archive=FaultyArchive(FolderArchive(settings.archive_folder), ledger),
+    )
+
+
+def workflow_classes() -> list[type]:
+    from workflows.alert_group import AlertGroup
+    from workflows.archive import Archive as ArchiveWorkflow
+    from workflows.follow_up import FollowUp
+    from workflows.incident import Incident
+    from workflows.paging import Paging as PagingWorkflow
+    from workflows.registry import Registry
+
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow]
+
+
+def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
+    """Which functions serve which port's queue."""
+    chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    return {
+        Port.CHAT: [chat.open_channel, chat.post],
+        Port.STATUS: [StatusPageActivities(adapters.status).publish],
+        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
+        Port.PAGING: [PagingActivities(adapters.pager, adapters.rota).page],
+        Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
+        Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
+        Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
+    }
+
+
+def build_workers(
+    client: Client, settings: Settings, adapters: Adapters, policy: Policy, on_fatal: Callable[[BaseException], Any]
+) -> list[Worker]:
+    """One worker for the workflows and one for each port, so that no port waits for another."""
+
+    async def fatal(error: BaseException) -> None:
+        on_fatal(error)
+
+    opening = OpeningActivities(
+        client,
+        policy,
+        drill_policy=policy.scaled(settings.drill_speed),
+        task_queue=settings.task_queue,
+        task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+    )
+    workers = [
+        Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=workflow_classes(),
+            activities=[opening.open_incident],
+            interceptors=[Guard()],
+            workflow_runner=sandboxed_runner(),
+            max_cached_workflows=settings.max_cached_workflows,
+            sticky_queue_schedule_to_start_timeout=STICKY,
+            graceful_shutdown_timeout=GRACE,
+            on_fatal_error=fatal,
+        )
+    ]
+    for port, functions in activities_by_port(client, adapters).items():
+        workers.append(
+            Worker(
+                client,
+                task_queue=contract.port_queue(settings.task_queue, port),
+                activities=functions,
+                activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=2),
+                graceful_shutdown_timeout=GRACE,
+                on_fatal_error=fatal,
+            )
+        )
+    return workers
