@@ -36,7 +36,7 @@ def with_incident(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 def _without_bulk(_logger: Any, _method: str, fields: Fields) -> Fields:
     """The SDK adds its whole context to each line; the ids above say the same."""
-    for name in ("temporal_workflow", "temporal_activity"):
+    for name in ("temporal_workflow", "temporal_activity", "color_message"):
         fields.pop(name, None)
     return fields
 
