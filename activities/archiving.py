@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.exceptions import ApplicationError
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 
 from activities.failures import translated
 from incident.effects import Delivery, StoreDocument
 from integrations.ports import Archive
+
+
+ENDINGS = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+    }
+)
+"""What the last event of a run that has ended can be."""
 
 
 class ArchiveRequest(BaseModel):
@@ -33,10 +45,6 @@ class ArchiveRequest(BaseModel):
     drill: bool = False
 
 
-STILL_RUNNING = timedelta(seconds=5)
-"""How long until a run that has not ended yet is looked at again."""
-
-
 class ArchivingActivities:
     """Reads histories from the server, writes them through the archive port."""
 
@@ -45,13 +53,16 @@ class ArchivingActivities:
         self._archive = archive
 
     @activity.defn(name="archive_run")
-    async def archive_run(self, request: ArchiveRequest) -> str:
-        """Store the run; answers with the manifest's name. Repeating it replaces equal files by equal ones."""
+    async def archive_run(self, request: ArchiveRequest) -> str | None:
+        """Store the run; answers with the manifest's name, None while the run has not ended.
+
+        Repeating it replaces equal files by equal ones.
+        """
         handle = self._client.get_workflow_handle(request.incident, run_id=request.run_id)
-        described = await handle.describe()
-        if described.status is WorkflowExecutionStatus.RUNNING:
-            raise ApplicationError("the run has not ended yet", type="StillRunning", next_retry_delay=STILL_RUNNING)
-        history = (await handle.fetch_history()).to_json()
+        recorded = await handle.fetch_history()
+        if recorded.events[-1].event_type not in ENDINGS:
+            return None
+        history = recorded.to_json()
         timeline: list[dict[str, Any]] = await handle.query("timeline")
         entries = "".join(json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n" for entry in timeline)
         manifest = {

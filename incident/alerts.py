@@ -7,6 +7,7 @@ delivers at least once and out of order, so what is known already, or older than
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -112,6 +113,12 @@ def routed(labels: dict[str, str]) -> Literal["incident", "not_production", "pla
 def presumed_severity(labels: dict[str, str], policy: Policy) -> Severity:
     """Whose acknowledgement clock runs before anybody has declared."""
     return policy.presumed.get(labels.get("severity", "").casefold(), policy.presumed_otherwise)
+
+
+def presumed_by(alerts: Sequence[AlertInput], policy: Policy) -> Severity | None:
+    """The worst that the firing alerts make one presume; None without any."""
+    found = [presumed_severity(alert.labels, policy) for alert in alerts if alert.status == "firing"]
+    return min(found, key=lambda severity: severity.rank, default=None)
 
 
 def news(incident: Incident, alerts: list[Alert]) -> list[Alert]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from incident.model import ChecklistItem, Frozen
-from incident.vocabulary import Phase
+from incident.vocabulary import Criterion, Phase
 
 
 class Line(Frozen):
@@ -79,6 +80,32 @@ CHECKLISTS: dict[Phase, tuple[Line, ...]] = {
     Phase.CLOSED: (),
 }
 """Every phase with its items, in the order of the process."""
+
+
+class Work(NamedTuple):
+    """What a phase is for and who owns it."""
+
+    focus: str
+    owner: str
+
+
+PHASES: dict[Phase, Work] = {
+    Phase.DETECTION: Work("Identify and confirm incident", "Monitoring/On-call"),
+    Phase.DECLARATION: Work("Assess severity, declare incident", "Incident Commander"),
+    Phase.TRIAGE: Work("Identify impact and initial hypothesis", "Response Team"),
+    Phase.MITIGATION: Work("Restore service, implement workaround", "Engineering Team"),
+    Phase.RESOLUTION: Work("Permanent fix, verification", "Engineering Team"),
+    Phase.POST_INCIDENT: Work("RCA, action items, documentation", "Incident Commander"),
+}
+"""The six phases."""
+
+RESOLUTION_CRITERIA: dict[Criterion | None, str] = {
+    Criterion.SYMPTOM_RESOLVED: "Primary symptom resolved - Users no longer affected",
+    Criterion.METRICS_AT_BASELINE: "Monitoring confirms - Metrics returned to baseline",
+    Criterion.ALERTS_CLEARED: "No related alerts - All triggered alerts cleared",
+    None: "Verification period passed - 15 min stability for SEV1/2",
+}
+"""ALL must be true before marking resolved. The one that no person confirms, the period, is None's."""
 
 INITIAL_ASSESSMENT = ("What is the symptom?", "What is affected?", "When did it start?")
 """What detection asks whoever acknowledges."""

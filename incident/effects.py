@@ -20,6 +20,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _nothing(value: object) -> bool:
+    """What a message need not say: histories hold each delivery and each receipt for years."""
+    return not value
+
+
+def _first(attempt: int) -> bool:
+    return attempt == 1
+
+
 class Port(StrEnum):
     """The kinds of outside system. Each has its own queue of effects and its own task queue."""
 
@@ -45,7 +54,7 @@ class Post(Frozen):
 
     action: Literal["post"] = "post"
     room: Literal["incident", "general", "stakeholders"] = "incident"
-    channel: str = ""
+    channel: str = Field(default="", exclude_if=_nothing)
     text: str
 
 
@@ -162,8 +171,8 @@ class Delivery(Frozen):
 
     incident: str
     key: str
-    drill: bool = False
-    attempt: int = 1
+    drill: bool = Field(default=False, exclude_if=_nothing)
+    attempt: int = Field(default=1, exclude_if=_first)
     at: datetime
     ask: Ask
 
@@ -172,8 +181,8 @@ class Receipt(Frozen):
     """A provider's word that it has accepted a delivery. `repeated` where it had it already."""
 
     reference: str
-    repeated: bool = False
-    channel: str | None = None
-    person: str | None = None
-    role: str | None = None
-    detail: dict[str, Any] = Field(default_factory=dict)
+    repeated: bool = Field(default=False, exclude_if=_nothing)
+    channel: str | None = Field(default=None, exclude_if=_nothing)
+    person: str | None = Field(default=None, exclude_if=_nothing)
+    role: str | None = Field(default=None, exclude_if=_nothing)
+    detail: dict[str, Any] = Field(default_factory=dict, exclude_if=_nothing)

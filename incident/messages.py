@@ -22,7 +22,7 @@ from incident.vocabulary import Severity
 
 UNKNOWN = "unknown"
 
-_MENTION = re.compile(r"<!|@(?=here|channel|everyone|all\b)", re.IGNORECASE)
+_MENTION = re.compile(r"<!|@(?=here|channel|everyone|(?:all|room)\b)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -57,7 +57,7 @@ def _severity(incident: Incident) -> str:
 
 
 def _person(name: str | None) -> str:
-    return f"@{plain(name.lstrip('@'))}" if name else UNKNOWN
+    return plain(f"@{name.lstrip('@')}") if name else UNKNOWN
 
 
 def _head(incident: Incident, what: str) -> str:
@@ -155,13 +155,14 @@ def role_assigned(incident: Incident, role: str, person: str) -> str:
 def commander_page(incident: Incident, as_role: str) -> str:
     return (
         f"{_head(incident, 'You are incident commander: take over.')}\n"
-        f"As {as_role}. Channel: {incident.channel or 'being created'}. Next: tocsin next {incident.id}"
+        f"As {plain(as_role)}. Channel: {incident.channel or 'being created'}. Next: tocsin next {incident.id}"
     )
 
 
 def no_commander_page(incident: Incident) -> str:
     chain = " or ".join(incident.rule.commander)
-    return f"{_head(incident, 'Nobody commands it: name a commander.')}\nNobody is on call as {chain}. tocsin role {incident.id} commander PERSON"
+    what = _head(incident, "Nobody commands it: name a commander.")
+    return f"{what}\nNobody is on call as {chain}. tocsin role {incident.id} commander PERSON"
 
 
 def triage_questions(incident: Incident) -> str:

@@ -35,7 +35,8 @@ def warnings(option: MitigationOption, rationale: str) -> tuple[str, ...]:
     order = list(MitigationOption)
     before = order[: order.index(option)]
     return tuple(
-        f"{label(earlier)} comes first ({APPLIES[earlier][0].lower()}{APPLIES[earlier][1:]}); the rationale does not say why it does not apply."
+        f"{label(earlier)} comes first ({APPLIES[earlier][0].lower()}{APPLIES[earlier][1:]}); "
+        "the rationale does not say why it does not apply."
         for earlier in before
         if not _SPOKEN_OF[earlier].search(rationale)
     )

@@ -33,6 +33,9 @@ PLACEHOLDERS = {
 }
 """What stands where only people can fill in."""
 
+CELL_LIMIT = 500
+"""Characters of one event in the table; the timeline itself has the whole text."""
+
 KEY_EVENTS = frozenset(
     {
         "opened",
@@ -87,7 +90,7 @@ def draft(incident: Incident, timeline: Sequence[Event]) -> str:
         f"**Date:** {began:%Y-%m-%d}\n"
         f"**Duration:** {length}\n"
         f"**Severity:** {severity}\n"
-        f"**Author:** {'@' + plain(incident.commander) if incident.commander else UNKNOWN}\n\n"
+        f"**Author:** {plain('@' + incident.commander) if incident.commander else UNKNOWN}\n\n"
         f"## Summary\n{summary}\n\n"
         "## Impact\n"
         f"- **Users Affected:** {plain(incident.users_affected) or UNKNOWN}\n"
@@ -104,7 +107,8 @@ def draft(incident: Incident, timeline: Sequence[Event]) -> str:
 
 
 def _cell(text: str) -> str:
-    return plain(" ".join(text.split())).replace("\\", "\\\\").replace("|", "\\|")[:500]
+    """One line that can't end the table's cell."""
+    return plain(" ".join(text.split())[:CELL_LIMIT]).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _timeline(timeline: Sequence[Event]) -> str:
@@ -125,25 +129,47 @@ def _misses(timeline: Sequence[Event]) -> str:
 
 
 def _items(items: Sequence[ActionItem]) -> str:
-    rows = [
-        f"| {item.id}: {_cell(item.item)} | @{_cell(item.owner)} | {item.due} | {'Done' if item.done else 'Waived' if item.waived_by else 'Open'} |"
-        for item in items
-    ]
+    rows = [f"| {item.id}: {_cell(item.item)} | {_cell('@' + item.owner)} | {item.due} | {_status(item)} |" for item in items]
     return "\n".join(rows) or "| [action] | @[name] | YYYY-MM-DD | Open |"
 
 
+def _status(item: ActionItem) -> str:
+    return "Done" if item.done else "Waived" if item.waived_by else "Open"
+
+
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
+
+
 def _section(document: str, name: str) -> str | None:
-    """The text under a heading, None where there is no such heading."""
-    found = re.search(rf"^#+[ \t]*{re.escape(name)}[ \t]*$\n?(.*?)(?=^#+[ \t]|\Z)", document, re.MULTILINE | re.DOTALL | re.IGNORECASE)
-    return found.group(1).strip() if found is not None else None
+    """The text under the heading `name`, sub-headings included; None where there is no such heading.
+
+    A number before it, a colon or more words after it do no harm: `## 4. Root cause (technical)`.
+    """
+    title = rf"(?:\d+[.)]\s*)?{re.escape(name)}"
+    exact = _under(document, re.compile(rf"{title}\s*:?\s*$", re.IGNORECASE))
+    return exact if exact is not None else _under(document, re.compile(rf"{title}\b", re.IGNORECASE))
+
+
+def _under(document: str, wanted: re.Pattern[str]) -> str | None:
+    level, fenced, lines = 0, False, list[str]()
+    for line in document.splitlines():
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        heading = None if fenced else _HEADING.match(line)
+        if level == 0:
+            level = len(heading.group(1)) if heading is not None and wanted.match(heading.group(2)) else 0
+        elif heading is not None and len(heading.group(1)) <= level:
+            break
+        else:
+            lines.append(line)
+    return "\n".join(lines).strip() if level else None
 
 
 _BRACKETED = re.compile(r"^(?:\d+\.\s*|[-*]\s*)?\[[^\]\n]*\]$")
 
 
 def _unfilled(text: str) -> bool:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return not lines or all(_BRACKETED.match(line) for line in lines)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not _HEADING.match(line)]
+    return all(_BRACKETED.match(line) for line in lines)
 
 
 def problems(document: str, incident: Incident) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What people say to get round the process, and what it answers.
 
 The table is the process's own. Recognising it is deliberately one-sided: a reason that cites what was
-measured, done or agreed is honest even when it holds the same words, so evidence always wins.
+measured, done or agreed is honest even when it holds the same words, so evidence always wins. The phrases
+are English; a reason in another language passes, and stands in the timeline for people to judge.
 """
 
 from __future__ import annotations
@@ -116,180 +117,206 @@ RATIONALIZATIONS = (
 
 
 class _Signs(NamedTuple):
-    """How a row is recognised in plain lower-case text: any of `says`, and none of `unless` anywhere."""
+    """How a row is recognised: any of the phrases `says`, unless the text anywhere says one of `unless`."""
 
     row: Rationalization
     says: tuple[str, ...]
     unless: str
 
 
-_GAP = r"(?:(?!\b(?:not|never|no longer|already)\b)[^.;!?\n]){0,60}?"
-"""Some words of the same sentence that turn nothing round."""
+# Phrases are written in a small notation, over the words that `_plain` makes of a text: `a / b` is either phrase,
+# `a|b` either word, `word*` any ending, `#` a number, `%` a percentage, `{name}` a phrase of the vocabulary, `?` after
+# any of these that it may be missing, `...` up to seven words of the same sentence that turn nothing round, `^` and
+# `$` the beginning and the end of the whole text.
+_VOCABULARY = {
+    "it": "it / this / that / things / everything / stuff / the incident / all of it",
+    "people": "user|users|customer|customers|people|client*|account*|tenant*|merchant*|visitor*|subscriber*|person|persons|shopper*",
+    "do": "do / does / did / will / should / would",
+    "we": "we|i|everyone|everybody all|already? all|already?",
+    "know": "know|knows|understand|understands",
+    "was": "was|were|is|are|got|had|became|been",
+    "event": "fix* / incident / outage / dust / service / call / rollback",
+    "over": "is|are|have|has|calm*|quiet*|fix*|resolve*|recover*|settle*",
+    "later": (
+        "later|afterward*|tomorrow|eventually|monday / next week / some|another other? time / at some point / not now / in the morning"
+        " / after the? {event} / after {it} / after we fix* / once|when {it} {over} / once|when we {over}"
+        " / once|when the {event} / when there is time"
+    ),
+    "writing": (
+        "document|documenting|documentation|doc|docs|note|notes|paperwork / be|get documented / write ups?"
+        " / write|writing {it} / write down / take notes / fill {it}? in / log {it} / update the timeline"
+    ),
+    "skip": (
+        "skip|skipping|skipped|drop|dropping|waive|waiving|bypass|bypassing|forget|ignore|ignoring|omit|omitting"
+        " / shorten|shortening / cut short / no need|point|reason|use|sense for|to|of|in?"
+        " / {do} not really|even? need|bother|want|require|have to|with? / why bother with?"
+    ),
+    "needless": "not really|even? needed|necessary|required|useful|worth* / unnecessary|pointless|overkill|needless / a waste",
+    "verifying": "verification|verify|verifying|soak|wait|waiting / stability period / 15|fifteen min* / 15min*",
+    "resolve": "mark|marking|call|set|close|closing|resolve|resolving",
+    "check": "verify|check|test|confirm|watch|monitor",
+    "small": "small|minor|tiny|trivial|little",
+    "measured": (
+        "diff|log|logs|logged|trace|traces|stacktrace|metric|metrics|dashboard*|graph|graphs|monitoring|bisect*|reproduc*|commit|commits"
+        "|dump|dumps|profil*|confirmed|measured|query|queries|proven|evidence|url / data show*|says / shown by"
+    ),
+    "rca settled": (
+        "sev3|optional|duplicate|covered|covers|filed|written|scheduled|booked|exists|combined|joint|shared|yet|otherincident / false alarm"
+    ),
+    "incident": "one|ones|incident*|issue*|outage*|problem*|thing*|time|times|case|cases|blip",
+    "like this": "similar|same|identical|last|previous|prior|earlier|other|such",
+    "low": "sev2|sev3|sev4",
+    "fine": "work|works|working|loads|loading|fine|ok|okay|good|normal|up / all right",
+    "mine": "for|to me / on|from my ... machine|laptop|phone|computer|end|side|browser|desk|home|pc / at my end",
+    "more than me": (
+        "other|others|everyone|everybody|synthetic*|probe|probes|metric*|monitoring|dashboard*|region|regions / and for / error rate*"
+        " / {people} confirm* / support confirm*"
+    ),
+    "nobody": "nobody|noone / no one / none of the|our {people} / not a? single|one {people} / no {people} / {people} have|has|did|are not",
+    "helping": "has|have|had|is|are|even|really|else|did|does|would|will|actually|ever|outside / seem* to",
+    "complain": (
+        "complain*|notice*|noticing|care|cares|cared|caring|call|called|calls|calling|shouted|shouting|screamed|screaming|report|reported|reporting"
+        " / wrote|writing in"
+    ),
+    "complaints": "complaint*|grumbl* / {people}|support reports|tickets|calls|complaints / tickets|reports|calls from {people}",
+    "few": (
+        "few|couple|handful|one|two|three|four|five|some|# / a very? few / a couple|handful of?"
+        " / a very? small|tiny number|fraction|group|share of"
+    ),
+    "of them": "of? our|the|internal|beta|free|small|test|affected|unlucky? internal|beta|free|small|test|affected|unlucky?",
+    "refusing": "refused|rejected|declined",
+}
 
-_LATER = (
-    r"(?:later|afterwards?|tomorrow|eventually|at some point|some other time|another time|not now|monday|next week|in the morning"
-    r"|(?:after|once|when) (?:we|it|the|this|that|everything|things|all) ?(?:\w+ ){0,2}?(?:fix\w*|incident|outage|is|are|have|has|over|up|back|done))"
+_IMPROVEMENT = (
+    "restored|recovered|recovering|recovery|rollback|revert*|mitigat*|contained|containment|failover|workaround*|stable|stabili*"
+    " / fixed|resolved|repaired|patched|healthy|normali*|subsid*|improv*|reduced|dropped|decreased|fell|fallen|isolated"
+    " / restarted|disabled|rerouted|shifted|drained|standby|replica*|partial|partially / roll* back / fail* over / work around"
+    " / back to normal|baseline / back up|online|again|in|at / is|are back / brought ... back"
+    " / works|working|up|running|available|healthy|serving|reachable|normal again / to|at|near normal|baseline / all green"
+    " / down to / scaled up|out / switched|turned off / took|taken over / no longer / not|no a? complete outage"
+    " / under|below|only|about % / less|fewer than % / at most %"
+    " / no more? data is|being? being? lost|loss / no loss of data / no further / no new? errors"
+    " / no more|customer|user? breach|risk|impact"
+    " / errors|latency ... zero|0|0%|normal|baseline|down / error rate ... zero|0|0%|normal|baseline|down"
 )
-_WRITING = (
-    r"(?:document(?:ing|ation)?|be documented|get documented|docs?|notes?|paperwork|write[- ]?ups?|write (?:it|this|that|things|everything|stuff)"
-    r"(?: all)?(?: down| up)?|write (?:up|down)|writing (?:it|this|that|things)(?: all)?(?: down| up)|take notes|fill (?:it|this|that) (?:in|out))"
-)
-_MEASURED = (
-    r"\b(?:diff|logs?|logged|trace|traces|stack ?trace|metrics?|dashboards?|graphs?|monitoring|bisect\w*|reproduc\w+|commits?|dumps?|profil\w+"
-    r"|confirmed|measured|query|queries|data show\w*|shown by|proven|evidence|https?://\S+)\b"
-)
-_SKIP = (
-    r"(?:skip(?:ping|ped)?|drop(?:ping)?|waiv(?:e|ing)|bypass(?:ing)?|forget(?: about)?|ignor(?:e|ing)|omit(?:ting)?|cut(?:ting)? short|shorten(?:ing)?"
-    r"|no (?:need|point|reason|use|sense)(?: \w+){0,3}? ?(?:for|in|to|of|about)?|(?:do|does|did|will|should) not (?:\w+ )?(?:need|want|bother|require)"
-    r"(?: \w+)? ?(?:with|to|for)?|why bother(?: with)?|can(?: we)?(?: just)? (?:skip|drop))"
-)
-_NEEDLESS = r"(?:(?:is |are |was )?(?:not (?:\w+ )?(?:needed|necessary|worth|required|useful|deserved)|unnecessary|pointless|overkill|needless|a waste))"
-_RCA_SETTLED = (
-    r"\b(?:sev ?3|optional|duplicate|covered|covers|filed|written|scheduled|booked|exists|combined|joint|shared|yet|inc-\d|refused|not (?:an|a real) incident"
-    r"|false alarm)\b"
-)
-_PEOPLE = r"(?:users?|customers?|people|clients?|accounts?|tenants?|merchants?|visitors?|subscribers?|persons?)"
+"""What a reason for lowering a severity may speak of: something that got better, or was smaller than thought."""
 
 _SIGNS = (
     _Signs(
         VERIFY_LATER,
         (
-            rf"\b(?:verify|verifying|be verified|verification){_GAP}\b{_LATER}",
-            rf"\b(?:mark|call|set|declare|close|resolve)\b{_GAP}\b(?:verify|check|test|confirm|watch|monitor){_GAP}\b{_LATER}",
-            rf"\b(?:verify|check|test|confirm) (?:it |this |that )?{_LATER}{_GAP}\b(?:mark|close|resolve)",
-            r"\b(?:just|simply|please) (?:mark|close|resolve|call) (?:it|this|that)(?: as)?(?: resolved| done| closed)?(?: already| now)?(?=[,.;!?\n]|$)",
-            r"\bmark (?:it |this )?(?:as )?resolved (?:right )?now\b",
+            "verify|verifying|verification|verified ... {later}",
+            "{resolve} ... {check} ... {later}",
+            "{check} {it}? {later} ... {resolve}",
+            "just|simply|please {resolve} {it} as? resolved|done|closed? already|now? $",
+            "just|simply|please {resolve} {it} as? resolved|done|closed? already|now? ,",
+            "mark {it}? as? resolved right? now",
+            "^ {resolve} {it} right? now $",
         ),
-        r"\b(?:sev ?3|refused|verified at|criteria)\b",
+        "sev3|criteria|approval / verified at / {refusing}",
     ),
     _Signs(
         CAUSE_KNOWN,
         (
-            rf"\b{_SKIP} ?{_GAP}\brca\b{_GAP}\b(?:we|everyone|everybody|i)(?: all)?(?: already)? (?:know|knows|understand)\b",
-            rf"\b(?:we|everyone|everybody|i)(?: all)?(?: already)? (?:know|knows|understand)\b{_GAP}{_SKIP} ?{_GAP}\brca\b",
-            r"\b(?:we|everyone|everybody)(?: all)?(?: already)? (?:know|knows) (?:exactly )?(?:what happened|what it was|what went wrong)\b",
+            "{skip} ... rca ... {we} {know}",
+            "{we} {know} ... {skip} ... rca",
+            "{we} {know} exactly? what happened / {we} {know} exactly? what it was / {we} {know} exactly? what went wrong",
         ),
-        rf"{_RCA_SETTLED}|{_MEASURED}",
+        "{rca settled} / {measured} / {refusing}",
     ),
     _Signs(
         NO_TIME,
         (
-            rf"\b(?:no|not (?:\w+ )?enough|have no|not have(?: \w+)?|zero|lack of|out of|short of) time\b{_GAP}\b{_WRITING}",
-            rf"\b(?:too busy|can ?not|busy){_GAP}\b(?:document(?:ing)?|write (?:it|this|that|things|notes)|take notes)\b(?! (?:\w+ )?(?:access|exist))",
-            rf"\b{_WRITING} (?:\w+ )?(?:slows?|takes? too long|costs? (?:too much )?time|is a waste|are a waste|is a distraction|can wait)",
-            r"\A(?:sorry,? )?(?:we (?:have|had) |there (?:is|was) )?(?:no time|not enough time|too busy|no time for (?:that|this))(?: (?:now|right now))?\W*\Z",
+            "no|zero time ... {writing} / not enough|much time ... {writing} / lack|out|short of time ... {writing}",
+            "not have|got the? time ... {writing}",
+            "busy ... document|documenting|notes|documentation / busy ... write|writing {it}",
+            "can not document {it}? now / can not write|take docs|notes|documentation",
+            "{writing} just|only? slow* / {writing} takes too long / {writing} costs time / {writing} can wait",
+            "{writing} is|are a waste|distraction",
+            "^ sorry? ,? we|there|i? have|had|is|was? no|zero time for|right? that|this|it|now? now? $",
+            "^ sorry? ,? we|i? are|am|was|were? too busy right? now? $ / ^ we|i? do|did? not have|enough time right? now? $",
         ),
-        r"\b(?:refused|time zone)\b",
+        "approval|access / time zone / {refusing}",
     ),
     _Signs(
         DOCUMENT_LATER,
         (
-            rf"\b{_WRITING}\b{_GAP}\b{_LATER}\b",
-            rf"\b{_LATER},? ?{_GAP}\b(?:document|write (?:it|this|that|everything))\b",
-            r"\bfix (?:it |this |things )?first\b(?=[^.;\n]*\b(?:docs?|document|write|notes|later|paperwork)\b)|\A\W*fix (?:it |this )?first\W*\Z",
+            "{writing} ... {later}",
+            "{later} ,? ... document / {later} ,? ... write {it}",
+            "fix {it}? first ... {writing} / ^ fix {it}? first $",
         ),
-        r"\b(?:approv\w+|formal|tracked|ticket|action item|ai-\d+|refused)\b",
+        "approv*|formal|tracked|ticket|ticketid / action item / {refusing}",
     ),
     _Signs(
         SMALL_INCIDENT,
         (
-            rf"\b{_SKIP} ?{_GAP}\brca\b",
-            rf"\brca\b{_GAP}\b{_NEEDLESS}",
-            rf"\brca\b[^.;!?\n]{{0,30}}?\b{_NEEDLESS}",
-            r"\b(?:no|without(?: an| a| the)?) rca\b(?! (?:template|tool|owner|author|document template))",
-            rf"\btoo (?:small|minor|short|trivial){_GAP}\brca\b",
-            rf"\bnot (?:worth|deserve|justify|warrant)\b{_GAP}\brca\b",
-            r"\A\W*(?:it (?:is|was) |this (?:is|was) )?(?:just |only |such )?(?:an? )?(?:very |really |pretty )?(?:small|minor|tiny|trivial|little) "
-            r"(?:incident|outage|issue|problem|thing|one|blip)\W*\Z",
+            "{skip} ... rca",
+            "rca ... {needless} / rca is|was|would? be? {needless}",
+            "no rca / without an|a|the? rca",
+            "too {small} ... rca / too short|simple ... rca / not worth|deserve|justify|warrant ... rca",
+            "^ it|this? is|was? just|only|such? a|an? very|really|pretty? {small} {incident} $",
         ),
-        _RCA_SETTLED,
+        "{rca settled} / rca template|tool|author|owner / {refusing}",
     ),
     _Signs(
         OBVIOUS_CAUSE,
         (
-            rf"\bcause\b{_GAP}(?<!not )(?<!no )\b(?:obvious|obviously|self[- ]evident|crystal clear|(?<!un)clear(?! up))\b",
-            r"\b(?<!not )(?<!no )(?<!less )obvious(?:ly)? (?:what|why|where|root|cause|it is the|the (?:deploy\w*|release|database|network|config\w*))\b",
-            r"\A\W*(?:it is |this is )?(?:so |pretty |quite |totally )?obvious(?:ly)?\W*\Z",
-            r"\bno need to (?:investigate|look (?:further|into)|dig|analy[sz]e)\b",
-            r"\b(?:we|i|everyone|everybody)(?: all)?(?: already)? (?:know|knows) (?:the (?:root )?cause|why|it is the)\b",
+            "cause ... obvious|obviously|clear / cause ... self evident",
+            "obvious|obviously what|why|where|root|cause / obvious|obviously it is",
+            "obvious|obviously the deploy*|release|database|network|config*",
+            "^ it|this? is? so|pretty|quite|totally? obvious|obviously $",
+            "no need to investigate|dig|analyse|analyze / no need to look further|into",
+            "{we} {know} the root? cause / {we} {know} why",
         ),
-        rf"{_MEASURED}|\b(?:refused|inc-\d\S*)\b|\bnot (?:\w+ )?(?:obvious|clear)\b",
+        "{measured} / otherincident / not|no yet|so|very? obvious|clear / {refusing}",
     ),
     _Signs(
         SKIP_VERIFICATION,
         (
-            rf"\b{_SKIP} ?{_GAP}\b(?:verification|verify|verifying|stability period|soak|wait(?:ing)?(?: period)?|(?:15|fifteen)[- ]?min\w*)\b",
-            rf"\b(?:verification|verifying|stability period|waiting|wait period)\b{_GAP}\b{_NEEDLESS}",
-            rf"\b(?:verification|verifying|stability period|waiting|wait period) {_NEEDLESS}",
-            r"\b(?:resolve|close|mark|done)\b[^.;!?\n]{0,40}?\bwithout (?:the |any |a )?(?:verification|verifying|waiting|wait)\b",
-            r"\b(?:can ?not|do not want to|will not) wait(?: for)? (?:another |the |the full |full )?(?:15|fifteen|verification|that long)",
+            "{skip} ... {verifying}",
+            "{verifying} ... {needless} / {verifying} period? is|was|would? be? {needless}",
+            "{resolve} ... without the|any|a? verification|verifying|waiting / done ... without the|any|a? verification|verifying|waiting",
+            "can|will not wait for? another|the? full? 15|fifteen|verification / can|will not wait that long",
         ),
-        r"\b(?:sev ?3|refused|can ?not (?:be )?(?:resolved?|closed?|marked?)|waiting for approval)\b",
+        "sev3|approval / can not be? {resolve} / can not be resolved|closed|marked / {refusing}",
     ),
     _Signs(
         SIMILAR_ONE,
         (
-            r"\b(?:similar|same|identical|last|previous|prior|earlier|other|such) (?:\w+ )?(?:ones?|incidents?|issues?|outages?|problems?|things?|times?|cases?)\b"
-            r"[^.;!?\n]{0,40}?\bsev ?[234]\b",
-            r"\blast (?:week|month|year|night|quarter)[^.;!?\n]{0,40}?\bsev ?[234]\b",
-            r"\binc-\d{4}-\d{4,}\b[^.;!?\n]{0,20}?\b(?:was|were|is|got|rated|had)\b[^.;!?\n]{0,20}?\bsev ?[234]\b",
-            r"\b(?:similar|same|identical) (?:\w+ )?(?:was|were|is|are) (?:\w+ )?sev ?[234]\b",
-            r"\b(?:usually|normally|always)\b[^.;!?\n]{0,30}?\bsev ?[234]\b",
+            "{like this} ... {incident} ... {low} / {like this} {was} ... {low}",
+            "last week|month|year|night|quarter ... {low}",
+            "otherincident ... {was} ... {low}",
+            "usually|normally|always ... {low}",
         ),
-        r"\b(?:on its own|own merits?|independently|assessed separately|unlike|duplicate of)\b",
+        "independently|unlike / on its own / own merit* / assessed separately / duplicate of / {refusing}",
     ),
     _Signs(
         WORKS_FOR_ME,
         (
-            r"(?<!not )(?<!never )\b(?:works?|working|loads?|loading|fine|ok|okay|good|normal|all right|no problems?|no issues?)"
-            r"(?: \w+)? (?:for me|on my (?:\w+ )?(?:machine|laptop|phone|computer|end|side|browser)|from my (?:\w+ )?(?:machine|laptop|desk|end|side|home)"
-            r"|at my end|to me)\b",
-            r"(?<!not )\b(?:works?|working|loads?|fine|ok|okay)(?: fine| ok| okay| well)? (?:from )?(?:over )?here\b",
-            r"\bi can ?not (?:see|find|notice) (?:any|a|the) (?:problem|issue|error|outage)s?\b",
+            "{fine} fine|ok|well|again? {mine}",
+            "work|works|working|loads|fine|ok|okay fine|ok|well? from|over? here",
+            "i can not see|find|notice any|a|the? problem*|issue*|error*|outage*",
         ),
-        r"\b(?:and for|others?|everyone|everybody|synthetic\w*|probes?|(?:users|customers|support) (?:\w+ )?confirm\w*|metrics?|monitoring|dashboards?|all regions"
-        r"|error rate|regions?)\b",
+        "{more than me} / {refusing}",
     ),
     _Signs(
         NO_COMPLAINTS,
         (
-            rf"\b(?:nobody|no[ -]?one|none of (?:the|our) {_PEOPLE}|not a single {_PEOPLE}|not one {_PEOPLE}|no {_PEOPLE}|{_PEOPLE} (?:have|has|did|are) not)"
-            r"(?: has| have| had| is| are| even| really| else| yet| did| does| seems to| seem to| would| will| actually| ever| outside){0,3}"
-            r" (?:complain\w*|notic\w+|cares?|caring|cared|call(?:ed|s|ing)?|shout\w*|scream\w*|report(?:ed|s|ing)?)\b",
-            r"\b(?:no|zero|without(?: any)?|not (?:a single|any|one)|have not (?:had|seen|heard|got|received) (?:any|a single)?)"
-            r"(?: \w+){0,2}? ?(?:complaints?|(?:user|customer|client|support) (?:reports?|tickets?|calls?))\b",
+            "{nobody} {helping}? {helping}? {complain}",
+            "no|zero|without any|single|new|real? any|single|new|real? {complaints}",
+            "not had|seen|heard|got|received any? {complaints} / not a? single|one {complaints}",
         ),
-        r"\b(?:metrics?|monitoring|dashboards?|graphs?|error rates?|logs?|before|alerts? (?:are |is )?(?:clear\w*|quiet|green|resolved))\b",
+        "metric*|monitoring|dashboard*|graph*|log|logs|before / error rate* / alerts are? clear*|quiet|green / all clear / {refusing}",
     ),
     _Signs(
         FEW_USERS,
         (
-            rf"\b(?:only|just|barely|merely|no more than|maybe) (?:like )?(?:an? )?(?:very )?(?:few|handful|couple|some|one|two|three|four|five|small number|tiny number"
-            rf"|tiny fraction|small fraction|small group|\d+(?! ?%))(?: of)?(?: (?:our|the|internal|beta|free|small|test|affected|unlucky))* {_PEOPLE}\b",
-            rf"\b(?:hardly|barely|scarcely) (?:any|anyone|anybody)\b(?: {_PEOPLE})?",
-            rf"\b(?:not (?:that |so |very )?many|very few|so few|few|handful of|small number of) (?:of (?:our|the) )?{_PEOPLE}\b",
+            "only|just|barely|merely|maybe|mostly like? {few} {of them} {people} / no more than {few} {of them} {people}",
+            "hardly|barely|scarcely any|anyone|anybody",
+            "not that|so|very? many {of them} {people} / few {of them} {people} / handful|number of {of them} {people}",
         ),
-        r"\b(?:business impact|revenue|assessed|no risk)\b|\bsev ?3\b.*\bnone paying\b",
+        f"revenue|assessed / business impact / {{refusing}} / {_IMPROVEMENT}",
     ),
-)
-
-_TURNED_ROUND = re.compile(
-    r"(?:(?<!why )\bnot|\bnever|\bcan ?not|\bno longer|\brather than|\binstead of|\brefus\w+ to|\bdeclin\w+ to|\bnobody)\s+(?:[\w']+\s+){0,3}\Z"
-)
-_IMPROVED = re.compile(
-    r"\b(?:restor\w+|recover\w*|roll(?:ed|ing)?[ -]?backs?|revert\w*|mitigat\w+|contain(?:ed|ment)|fail(?:ed|ing|s)?[ -]?over|work[ -]?arounds?|stable|stabili[sz]\w+"
-    r"|back (?:to normal|up|online|in service|to baseline|again)|(?:works?|working|up|running|available|healthy|serving|reachable) again|brought \w+(?: \w+){0,3} back"
-    r"|is back|are back|fixed|resolved|repaired|patched|healthy|all green|(?:to|at|near) (?:normal|baseline)|normal again|normali[sz]ed|subsid\w+"
-    r"|improv\w+|reduced|dropped|decreased|fell|fallen|down to|isolated|scaled (?:up|out)|restarted|disabled|switched off|turned off"
-    r"|re-?routed|shifted|drained|took over|taken over|standby|replica|partial(?:ly)?|no longer|not a complete outage|no complete outage"
-    r"|(?:under|below|less than|fewer than|only|about|at most) \d+(?:[.,]\d+)? ?(?:%|percent|per cent)"
-    r"|no (?:more )?(?:data (?:is |was |being )*(?:loss|lost)|loss of data|breach|risk|customer impact|user impact|further|new errors|errors)"
-    r"|(?:error rate|errors|latency)\b[^.;\n]{0,20}?\b(?:zero|0|normal|baseline|down)\b)"
-    r"|<\s?\d+(?:[.,]\d+)? ?%"
-)
-_NOT_YET = re.compile(
-    r"(?:\bnot|\bno|\bnever|\bwithout|\bhardly|\bbarely|\bcan ?not|\byet to|\bwill|\bshould|\bhopefully|\bmight|\bmay|\bcould|\bsoon|\buntil|\btrying to|\bfailed to)"
-    r"\s+(?:[\w']+\s+){0,2}\Z"
 )
 
 _CONDITIONS = {
@@ -300,37 +327,86 @@ _CONDITIONS = {
 }
 """When a severity may be lowered, step by step, as the severity page says it."""
 
-_CONTRACTIONS = (
-    (r"[‘’ʼ`´]", "'"),
-    (r"\bcan't\b|\bcannot\b", "can not"),
-    (r"\bwon't\b", "will not"),
-    (r"n't\b", " not"),
-    (r"\b(does|do|did|is|was|has|have)nt\b", r"\1 not"),
-    (r"'ll\b", " will"),
-    (r"'re\b", " are"),
-    (r"'ve\b", " have"),
-    (r"\b(it|that|this|there|what|cause|nobody|everything)'s\b", r"\1 is"),
-    (r"\bits\b", "it is"),
-    (r"\bdont\b", "do not"),
-    (r"\b(?:root[ -]cause analys[ie]s|post[ -]?mortems?|rcas|pir|retros?|retrospectives?)\b", "rca"),
-    (r"\bpercent\b|\bper cent\b", "%"),
-    (r"\bsev[ -]?(?=\d)", "sev"),
-    (r"[\"'“”«»*_]", ""),
-    (r"[^\S\n]+", " "),
+
+def _pattern(phrases: str) -> str:
+    """The regular expression of `a / b` in the notation above; every word of the text ends in one space."""
+    return "(?:" + "|".join("".join(_element(element) for element in _ELEMENT.findall(phrase)) for phrase in phrases.split(" / ")) + ")"
+
+
+_ELEMENT = re.compile(r"\{[^}]*\}\S*|\S+")
+
+
+def _element(element: str) -> str:
+    if element == "...":
+        return r"(?:(?!not |never |no longer |already )[^.\s]\S* ){0,7}?"
+    if element == "^":
+        return r"\A"
+    if element == "$":
+        return r"(?:[.,] )*\Z"
+    core = element.removesuffix("?")
+    words = "|".join(_pattern(_VOCABULARY[word[1:-1]]) if word.startswith("{") else _word(word) + " " for word in core.split("|"))
+    return f"(?:{words})" + ("?" if core != element else "")
+
+
+def _word(word: str) -> str:
+    special = {"#": r"\d[\d.,]*", "%": r"\d[\d.,]*%"}
+    return special.get(word) or (re.escape(word.removesuffix("*")) + (r"\w*" if word.endswith("*") else ""))
+
+
+def _compiled(phrases: str) -> re.Pattern[str]:
+    return re.compile(r"(?<!\S)" + _pattern(phrases))
+
+
+_TURNED_ROUND = re.compile(
+    r"(?<!\S)(?:(?<!why )not|never|no longer|rather than|instead of|refus\w+ to|declin\w+ to|nobody) (?:[^.,\s]+ ){0,3}\Z"
 )
-_REPLACEMENTS = tuple((re.compile(pattern), by) for pattern, by in _CONTRACTIONS)
-_RECOGNISED = tuple((signs.row, tuple(re.compile(says) for says in signs.says), re.compile(signs.unless)) for signs in _SIGNS)
+"""What before a phrase says its opposite: “do not skip verification”."""
+
+_NOT_YET = re.compile(
+    r"(?<!\S)(?:not|no|never|without|hardly|barely|yet to|will|should|hopefully|might|may|could|soon|until|trying to|failed to)"
+    r" (?:[^.,\s]+ ){0,2}\Z"
+)
+"""What before an improvement says that it has not come: “will be restored soon”."""
+
+_RECOGNISED = tuple((signs.row, tuple(map(_compiled, signs.says)), _compiled(signs.unless)) for signs in _SIGNS)
+_IMPROVED = _compiled(_IMPROVEMENT)
+
+_REWRITTEN = tuple(
+    (re.compile(pattern), by)
+    for pattern, by in (
+        (r"https?://\S+", " url "),
+        (r"[‘’ʼ`´]", "'"),
+        (r"\bcan'?t\b|\bcannot\b", "can not"),
+        (r"\bwon'?t\b", "will not"),
+        (r"n't\b", " not"),
+        (r"\b(does|do|did|is|was|has|have)nt\b", r"\1 not"),
+        (r"'ll\b", " will"),
+        (r"'re\b", " are"),
+        (r"'m\b", " am"),
+        (r"'ve\b", " have"),
+        (r"\b(it|that|what)'?s\b|\b(this|there|cause|nobody|everything)'s\b", r"\1\2 is"),
+        (r"\b(?:root[ -]cause analys[ie]s|post[ -]?mortems?|rcas|pir|retros?|retrospectives?)\b", "rca"),
+        (r"\binc-\d{4}-\d{4,}\b", "otherincident"),
+        (r"\bsev(?:erity)?[ -]?(?=\d)", "sev"),
+        (r"\b[a-z][a-z0-9]+-\d+\b", "ticketid"),
+        (r"(?<=\d) ?(?:%|percent\b|per cent\b)", "%"),
+        (r"<", " under "),
+        (r"\b(user|customer)-(?=\w)", r"\1_"),
+        (r"'", ""),
+        (r"(?:[.;!?]+(?=\s|\Z)|\n)", " . "),
+        (r",(?!\d)", " , "),
+        (r"[^\w%.,]+", " "),
+    )
+)
+"""Contractions are written out, names and numbers get one shape, and punctuation becomes words of its own."""
 
 
 def rationalization(text: str) -> Rationalization | None:
     """The row of the table that `text` argues with; None for a reason that stands on something else."""
     plain = _plain(text)
     for row, says, unless in _RECOGNISED:
-        if unless.search(plain):
-            continue
-        for pattern in says:
-            if any(not _TURNED_ROUND.search(plain[max(0, found.start() - 60) : found.start()]) for found in pattern.finditer(plain)):
-                return row
+        if any(_holds(phrase, plain, _TURNED_ROUND) for phrase in says) and not unless.search(plain):
+            return row
     return None
 
 
@@ -340,18 +416,20 @@ def downgrade_problem(lowered_from: Severity, to: Severity, reason: str) -> str 
     The reading is generous: one thing that got better is enough, and whether it is true is for the people
     who read the timeline.
     """
-    if to.rank <= lowered_from.rank:
-        return None
-    plain = _plain(reason)
-    if any(not _NOT_YET.search(plain[max(0, found.start() - 60) : found.start()]) for found in _IMPROVED.finditer(plain)):
+    if to.rank <= lowered_from.rank or _holds(_IMPROVED, _plain(reason), _NOT_YET):
         return None
     steps = [condition for (above, below), condition in _CONDITIONS.items() if lowered_from.rank <= above.rank and below.rank <= to.rank]
     return f"The reason does not say what has improved. A severity is lowered {'; '.join(steps)}."
 
 
+def _holds(phrase: re.Pattern[str], plain: str, opposite: re.Pattern[str]) -> bool:
+    """Whether `plain` holds the phrase anywhere without its opposite just before."""
+    return any(not opposite.search(plain[max(0, found.start() - 80) : found.start()]) for found in phrase.finditer(plain))
+
+
 def _plain(text: str) -> str:
-    """Lower-case, contractions written out, one word for the RCA: the form that the signs are written for."""
+    """Lower-case words, each followed by one space."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    for pattern, by in _REPLACEMENTS:
+    for pattern, by in _REWRITTEN:
         plain = pattern.sub(by, plain)
-    return plain.strip()
+    return " ".join(plain.split()) + " "

@@ -7,7 +7,7 @@ from typing import Any
 
 from incident import blockers, clocks, guidance
 from incident.model import Clock, ClockState, Incident
-from incident.vocabulary import Criterion, Role
+from incident.vocabulary import Criterion, Phase, Role
 
 
 def state(incident: Incident, now: datetime) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def clock_view(clock: Clock, now: datetime) -> dict[str, Any]:
 
 
 def row(incident: Incident) -> dict[str, Any]:
-    """The line of a list. It stands in the workflow's memo, so that lists work while no worker runs."""
+    """The line of a list. It stands in the workflow's memo, a field each, so that lists work while no worker runs."""
     urgent = clocks.most_urgent(incident)
     return {
         "incident": incident.id,
@@ -139,4 +139,21 @@ def row(incident: Incident) -> dict[str, Any]:
     }
 
 
+def shown(incident: Incident) -> tuple[object, ...]:
+    """The facts that `row` and the search attributes are made of: while they are equal, nothing there has changed."""
+    moments = (getattr(incident, name) for name in _ROW_MOMENTS)
+    facts = (incident.title, incident.severity, incident.phase, incident.outcome, incident.services, incident.roles, incident.channel)
+    return (*facts, incident.customer_facing, incident.drill, incident.private, *moments, incident.clocks)
+
+
 _ROW_MOMENTS = ("opened_at", "acknowledged_at", "declared_at", "mitigated_at", "resolved_at", "closed_at")
+
+BLANK_ROW: dict[str, Any] = {
+    **dict.fromkeys(("incident", "title", "severity", "phase", "outcome", "services", "commander", "channel")),
+    **dict.fromkeys(("customer_facing", "drill", "private"), False),
+    **dict.fromkeys(("opened_by", *_ROW_MOMENTS, "next_clock")),
+    "title": "",
+    "phase": Phase.DETECTION.value,
+    "services": [],
+}
+"""The row before anything is known. The memo holds no field without a value: a reader lays what it holds over this."""

@@ -15,28 +15,47 @@ Fields = MutableMapping[str, Any]
 
 def not_while_replaying(_logger: Any, _method: str, fields: Fields) -> Fields:
     """Drop what a workflow logs while its past is replayed: it was logged when it happened."""
-    if workflow.in_workflow() and workflow.unsafe.is_replaying_history_events():
+    if _replaying():
         raise structlog.DropEvent
     return fields
+
+
+def _replaying() -> bool:
+    return workflow.in_workflow() and workflow.unsafe.is_replaying_history_events()
 
 
 def with_incident(_logger: Any, _method: str, fields: Fields) -> Fields:
     """Name the incident, and the workflow or activity, that the line is about."""
     if workflow.in_workflow():
         info = workflow.info()
-        fields.setdefault("incident", info.workflow_id.split("/")[0])
+        _name(fields, info.workflow_id)
         fields.setdefault("workflow", info.workflow_type)
     elif activity.in_activity():
         doing = activity.info()
-        fields.setdefault("incident", (doing.workflow_id or "").split("/")[0])
+        _name(fields, doing.workflow_id or "")
         fields.setdefault("activity", doing.activity_type)
         fields.setdefault("attempt", doing.attempt)
     return fields
 
 
+def _name(fields: Fields, workflow_id: str) -> None:
+    """The children of an incident (`INC-…/page-1`) are about it; other workflows, like the register, are about none."""
+    incident = workflow_id.split("/")[0]
+    if incident.startswith("INC-"):
+        fields.setdefault("incident", incident)
+    fields.setdefault("workflow_id", workflow_id)
+
+
+class _Once(logging.Filter):
+    """What `not_while_replaying` is for our own lines, for those of libraries."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _replaying()
+
+
 def _without_bulk(_logger: Any, _method: str, fields: Fields) -> Fields:
     """The SDK adds its whole context to each line; the ids above say the same."""
-    for name in ("temporal_workflow", "temporal_activity", "color_message"):
+    for name in ("temporal_workflow", "temporal_activity", "temporal_log", "color_message"):
         fields.pop(name, None)
     return fields
 
@@ -45,7 +64,6 @@ def configure_logs(format: str = "auto", level: str = "info") -> None:
     """Set logging up for this process. `format`: auto (console in a terminal, else JSON), json or console."""
     console = format == "console" or (format == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
-        not_while_replaying,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -57,12 +75,13 @@ def configure_logs(format: str = "auto", level: str = "info") -> None:
         [structlog.dev.ConsoleRenderer()] if console else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[not_while_replaying, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Once())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[_without_bulk, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]

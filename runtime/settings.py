@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import getpass
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,11 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TOCSIN_"
+
+_DATABASE = re.compile(r"(sqlite(\+aiosqlite)?|postgres(ql)?(\+asyncpg)?)://\S+$")
+
+_SECRET = frozenset({"database_url"})
+"""Settings whose value may hold a password and is therefore never shown."""
 
 NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_BEHIND_LOOPBACK"})
 """Variables that other parts read: the command line's server, and the compose file's word on its port."""
@@ -57,6 +63,13 @@ class Settings(BaseSettings):
             raise ValueError("is empty; give a path, or leave the variable out")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _a_database(cls, value: str | None) -> str | None:
+        if value is not None and not _DATABASE.match(value):
+            raise ValueError("must look like sqlite:////folder/file.db or postgresql://user:password@host/database")
+        return value
+
     @property
     def rota_file(self) -> Path:
         return self.rota or self.data / "rota.toml"
@@ -87,11 +100,13 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        lines = [
-            f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')} (it is {str(item['input'])[:80]!r})"
-            for item in error.errors(include_url=False)
-        ]
-        raise SettingsError("; ".join(lines)) from error
+        lines = []
+        for item in error.errors(include_url=False):
+            name = str(item["loc"][0])
+            shown = "" if name in _SECRET else f" (it is {str(item['input'])[:80]!r})"
+            lines.append(f"{PREFIX}{name.upper()}: {item['msg'].removeprefix('Value error, ')}{shown}")
+        # Without its cause: that holds the values, also those that must not be shown.
+        raise SettingsError("; ".join(lines)) from None
 
 
 def unknown_variables() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -32,8 +31,12 @@ RETRY = RetryConfig(
 """A server that restarts is back in under a second; the default back-off would wait five."""
 
 
+ATTEMPT_WITHIN = 5.0
+"""Seconds for one attempt to connect: an address that swallows packets gives no answer at all."""
+
+
 class TemporalUnreachable(Exception):
-    """Temporal does not answer; the text says where it was looked for and what to do."""
+    """Temporal does not answer, or can't be asked; the text says where it was looked for and what to do."""
 
 
 def sandboxed_runner() -> SandboxedWorkflowRunner:
@@ -42,8 +45,18 @@ def sandboxed_runner() -> SandboxedWorkflowRunner:
 
 
 def connect_config(default_address: str = DEFAULT_ADDRESS) -> dict[str, Any]:
-    """What the standard `TEMPORAL_…` variables and profiles say, with a default address."""
-    config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    """What the standard `TEMPORAL_…` variables and profiles say, with a default address.
+
+    Raises:
+        TemporalUnreachable: they name a profile, or a file, that is not there.
+    """
+    try:
+        config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    except (RuntimeError, OSError) as error:  # the SDK's own ConfigError is a RuntimeError that can't be imported
+        raise TemporalUnreachable(
+            f"the connection to Temporal is not described well: {error}. Check the TEMPORAL_ variables and the configuration file "
+            "(TEMPORAL_CONFIG_FILE)."
+        ) from error
     config.setdefault("target_host", default_address)
     return config
 
@@ -72,19 +85,20 @@ async def connect(*, within: float = 30.0, default_address: str = DEFAULT_ADDRES
     deadline = asyncio.get_running_loop().time() + within
     while True:
         try:
-            return await Client.connect(
-                **config,
-                data_converter=DATA_CONVERTER,
-                retry_config=RETRY,
-                keep_alive_config=KeepAliveConfig(interval_millis=5_000, timeout_millis=3_000),
-                runtime=quiet_runtime(),
-                lazy=lazy,
-            )
-        except (RuntimeError, RPCError) as error:
+            async with asyncio.timeout(min(ATTEMPT_WITHIN, max(within, 0.5))):
+                return await Client.connect(
+                    **config,
+                    data_converter=DATA_CONVERTER,
+                    retry_config=RETRY,
+                    keep_alive_config=KeepAliveConfig(interval_millis=5_000, timeout_millis=3_000),
+                    runtime=quiet_runtime(),
+                    lazy=lazy,
+                )
+        except (RuntimeError, RPCError, TimeoutError) as error:
             if asyncio.get_running_loop().time() >= deadline:
                 where = config["target_host"]
                 raise TemporalUnreachable(
-                    f"no Temporal server answers at {where} (waited {timedelta(seconds=round(within))}). "
+                    f"no Temporal server answers at {where} (waited {within:g} s). "
                     "Start everything with: tocsin up. Or set TEMPORAL_ADDRESS to where yours listens."
                 ) from error
             await asyncio.sleep(0.3)

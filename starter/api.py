@@ -27,15 +27,16 @@ from incident.events import Event
 from incident.model import Incident
 from incident.postmortem import draft
 from incident.vocabulary import Phase
+from integrations.errors import IntegrationError
 from starter import audit, metrics, openapi, stats
 from starter.answers import ProblemResponse, problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
 from starter.guard import Guard
 from starter.health import Health, Look
-from starter.home import HOME
+from starter.home import HOME, interface
 from starter.live import Rooms, event_stream
-from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unknown, Unreachable, WrongMethod
+from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
 from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
 from starter.webhooks import Intake, Payload, read
@@ -251,6 +252,10 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
     async def home() -> str:
         return HOME
 
+    @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs(request: Request) -> str:
+        return interface(request.app.openapi())
+
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
         """This process is up."""
@@ -334,6 +339,11 @@ def _tell_problems(app: FastAPI) -> None:
         if error.status_code == 404:
             return problem_response(Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
         return problem_response(NotJson(str(error.detail)))
+
+    @app.exception_handler(IntegrationError)
+    async def embedded_part_failed(_: Request, error: Exception) -> ProblemResponse:
+        log.warning("an embedded part can't be read", error=str(error))
+        return problem_response(Unavailable(str(error)))
 
     @app.exception_handler(RPCError)
     async def temporal_said_no(_: Request, error: Exception) -> ProblemResponse:

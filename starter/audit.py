@@ -19,27 +19,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from temporalio import workflow
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from google.protobuf.json_format import ParseError
+from pydantic import BaseModel, Field, ValidationError
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import (
-    ExecuteWorkflowInput,
-    Interceptor,
-    Replayer,
-    UnsandboxedWorkflowRunner,
-    WorkflowInboundInterceptor,
-    WorkflowInstance,
-    WorkflowInstanceDetails,
-    WorkflowInterceptorClassInput,
-)
+from temporalio.worker import Interceptor
 
-from runtime.temporal import DATA_CONVERTER
+from incident.commands import problems
 from starter.problems import Problem
 from starter.reading import Entry, Reading
+from starter.replay import replayed
 
 FORMAT = "tocsin-audit-1"
 
@@ -146,19 +138,37 @@ def sealed(document: dict[str, Any]) -> str:
     return digest([document["format"], document["incident"], document["closed"], runs, chain[-1] if chain else ""])
 
 
+class _Run(BaseModel):
+    run_id: str
+    sha256: str
+    history: dict[str, Any]
+
+
+class _Entry(BaseModel):
+    seq: int
+    kind: str
+
+
+class _Export(BaseModel):
+    """What a document must have to be checked at all."""
+
+    format: Literal["tocsin-audit-1"]
+    incident: str
+    closed: bool
+    runs: list[_Run] = Field(min_length=1)
+    timeline: list[_Entry]
+    chain: list[str]
+    sha256: str
+
+
 async def verify_file(path: Path, guards: Sequence[Interceptor] = ()) -> Report:
     """Check an exported document, offline. The report says what does not hold; a file that can't be read is one line."""
     document, trouble = _loaded(path)
-    if trouble is None and document.get("format") != FORMAT:
-        trouble = f"{path} is no {FORMAT} document; export one with tocsin audit ID"
-    missing = [name for name in ("incident", "closed", "runs", "timeline", "chain", "sha256") if name not in document]
-    if trouble is None and missing:
-        trouble = f"{path} lacks {', '.join(missing)}"
-    if trouble is not None:
-        report = Report()
-        report.note(False, trouble)
-        return report
-    return await verify(document, guards)
+    if trouble is None:
+        return await verify(document, guards)
+    report = Report()
+    report.note(False, trouble)
+    return report
 
 
 def _loaded(path: Path) -> tuple[dict[str, Any], str | None]:
@@ -167,7 +177,7 @@ def _loaded(path: Path) -> tuple[dict[str, Any], str | None]:
         document = json.loads(path.read_bytes())
     except OSError as error:
         return {}, f"{path} can't be read: {error.strerror}"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {}, f"{path} is not JSON: {error}"
     return (document, None) if isinstance(document, dict) else ({}, f"{path} holds no JSON object")
 
@@ -175,23 +185,47 @@ def _loaded(path: Path) -> tuple[dict[str, Any], str | None]:
 async def verify(document: dict[str, Any], guards: Sequence[Interceptor] = ()) -> Report:
     """Check an export against itself, and its timeline against what the histories give when replayed."""
     report = Report()
+    try:
+        export = _Export.model_validate(document)
+    except ValidationError as error:
+        for problem in problems(error)[:10]:
+            report.note(False, f"this is no {FORMAT} document: {problem['field']}: {problem['message']}")
+        return report
     timeline: list[Entry] = document["timeline"]
-    report.note(document["sha256"] == sealed(document), "the document is sealed with its own hash")
-    report.note(document["chain"] == chained(timeline), f"the chain of {len(timeline)} entries is unbroken")
-    report.note([entry["seq"] for entry in timeline] == list(range(1, len(timeline) + 1)), "the entries are numbered from 1 without a gap")
+    report.note(export.sha256 == sealed(document), "the document is sealed with its own hash")
+    report.note(export.chain == chained(timeline), f"the chain of {len(timeline)} entries is unbroken")
+    report.note(
+        [entry.seq for entry in export.timeline] == list(range(1, len(timeline) + 1)), "the entries are numbered from 1 without a gap"
+    )
     histories: list[WorkflowHistory] = []
-    for number, run in enumerate(document["runs"], start=1):
-        report.note(
-            run["sha256"] == digest(run["history"]), f"run {number} ({run['run_id']}): the history has the hash it was exported with"
-        )
-        try:
-            histories.append(WorkflowHistory.from_json(document["incident"], run["history"]))
-        except (ValueError, KeyError, TypeError) as error:
-            report.note(False, f"run {number} is no history: {error}")
+    for number, run in enumerate(export.runs, start=1):
+        report.note(run.sha256 == digest(run.history), f"run {number} ({run.run_id}): the history has the hash it was exported with")
+        history = _history(export.incident, run.history)
+        if history is None:
+            report.note(False, f"run {number} holds no history of Temporal's")
             return report
+        histories.append(history)
     report.note(_unbroken(histories), f"the {len(histories)} runs follow one another, and the first is there")
+    report.note(
+        _ended(histories[-1]) is export.closed, "the last run ends as the incident does" if export.closed else "the incident is open"
+    )
     await _compare(report, histories, timeline, guards)
     return report
+
+
+def _history(incident: str, raw: Any) -> WorkflowHistory | None:
+    """A history from its JSON; None where it is none."""
+    try:
+        history = WorkflowHistory.from_json(incident, raw)
+    except (ParseError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    begins = history.events and history.events[0].HasField("workflow_execution_started_event_attributes")
+    return history if begins else None
+
+
+def _ended(history: WorkflowHistory) -> bool:
+    """Whether the incident ended with this run: a run that was continued is not the last."""
+    return history.events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 
 
 def _unbroken(histories: list[WorkflowHistory]) -> bool:
@@ -230,14 +264,14 @@ async def replay_file(path: Path, guards: Sequence[Interceptor] = ()) -> Report:
     if trouble is not None:
         report.note(False, trouble)
         return report
-    runs = [run["history"] for run in document["runs"]] if "runs" in document else [document]
+    exported = document.get("runs")
+    runs = [run.get("history") if isinstance(run, dict) else run for run in exported] if isinstance(exported, list) else [document]
     for number, raw in enumerate(runs, start=1):
-        try:
-            history = WorkflowHistory.from_json(document.get("incident", "INC-0000-0000"), raw)
-        except (ValueError, KeyError, TypeError) as error:
-            report.note(False, f"run {number} is no history: {error}")
-            continue
-        await _replay_one(report, number, history, guards)
+        history = _history(str(document.get("incident", "replayed")), raw)
+        if history is None:
+            report.note(False, f"run {number} holds no history of Temporal's")
+        else:
+            await _replay_one(report, number, history, guards)
     return report
 
 
@@ -259,64 +293,3 @@ async def _replay_one(report: Report, number: int, history: WorkflowHistory, gua
     report.note(
         failure is None, f"run {number}: {len(history.events)} events, {len(entries)} entries" + (f"; {failure}" if failure else "")
     )
-
-
-async def replayed(history: WorkflowHistory, guards: Sequence[Interceptor] = ()) -> tuple[list[Entry], Exception | None]:
-    """The timeline that one run holds at the end of its history, derived by replaying it; and what failed, if anything.
-
-    `guards` are the interceptors that the worker ran with.
-    """
-    from workflows.incident import Incident
-
-    witness = Witness()
-    replayer = Replayer(
-        workflows=[Incident], data_converter=DATA_CONVERTER, interceptors=[*guards, witness], workflow_runner=Recorder(witness)
-    )
-    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-    return [event.model_dump(mode="json") for event in witness.timeline], result.replay_failure
-
-
-class Witness(Interceptor):
-    """Gets hold of the workflow's own object, and keeps its timeline as it was after each task."""
-
-    def __init__(self) -> None:
-        self.instance: Any = None
-        self.timeline: list[Any] = []
-
-    def look(self) -> None:
-        if self.instance is not None:
-            self.timeline = list(self.instance.timeline)
-
-    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor] | None:
-        witness = self
-
-        class Present(WorkflowInboundInterceptor):
-            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-                witness.instance = workflow.instance()
-                return await super().execute_workflow(input)
-
-        return Present
-
-
-class Recorder(UnsandboxedWorkflowRunner):
-    """Runs the workflow in the open, and lets the witness look after each of its tasks.
-
-    Not after the last one, which throws the workflow out of the cache: that cancels what it waits for, and the
-    workflow may put on record that it will not be cancelled.
-    """
-
-    def __init__(self, witness: Witness) -> None:
-        self._witness = witness
-
-    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        instance = super().create_instance(det)
-        activate = instance.activate
-
-        def recorded(act: WorkflowActivation) -> WorkflowActivationCompletion:
-            completion = activate(act)
-            if not any(job.HasField("remove_from_cache") for job in act.jobs):
-                self._witness.look()
-            return completion
-
-        instance.activate = recorded  # type: ignore[method-assign]  # the one place to stand between two tasks
-        return instance

@@ -169,7 +169,7 @@ def _alert(drill: Drill) -> None:
 
 
 def _nobody_answers(drill: Drill) -> None:
-    drill.say("   Nobody acknowledges. The primary on-call was paged; after 5 minutes (here: 5 s) the next rung is.")
+    drill.say("   Nobody acknowledges. The primary on-call was paged; after 5 minutes (here: 5 s) the next rung is too.")
 
     def escalated() -> list[dict[str, Any]]:
         return [entry for entry in drill.timeline() if entry["kind"] == "paged" and "engineering lead" in entry["text"]]
@@ -220,7 +220,7 @@ def _triage(drill: Drill) -> None:
 
 
 def _mitigate(drill: Drill) -> None:
-    typed = f"mitigate {drill.id} --option rollback --owner {shlex.quote(drill.player)} --rationale … --action … --verification … --rollback-plan …"
+    typed = f"mitigate {drill.id} --option rollback --owner {shlex.quote(drill.player)} --rationale … --action … …"
     drill.does(
         "mitigate",
         typed,

@@ -65,8 +65,7 @@ class Guard:
         name = host_name(host)
         if not is_loopback(name) and name not in self._also:
             return Forbidden(
-                f"This door answers for this machine only (localhost, 127.0.0.1), and was asked for {host[:100]!r}. "
-                "Set TOCSIN_ALLOWED_HOSTS to the names by which it may be reached."
+                f"This door answers this machine only, and was asked for by the name {host[:100]!r}. Ask it as localhost or 127.0.0.1."
             )
         if method in SAFE:
             return None

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from incident.alerts import AlertInput
 from incident.commands import COMMANDS, Open
 from incident.events import Event
 from incident.refusals import Refusal
@@ -17,7 +18,7 @@ from starter.webhooks import Payload
 
 COMPONENTS = "#/components/schemas/"
 
-BODIES: tuple[type[BaseModel], ...] = (Open, Payload, *COMMANDS.values())
+BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, *COMMANDS.values())
 
 
 class Mistake(BaseModel):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from incident import snapshot
 from incident.commands import SeverityField
 from incident.vocabulary import Phase
 from starter.calls import patiently
@@ -237,8 +238,8 @@ def _as_unknown(error: RPCError, incident: str) -> Exception:
 
 async def _row(execution: WorkflowExecution) -> Row:
     """A row with what every reader relies on, also for an incident that has not written its own yet."""
-    written = await execution.memo_value(contract.ROW, None)
-    known: Row = dict(written) if isinstance(written, dict) else {"title": "", "severity": None, "phase": Phase.DETECTION.value}
+    written = await execution.memo()
+    known: Row = {name: written.get(name, value) for name, value in snapshot.BLANK_ROW.items()}
     running = execution.status is WorkflowExecutionStatus.RUNNING
     due = execution.typed_search_attributes.get(contract.NEXT_DUE)
     return {

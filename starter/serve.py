@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
@@ -42,6 +44,18 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, rooms: Rooms) -> None:
         super().__init__(config)
         self._rooms = rooms
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals on the loop, and end with them: uvicorn would raise each again, and a stop that was asked for is no failure."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._rooms.close()
@@ -137,8 +151,6 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
-    # A second Ctrl-C while it stops ends it at once.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

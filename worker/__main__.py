@@ -6,17 +6,22 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 import structlog
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+from temporalio.worker import Worker
 
-from integrations.ledger import Ledger
-from integrations.oncall.rota import DEFAULT_ROTA
+from integrations.errors import Unavailable
+from integrations.ledger import Ledger, LedgerUnusable
+from integrations.oncall.rota import DEFAULT_ROTA, FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
 from worker.dev_server import missing_search_attributes
+from worker.health import Pulse
 from worker.wiring import build_workers, embedded_adapters, load_policy
 from workflows import contract, options
 
@@ -31,57 +36,106 @@ def main() -> int:
         for sentence in unknown_variables():
             log.warning(sentence)
         return asyncio.run(_work(settings))
-    except (SettingsError, TemporalUnreachable) as error:
+    except (SettingsError, TemporalUnreachable, LedgerUnusable) as error:
         sys.stderr.write(f"tocsin worker: {error}\n")
         return 1
 
 
 async def _work(settings: Settings) -> int:
     policy = load_policy(settings)
-    client = await connect(within=settings.connect_within)
-    missing = await missing_search_attributes(client)
-    if missing:
-        options_ = " ".join(f"--name {name} --type {contract.SEARCH_ATTRIBUTES[name]}" for name in missing)
-        raise SettingsError(
-            f"the Temporal server lacks search attributes. Register them: temporal operator search-attribute create {options_}"
-        )
     ensure_rota(settings)
+    client = await connect(within=settings.connect_within)
+    await prepare_server(client, settings.task_queue)
+    await _read_rota(settings)
     ledger = Ledger(settings.embedded_url)
     await ledger.open()
-    stop = asyncio.Event()
+    stop = _asked_to_stop()
     failed: list[BaseException] = []
 
     def on_fatal(error: BaseException) -> None:
         failed.append(error)
         stop.set()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await start_registry(client, settings.task_queue)
     workers = build_workers(client, settings, embedded_adapters(settings, ledger, policy), policy, on_fatal)
-    running = [asyncio.create_task(worker.run()) for worker in workers]
-    log.info("the worker works", task_queue=settings.task_queue, pid=os.getpid())
-    await stop.wait()
-    log.info("the worker stops")
-    await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
-    for outcome in await asyncio.gather(*running, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            failed.append(outcome)
-    await ledger.close()
+    try:
+        pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
+        failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]
+    finally:
+        await ledger.close()
     for error in failed:
         log.error("the worker failed", exc_info=error)
     return 1 if failed else 0
 
 
+def _asked_to_stop() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _run_until(stop: asyncio.Event, workers: Sequence[Worker], pulse: Pulse) -> list[BaseException]:
+    """Run all workers until one of them ends or a stop is asked for; then let each finish what it is at."""
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    for task in running:
+        task.add_done_callback(lambda _: stop.set())
+    beating = asyncio.create_task(pulse.beat_for_ever())
+    log.info("the worker works", task_queue=workers[0].task_queue, pid=os.getpid())
+    await stop.wait()
+    log.info("the worker stops")
+    beating.cancel()
+    pulse.stop()
+    await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
+    outcomes = await asyncio.gather(*running, return_exceptions=True)
+    return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+
+
 def ensure_rota(settings: Settings) -> None:
-    """Write the example rota where there is none, so that there is something to edit."""
+    """Write the example rota where there is none, so that there is something to edit.
+
+    Raises:
+        SettingsError: TOCSIN_ROTA names no file, or the data folder can't be written.
+    """
     path = settings.rota_file
     if settings.rota is not None and not path.exists():
         raise SettingsError(f"TOCSIN_ROTA: {path} does not exist")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(DEFAULT_ROTA, encoding="utf-8")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(DEFAULT_ROTA, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"TOCSIN_DATA: {path} can't be written ({error.strerror}); choose another folder") from error
+
+
+async def _read_rota(settings: Settings) -> None:
+    """A rota with a mistake stops nobody else's work: look-ups are tried again until it is mended."""
+    try:
+        await FileRota(settings.rota_file).refresh()
+    except Unavailable as error:
+        log.warning("the rota can't be used; nobody can be looked up until it is mended", error=str(error))
+
+
+async def prepare_server(client: Client, queue: str) -> None:
+    """See that the server can hold incidents, and that their register runs.
+
+    Raises:
+        SettingsError: the server refuses, or lacks a search attribute; a workflow that set it would be stuck for ever.
+    """
+    try:
+        missing = await missing_search_attributes(client)
+        if missing:
+            names = " ".join(f"--name {name} --type {contract.SEARCH_ATTRIBUTES[name]}" for name in missing)
+            raise SettingsError(
+                "the Temporal server lacks search attributes. Register them: "
+                f"temporal operator search-attribute create --namespace {client.namespace} {names}"
+            )
+        await start_registry(client, queue)
+    except RPCError as error:
+        raise SettingsError(
+            f"Temporal at {client.service_client.config.target_host} refuses: {error.message} "
+            "Check TEMPORAL_NAMESPACE and the credentials (TEMPORAL_API_KEY, or the TLS certificate)."
+        ) from error
 
 
 async def start_registry(client: Client, queue: str) -> None:

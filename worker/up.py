@@ -10,22 +10,27 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
+from integrations.errors import IntegrationError
+from integrations.oncall.rota import FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
 from worker import dev_server
 from worker.__main__ import ensure_rota
 from worker.child import Child
-from worker.data_folder import DataFolder, FolderProblem
+from worker.data_folder import DataFolder, FileLost, FolderProblem
 from worker.wiring import load_policy
 
 READY_WITHIN = 60.0
@@ -34,6 +39,9 @@ READY_WITHIN = 60.0
 EPOCH_EVERY = 300.0
 """Seconds between two counts of the epoch: a server's file older than this is noticed when it is put back."""
 
+FAILURES_BEARABLE = 20
+"""Tries, a second apart, that a server which starts again may need before its silence is told."""
+
 
 class Up:
     """Everything on this machine."""
@@ -41,8 +49,12 @@ class Up:
     def __init__(self, settings: Settings, *, accept_rollback: bool = False) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data)
+        self.server_file = self.folder.path / "temporal.db"
         self.accept_rollback = accept_rollback
         self.children: dict[str, Child] = {}
+        self.stop = asyncio.Event()
+        self.restarted = asyncio.Event()
+        self.problem: FileLost | None = None
         self.started_at = datetime.now(UTC)
         self.address = f"127.0.0.1:{settings.temporal_port}"
         self.url = f"http://127.0.0.1:{settings.port}"
@@ -50,31 +62,41 @@ class Up:
 
     async def run(self) -> int:
         """Start everything, say where it is, stay until interrupted; 0 after an orderly stop."""
-        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        self.folder.open()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.stop.set)
+        await asyncio.to_thread(self.folder.open)
         try:
             load_policy(self.settings)
-            ensure_rota(self.settings)
+            await self._check_rota()
+            if not self.accept_rollback:
+                self.folder.check_still_there(self.server_file.name)
             self._check_ports()
             self._connect_to_the_embedded_server()
-            client = await self._start_server(stop)
+            client = await self._start_server()
             if client is None:
                 return 0
             await self._start("worker", [sys.executable, "-m", "worker"])
             await self._start("http", [sys.executable, "-m", "starter.serve"])
-            await self._until_ready(stop)
-            if not stop.is_set():
+            await self._until_ready()
+            if not self.stop.is_set():
                 self._greet()
             counting = asyncio.create_task(self._count_epoch(client))
-            await stop.wait()
+            await self.stop.wait()
             counting.cancel()
             _say("stopping …")
+            if self.problem is not None:
+                raise self.problem
         finally:
             await self._stop()
         return 0
+
+    async def _check_rota(self) -> None:
+        ensure_rota(self.settings)
+        try:
+            await FileRota(self.settings.rota_file).refresh()
+        except IntegrationError as error:
+            raise SettingsError(f"the rota has a mistake: {error}") from error
 
     def _check_ports(self) -> None:
         wanted = {
@@ -116,15 +138,38 @@ class Up:
 
     async def _start(self, name: str, command: list[str]) -> None:
         log = self.folder.path / "logs" / f"{name}.log"
-        self.children[name] = Child(name, command, log=log, environment=self._environment(), changed=self._write_run, say=_say)
+        server = name == "temporal"
+        self.children[name] = Child(
+            name,
+            command,
+            log=log,
+            environment=self._environment(),
+            changed=self._write_run,
+            say=_say,
+            held=(self.folder.lock,) if server else (),
+            shown=not server,
+            may_start_again=self._server_may_start_again if server else lambda: True,
+        )
         await self.children[name].start()
 
-    async def _start_server(self, stop: asyncio.Event) -> Client | None:
-        await self._start(
-            "temporal", dev_server.command(self.folder.path / "temporal.db", self.settings.temporal_port, self.settings.ui_port)
-        )
+    def _server_may_start_again(self) -> bool:
+        """Not on a file that has gone meanwhile: the server would serve an empty world."""
+        try:
+            self.folder.check_still_there(self.server_file.name)
+        except FileLost as problem:
+            self._give_up(problem)
+            return False
+        self.restarted.set()
+        return True
+
+    def _give_up(self, problem: FileLost) -> None:
+        self.problem = problem
+        self.stop.set()
+
+    async def _start_server(self) -> Client | None:
+        await self._start("temporal", dev_server.command(self.server_file, self.settings.temporal_port, self.settings.ui_port))
         connecting = asyncio.create_task(self._connected())
-        stopping = asyncio.create_task(stop.wait())
+        stopping = asyncio.create_task(self.stop.wait())
         await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not connecting.done():
@@ -143,14 +188,15 @@ class Up:
             raise SettingsError(f"the Temporal server did not start. Its last words:\n{self.children['temporal'].last_words()}") from error
 
     async def _check_epoch(self, client: Client) -> None:
-        """Refuse to go on over a server file that is gone or older than what this folder has seen."""
+        """Refuse to go on over a server file that is older than what this folder has seen."""
         seen, known = self.folder.epoch, await dev_server.read_epoch(client)
-        if known < seen and not self.accept_rollback:
-            what = "is new and empty" if known == 0 else f"is older (epoch {known})"
-            raise FolderProblem(
-                f"{self.folder.path / 'temporal.db'} {what} than what this folder last saw (epoch {seen}): it was removed, or an old copy "
-                "was put back. Open incidents would be missing. Restore the newest copy; or, to go on with what is there: "
-                "tocsin up --accept-rollback"
+        # Once accepted, the two are counted together again: from then on a lower one is news.
+        accepted, self.accept_rollback = self.accept_rollback, False
+        if known < seen and not accepted:
+            raise FileLost(
+                f"{self.server_file} is older (epoch {known}) than what this folder last saw (epoch {seen}): an old copy was put back. "
+                "What happened since would be missing. Restore the newest copy, with the -wal file that belongs to it; or, to go on with "
+                "what is there: tocsin up --accept-rollback"
             )
         await self._next_epoch(client, max(seen, known) + 1)
 
@@ -160,17 +206,30 @@ class Up:
         self.folder.epoch = epoch
 
     async def _count_epoch(self, client: Client) -> None:
+        """Count on, and look at once when the server has been started again: it may be on another file."""
+        failures = 0
         while True:
-            await asyncio.sleep(EPOCH_EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.restarted.wait(), timeout=EPOCH_EVERY)
             try:
-                await self._next_epoch(client, self.folder.epoch + 1)
-            except Exception as error:  # noqa: BLE001  the count is made again in five minutes; everything else goes on
-                _say(f"the epoch could not be counted: {error}")
+                await self._check_epoch(client)
+            except FileLost as problem:
+                self._give_up(problem)
+                return
+            except (RPCError, FolderProblem) as error:
+                failures += 1
+                if failures == FAILURES_BEARABLE:
+                    _say(f"the epoch could not be counted: {error}")
+                self.restarted.set()
+                await asyncio.sleep(1)
+            else:
+                failures = 0
+                self.restarted.clear()
 
-    async def _until_ready(self, stop: asyncio.Event) -> None:
+    async def _until_ready(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_WITHIN
-        while not stop.is_set():
+        while not self.stop.is_set():
             if await asyncio.to_thread(_answers, f"{self.url}/readyz"):
                 return
             if loop.time() > deadline:
@@ -185,7 +244,10 @@ class Up:
             "data": str(self.folder.path),
             "started_at": self.started_at.isoformat(),
         }
-        self.folder.write_run(run)
+        try:
+            self.folder.write_run(run)
+        except FolderProblem as error:
+            _say(f"{error} Everything goes on, but the drill will not find the processes.")
 
     def _greet(self) -> None:
         elsewhere = "" if self.settings.port == 8700 else f"\n  export TOCSIN_URL={self.url}"
@@ -216,12 +278,18 @@ Ctrl-C stops everything; the next `tocsin up` on this folder carries on where it
                 await child.stop(within)
         if self.children:
             self.folder.forget_run()
+            try:
+                self.folder.fold_in(self.server_file.name)
+            except sqlite3.Error as error:
+                _say(f"{self.server_file} is left with its -wal file ({error}); keep the two together")
         self.folder.close()
 
 
 def _answers(url: str) -> bool:
+    # A proxy that the environment names is not for this machine's own address.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with opener.open(url, timeout=5) as response:
             return int(response.status) == 200
     except (urllib.error.URLError, OSError):
         return False

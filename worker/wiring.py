@@ -42,7 +42,7 @@ from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.ticketing.embedded import EmbeddedTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from worker.guard import Guard
+from workflows.guard import Guard
 from workflows import contract, options
 
 GRACE = timedelta(seconds=30)

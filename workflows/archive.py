@@ -12,6 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows import contract, options
 
 
+FIRST_LOOK = timedelta(seconds=1)
+LAST_LOOK = timedelta(hours=1)
+"""A run usually ends at once; one whose messages wait for a provider that is down may take days."""
+
+
 @workflow.defn(name="Archive")
 class Archive:
     """The archiving of one run. It waits until the run has ended, however long that takes."""
@@ -19,7 +24,14 @@ class Archive:
     @workflow.run
     async def run(self, request: ArchiveRequest) -> str:
         """Answers with the name under which the run's manifest is kept."""
-        name: str = await workflow.execute_activity(
+        pause = FIRST_LOOK
+        while (name := await self._archived(request)) is None:
+            await workflow.sleep(pause, summary="until the run has ended")
+            pause = min(pause * 2, LAST_LOOK)
+        return name
+
+    async def _archived(self, request: ArchiveRequest) -> str | None:
+        name: str | None = await workflow.execute_activity(
             "archive_run",
             request,
             result_type=str,

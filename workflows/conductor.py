@@ -34,15 +34,19 @@ class Conductor:
         self._lists_row = lists_row
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shown: tuple[object, ...] = ()
         self._row: dict[str, Any] = {}
         self._attributes: dict[str, Any] = {}
         self._row_due = False
+        self._marked = 0
+        self._looked = 0
 
     def start(self) -> None:
         """Begin to carry out what is in the outbox."""
         self.started = True
         self._dispatch()
         self._list()
+        self._tasks.add(asyncio.create_task(self._leave_no_task_empty()))
 
     def record(self, events: Iterable[Event]) -> list[Event]:
         """Fold events into the state and set going what they ask for; answers them with their numbers."""
@@ -133,6 +137,7 @@ class Conductor:
         health = self.incident.down.get(port)
         attempt = (health.failures if health is not None else 0) + 1
         how = options.DELIVERY[port]
+        self.mark()
         try:
             receipt = await workflow.execute_activity(
                 effect.ask.action,
@@ -161,6 +166,31 @@ class Conductor:
         wait = cause.next_retry_delay if isinstance(cause, ApplicationError) else None
         return lifecycle.parked(self.incident, effect, text, wait, now)
 
+    def mark(self) -> None:
+        """Note that this workflow task has a command."""
+        self._marked = workflow.info().get_current_history_length()
+
+    async def _leave_no_task_empty(self) -> None:
+        """Give every workflow task at least one command, for as long as the workflow runs.
+
+        A task without any, followed by one with an update, is replayed in another order by a worker that had lost the
+        workflow from its cache (temporalio/sdk-rust issue 1146): the update is then handled before what the empty task
+        had brought. One small memo for each task that would be empty keeps the order, and histories can be replayed.
+        """
+        await workflow.wait_condition(self._beat)
+
+    def _beat(self) -> bool:
+        """Never true. The first look in a task lets everybody else act; the second adds the command that is missing."""
+        length = workflow.info().get_current_history_length()
+        if self._marked != length:
+            if self._looked != length:
+                self._looked = length
+                asyncio.get_running_loop().call_soon(_again)
+            else:
+                self.mark()
+                workflow.upsert_memo({contract.BEAT: length})
+        return False
+
     def _list(self) -> None:
         """Publish the row and the search attributes once a workflow task, whatever happened in it."""
         if not self._lists_row or self._row_due:
@@ -170,14 +200,21 @@ class Conductor:
 
     def _publish(self) -> None:
         self._row_due = False
+        shown = snapshot.shown(self.incident)
+        if shown == self._shown:
+            return
+        self._shown = shown
         row = snapshot.row(self.incident)
-        if row != self._row:
+        told = {name: value for name, value in row.items() if value != self._row.get(name)}
+        if told:
             self._row = row
-            workflow.upsert_memo({contract.ROW: row})
+            self.mark()
+            workflow.upsert_memo(told)
         attributes = contract.search_attributes(self.incident)
         changed = [update for name, update in attributes.items() if self._attributes.get(name, _NEVER) != update.value]
         if changed:
             self._attributes = {name: update.value for name, update in attributes.items()}
+            self.mark()
             workflow.upsert_search_attributes(changed)
 
     def carry_listing(self) -> dict[str, Any]:
@@ -190,3 +227,7 @@ class Conductor:
 
 
 _NEVER = object()
+
+
+def _again() -> None:
+    """Nothing: that it is called makes the loop look at its conditions once more."""

@@ -31,8 +31,8 @@ ALERT = "alert"
 PAGED = "page_report"
 PAGING_STOP = "stop"
 
-ROW = "row"
-"""The memo field that holds the line of a list."""
+BEAT = "beat"
+"""The memo field of a workflow task that had nothing else to say."""
 
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")

@@ -146,6 +146,8 @@ class Incident:
             return earliest is not None and (armed is None or earliest < armed)
 
         timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
+        if timeout is not None:
+            self.conductor.mark()
         try:
             await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary="the next clock")
         except TimeoutError:
@@ -216,6 +218,7 @@ class Incident:
 
     async def _start_child(self, type_: str, request: BaseModel, id_: str) -> None:
         """Start a fellow workflow that outlives this one; one that is there already is the one that was wanted."""
+        self.conductor.mark()
         try:
             await workflow.start_child_workflow(
                 type_,
@@ -235,6 +238,7 @@ class Incident:
     async def _signal(self, workflow_id: str, name: str, message: BaseModel | None) -> None:
         """Signal a fellow workflow; one that has ended needs no telling."""
         handle = workflow.get_external_workflow_handle(workflow_id)
+        self.conductor.mark()
         try:
             await handle.signal(name, message) if message is not None else await handle.signal(name)
         except ApplicationError as error:

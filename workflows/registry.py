@@ -15,6 +15,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from incident.alerts import presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
     from incident.policy import Policy
@@ -142,16 +143,17 @@ class Registry:
                 return incident
 
     async def _start_incident(self, incident: str, request: Registration) -> None:
+        policy = request.policy or Policy()
         opening = Opening(
             id=incident,
             request=request.request,
             source=request.source,
             group=request.group,
-            presumed=request.presumed,
+            presumed=request.presumed or presumed_by(request.alerts, policy),
             alerts=request.alerts,
-            policy=request.policy or Policy(),
+            policy=policy,
         )
-        severity = request.request.severity or request.presumed or opening.policy.presumed_otherwise
+        severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         await workflow.start_child_workflow(
             "Incident",
             {"opening": opening.model_dump(mode="json", exclude_defaults=True)},

@@ -1,3 +1,7 @@
+"""`python -m starter.cli`."""
+
+from __future__ import annotations
+
 from starter.cli import main
 
 main()

@@ -80,19 +80,21 @@ class Client:
     ) -> Answer:
         """Carry out one request, again where the connection was lost or the server was not ready."""
         target = self.target(path, query)
-        body = json.dumps(fields).encode() if fields is not None else None
         headers = {"Accept": "application/json", "User-Agent": "tocsin-cli"}
+        if key is not None and _fits_a_header(key):
+            headers["Idempotency-Key"] = key
+        elif key is not None:
+            fields = {**(fields or {}), "key": key}
+        body = json.dumps(fields).encode() if fields is not None else None
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if key is not None:
-            headers["Idempotency-Key"] = quote(key, safe=" !#$%&'()*+,-./:;<=>?@[]^_`{|}~")
         began = time.monotonic()
         for pause in (*self._pauses, None):
             problem: Failure
             try:
                 answer = self._once(method, target, body, headers)
             except LOST as error:
-                problem = unreachable(self.url, _why(error), key)
+                problem = unreachable(self.url, why(error), key)
             else:
                 if answer.status < 300:
                     return answer
@@ -148,7 +150,12 @@ class Client:
         return failed(ERROR, "not-tocsin", f"what listens at {self.url} does not speak as Tocsin does: {what}", url=self.url)
 
 
-def _why(error: Exception) -> str:
+def _fits_a_header(key: str) -> bool:
+    """Whether a key arrives as it is in a header: visible ASCII, and no quotation marks that a server may take off."""
+    return key.isascii() and key.isprintable() and key == key.strip() != "" and '"' not in key
+
+
+def why(error: Exception) -> str:
     """A broken connection, in a word or two."""
     if isinstance(error, TimeoutError):
         return "it took too long"

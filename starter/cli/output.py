@@ -1,112 +1,101 @@
-"""What is printed: data to standard output, talk to standard error. Colour only in a terminal that wants it."""
+"""How answers look: tables for eyes, tab-separated lines for pipes, JSON, Markdown and ids.
+
+Texts may come from outside: what a terminal would take for a command is replaced before it is printed for people.
+"""
 
 from __future__ import annotations
 
 import json
-import os
+import re
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
+BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
+SEVERITY_STYLE = {"SEV1": "1;31", "SEV2": "33", "SEV3": "36"}
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_BREAKS = re.compile(r"\s*[\r\n\t\u2028\u2029]+\s*")
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of what follows them."""
 
 
-def coloured(stream: Any = None) -> bool:
-    return (stream or sys.stdout).isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+class Paint:
+    """Colours, where there is a terminal that shows them."""
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    def __call__(self, text: str, style: str | None) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self.on and style and text else text
 
 
-def paint(text: str, colour: str, stream: Any = None) -> str:
-    return f"\x1b[{colour}m{text}\x1b[0m" if coloured(stream) else text
-
-
-def data(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def talk(text: str) -> None:
+def say(text: str) -> None:
+    """Talk, on stderr."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
-def as_json(value: Any) -> None:
-    data(json.dumps(value, indent=1, ensure_ascii=False))
+def put(text: str) -> None:
+    """Data, on stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
-def printable(text: str) -> str:
-    """Text from outside without control characters: it must not steer the terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+def put_json(value: Any) -> None:
+    put(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns in a terminal, tabs without heads in a pipe."""
-    cells = [[printable(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in cells:
-            data("\t".join(row))
-        return
-    widths = [max(len(head), *(len(row[column]) for row in cells), 0) if cells else len(head) for column, head in enumerate(heads)]
-    data(paint("  ".join(head.ljust(width) for head, width in zip(heads, widths, strict=True)).rstrip(), DIM))
-    for row in cells:
-        data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def clean(text: object) -> str:
+    """A text as one line that no terminal takes for a command."""
+    line = _BREAKS.sub(" ", str(text))
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join("\ufffd" if unicodedata.category(each) in {"Cc", "Cs"} or each in _TURNING else each for each in line)
 
 
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    data("| " + " | ".join(heads) + " |")
-    data("|" + "---|" * len(heads))
-    for row in rows:
-        data("| " + " | ".join(printable(cell).replace("|", "\\|") for cell in row) + " |")
+def width(text: str) -> int:
+    """Columns that a text takes: wide characters two, marks on others none, colours none."""
+    plain = _ESCAPES.sub("", text)
+    if plain.isascii():
+        return len(plain)
+    return sum(0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in plain)
 
 
-def left(due: str | None, now: datetime | None = None) -> str:
-    """`4:12` until then, `OVERDUE +2:18` after it; a dash where there is no time."""
-    if not due:
-        return "-"
-    seconds = int((moment(due) - (now or datetime.now(UTC))).total_seconds())
-    return span(seconds) if seconds >= 0 else f"OVERDUE +{span(-seconds)}"
+def cut(text: str, columns: int) -> str:
+    """A text with what goes beyond `columns` left out, its colours ended."""
+    if width(text) <= columns:
+        return text
+    kept: list[str] = []
+    room = max(columns - 1, 0)
+    for part in re.split(r"(\x1b\[[0-9;]*m)", text):
+        if part.startswith("\x1b["):
+            kept.append(part)
+            continue
+        for each in part:
+            room -= width(each)
+            if room < 0:
+                return "".join(kept) + "…" + ("\x1b[0m" if "\x1b[" in text else "")
+            kept.append(each)
+    return "".join(kept)
 
 
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def aligned(headers: Sequence[str], rows: Iterable[Sequence[str]], paint: Paint) -> list[str]:
+    """A table's lines, without rules and boxes; cells may hold colours."""
+    body = [list(row) for row in rows]
+    widths = [max([width(header), *(width(row[place]) for row in body)]) for place, header in enumerate(headers)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell + " " * (room - width(cell)) for cell, room in zip(cells, widths, strict=True)).rstrip()
+
+    return [paint(line(list(headers)), DIM), *(line(row) for row in body)]
 
 
-def span(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def markdown(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The same as a Markdown table."""
 
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells) + " |"
 
-def clock_rows(state: dict[str, Any]) -> list[list[str]]:
-    """The clocks that run, most urgent first, then those that are met."""
-    clocks = sorted(state.get("clocks", []), key=lambda clock: (clock["state"] in ("met", "paused"), clock["due"] or "~"))
-    return [
-        [
-            clock["name"],
-            clock["due"] or "-",
-            left(clock["due"]) if clock["state"] in ("running", "overdue") else clock["state"],
-            clock.get("owner", "-"),
-        ]
-        for clock in clocks
-    ]
-
-
-def headline(state: dict[str, Any]) -> str:
-    drill = "DRILL  " if state.get("drill") else ""
-    phase = state["phase"].replace("_", "-")
-    who = state.get("roles", {}).get("commander") or "nobody"
-    severity = state.get("severity") or f"presumed {state.get('presumed_severity', '?')}"
-    return f"{drill}{state['incident']}  {severity}  {printable(state['title'])}   {phase}   commander {printable(who)}"
-
-
-def refusal(detail: dict[str, Any]) -> None:
-    """A refusal for people: what, each thing in the way, and the way forward."""
-    said = detail["refusal"]
-    talk(f"{paint('refused', RED, sys.stderr)} ({said['code']}): {said['message']}")
-    for blocker in said.get("blockers", []):
-        until = f"  until {blocker['until']} ({left(blocker['until'])} left)" if blocker.get("until") else ""
-        talk(f"  x {printable(blocker['message'])}{until}")
-    talk(f"  way forward: {said['required_action']}")
+    return [line(headers), "|" + "---|" * len(headers), *(line(row) for row in rows)]

@@ -1,172 +1,316 @@
-"""The commands of the process as data, so that options need no import of the models. A test holds the two together."""
+"""The verbs and their options, as plain data.
+
+This repeats what the models of `incident.commands` say, because importing those takes longer than a command line may
+take to start. `tests/starter/test_cli_verbs.py` holds the two against each other: fields, what is required, choices.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+Kind = Literal["line", "text", "lines", "document", "flag", "choice", "severity", "number", "instant", "date", "incident"]
+
+SEVERITIES = ("SEV1", "SEV2", "SEV3")
+PHASES = ("detection", "declaration", "triage", "mitigation", "resolution", "post_incident", "closed")
 ROLES = ("commander", "communications", "scribe", "operations")
+CRITERIA = ("symptom_resolved", "metrics_at_baseline", "alerts_cleared")
 AUDIENCES = ("internal", "external")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
-OPTIONS = ("rollback", "scale", "restart", "failover", "feature_disable", "hotfix")
-CRITERIA = ("symptom_resolved", "metrics_at_baseline", "alerts_cleared")
+MITIGATIONS = ("rollback", "scale", "restart", "failover", "feature_disable", "hotfix")
 DISMISSALS = ("false_alarm", "duplicate", "not_production", "planned_maintenance")
 
 
 class Field(NamedTuple):
-    """One option. `kind`: text (may be long: `-` is standard input), line, list, flag (--x/--no-x), severity, or choice."""
+    """One field of a command: an option of the same name, with dashes.
+
+    `also` are further names of the option. `off` is the option that says no, where `--no-…` would read badly.
+    `within` is the object that holds the field, where it does not stand by itself.
+    """
 
     name: str
-    kind: str = "line"
+    kind: Kind
+    help: str
     required: bool = False
     choices: tuple[str, ...] = ()
-    help: str = ""
+    also: tuple[str, ...] = ()
+    off: str | None = None
+    within: str | None = None
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
 
 
 class Verb(NamedTuple):
+    """One command. `main` is the field that `-m` and a bare `-` fill; `places` may be given without their option's name.
+
+    `outward` says that people outside see it, or that it can't be taken back: a person is asked first.
+    """
+
     name: str
     help: str
     fields: tuple[Field, ...] = ()
-    short: str | None = None
-    message: str | None = None
-    """The field that `-m` fills."""
+    main: str | None = None
+    places: tuple[str, ...] = ()
+    outward: bool = False
+
+    @property
+    def command(self) -> str:
+        return self.name.replace("_", "-")
 
 
-VERBS: tuple[Verb, ...] = (
-    Verb("acknowledge", "Say that you are on it: stops the paging.", short="ack"),
-    Verb(
-        "describe",
-        "Write down what is known.",
-        (
-            Field("symptom", "text"),
-            Field("affected", "list", help="a service affected; repeat it for each"),
-            Field("users_affected", help="how many, in words"),
-            Field("customer_facing", "flag"),
-            Field("started_at", help="ISO 8601, with the zone"),
+SEVERITY = Field("severity", "severity", "1, 2 or 3", choices=SEVERITIES, also=("--sev",))
+TITLE = Field("title", "line", "what is wrong, in one line")
+SUMMARY = Field("summary", "text", "what is known, in a few sentences")
+SYMPTOM = Field("symptom", "text", "what people see")
+USERS_AFFECTED = Field("users_affected", "line", 'how many, as people say it: "18% of checkouts in the EU"')
+CUSTOMER_FACING = Field("customer_facing", "flag", "whether customers notice it")
+STARTED_AT = Field("started_at", "instant", "when it began; without a zone it is UTC")
+SERVICES = Field("services", "lines", "a service affected; repeat it for more", also=("--service", "--affected"))
+CHANNEL = Field("channel", "flag", "ask for a channel where the severity has none by itself")
+DISAGREES = Field("reason", "text", "why the severity is not what the factors say")
+FACTORS = (
+    Field("complete_outage", "flag", "nothing works any more", within="factors"),
+    Field("data_loss_risk", "flag", "data is lost or damaged, or may be", within="factors"),
+    Field("security_breach", "flag", "a breach is confirmed", within="factors"),
+    Field("users_affected_percent", "number", "0 to 100", within="factors"),
+    Field("workaround", "flag", "people can help themselves", within="factors"),
+)
+
+OPENING = (
+    TITLE,
+    SUMMARY,
+    SYMPTOM,
+    SERVICES,
+    USERS_AFFECTED,
+    CUSTOMER_FACING,
+    STARTED_AT,
+    SEVERITY,
+    *FACTORS,
+    DISAGREES,
+    CHANNEL,
+    Field("drill", "flag", "practice: marked everywhere, reaches nobody real"),
+)
+"""What opens an incident (`incident.commands.Open`)."""
+
+
+def _required(field: Field) -> Field:
+    return field._replace(required=True)
+
+
+def _reason(help: str) -> Field:
+    return Field("reason", "text", help, required=True)
+
+
+def _text(help: str) -> Field:
+    return Field("text", "text", help, required=True)
+
+
+_ITEM = Field("item", "line", "its name, or the beginning of it", required=True)
+_CRITERION = Field("criterion", "choice", "which of the three", required=True, choices=CRITERIA)
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("acknowledge", "Say that you are on it: stops the paging."),
+        Verb(
+            "describe",
+            "Write down what is known: symptom, services, users, start.",
+            (
+                SYMPTOM,
+                Field("affected", "lines", "a service affected; repeat it for more", also=("--service", "--services")),
+                USERS_AFFECTED,
+                CUSTOMER_FACING,
+                STARTED_AT,
+            ),
+            main="symptom",
         ),
-        message="symptom",
-    ),
-    Verb(
-        "assign",
-        "Give a role to a person.",
-        (Field("role", "choice", True, ROLES), Field("person", required=True)),
-        short="role",
-    ),
-    Verb(
-        "change_severity",
-        "Raise or lower the severity, with the reason.",
-        (Field("severity", "severity", True), Field("reason", "text", True)),
-        short="sev",
-        message="reason",
-    ),
-    Verb("check", "Tick one item of the checklist.", (Field("item", required=True), Field("note", "text")), message="note"),
-    Verb("skip", "Put one item aside, for a reason.", (Field("item", required=True), Field("reason", "text", True)), message="reason"),
-    Verb("advance", "Go to the next phase; with open items only with a reason.", (Field("reason", "text"),), message="reason"),
-    Verb(
-        "post_update",
-        "Tell the responders (--internal) or the public (--external).",
-        (Field("audience", "choice", True, AUDIENCES), Field("text", "text", True), Field("status", "choice", False, STATUSES)),
-        short="update",
-        message="text",
-    ),
-    Verb("note", "Write something down.", (Field("text", "text", True),), message="text"),
-    Verb("hypothesize", "Write down what might be the cause.", (Field("text", "text", True),), message="text"),
-    Verb(
-        "mitigate",
-        "Choose a way to restore service, with its plan.",
-        (
-            Field("option", "choice", True, OPTIONS),
-            Field("rationale", "text", True),
-            Field("owner", required=True),
-            Field("action", "text", True),
-            Field("verification", "list", True, help="how to see that it worked; repeat it for each"),
-            Field("rollback_plan", "text", True),
+        Verb(
+            "declare",
+            "Declare an incident: TITLE opens a new one, an ID declares one that is in detection.",
+            (SEVERITY, *FACTORS, TITLE, SUMMARY, CUSTOMER_FACING, DISAGREES, CHANNEL),
+            main="summary",
         ),
-        message="action",
-    ),
-    Verb("approve", "Approve the change; not by its owner.", (Field("note", "text"),), message="note"),
-    Verb(
-        "finish_mitigation",
-        "Say whether the mitigation worked.",
-        (Field("succeeded", "outcome", True), Field("note", "text")),
-        message="note",
-    ),
-    Verb(
-        "confirm",
-        "Confirm one criterion of resolution.",
-        (Field("criterion", "choice", True, CRITERIA), Field("evidence", "text")),
-        message="evidence",
-    ),
-    Verb(
-        "withdraw",
-        "Take a confirmed criterion back.",
-        (Field("criterion", "choice", True, CRITERIA), Field("reason", "text", True)),
-        message="reason",
-    ),
-    Verb(
-        "resolve",
-        "Resolve it: all four criteria must hold.",
-        (Field("root_cause", "text", True), Field("fix_applied", "text", True), Field("next_steps", "list")),
-    ),
-    Verb("reopen", "It was not over.", (Field("reason", "text", True),), message="reason"),
-    Verb(
-        "dispatch",
-        "Ask a specialist for help.",
-        (Field("specialist", help="default: incident-responder"), Field("request", "text", True)),
-        message="request",
-    ),
-    Verb("file_report", "Hand in a specialist's report.", (Field("id", required=True), Field("text", "text", True)), message="text"),
-    Verb("schedule_retrospective", "Give the retrospective a date.", (Field("at", required=True, help="ISO 8601, with the zone"),)),
-    Verb(
-        "add_action_item",
-        "Add something to do.",
-        (Field("item", "text", True), Field("owner", required=True), Field("due", required=True, help="YYYY-MM-DD")),
-        message="item",
-    ),
-    Verb("complete_action_item", "An action item is done.", (Field("id", required=True),)),
-    Verb(
-        "file_postmortem",
-        "File the post-mortem.",
-        (Field("document", "text", True, help="Markdown; - is standard input"),),
-        message="document",
-    ),
-    Verb(
-        "waive",
-        "Give up one obligation, on record.",
-        (Field("obligation", required=True, help="a clock or an action item"), Field("reason", "text", True)),
-        message="reason",
-    ),
-    Verb("close", "Close it: nothing may be owed any more."),
-    Verb(
-        "dismiss",
-        "It is not an incident.",
-        (Field("as", "choice", True, DISMISSALS), Field("reason", "text", True), Field("duplicate_of")),
-        message="reason",
-    ),
-)
+        Verb(
+            "assign",
+            "Give a person a role.",
+            (
+                Field("role", "choice", "which role", required=True, choices=ROLES),
+                Field("person", "line", "who holds it from now on", required=True),
+            ),
+            places=("role", "person"),
+        ),
+        Verb(
+            "change_severity",
+            "Raise or lower the severity; every clock is planned anew.",
+            (_required(SEVERITY), _reason("what has changed; to lower it, what now holds of the lower severity")),
+            main="reason",
+            places=("severity",),
+        ),
+        Verb(
+            "check",
+            "Tick an item of the checklist.",
+            (_ITEM, Field("note", "text", "what was found")),
+            main="note",
+            places=("item",),
+        ),
+        Verb(
+            "skip",
+            "Put an item of the checklist aside, for a reason that is kept.",
+            (_ITEM, _reason("why it is not done")),
+            main="reason",
+            places=("item",),
+        ),
+        Verb(
+            "advance",
+            "Go to the next phase; with open items only with a reason, and they stay owed.",
+            (Field("reason", "text", "why to go on with items open"),),
+            main="reason",
+        ),
+        Verb(
+            "post_update",
+            "Post a status update for the responders or for the public.",
+            (
+                Field("audience", "choice", "who is told", required=True, choices=AUDIENCES),
+                _text("what they are told"),
+                Field("status", "choice", "what the status page says", choices=STATUSES),
+            ),
+            main="text",
+            places=("text",),
+            outward=True,
+        ),
+        Verb("note", "Write something down in the timeline.", (_text("what to remember"),), main="text", places=("text",)),
+        Verb("hypothesize", "Write down what may be the cause.", (_text("the hypothesis"),), main="text", places=("text",)),
+        Verb(
+            "mitigate",
+            "Begin a mitigation, with its plan.",
+            (
+                Field("option", "choice", "in order of preference", required=True, choices=MITIGATIONS),
+                Field("rationale", "text", "why this one, and why none that is preferred", required=True),
+                Field("owner", "line", "who does it", required=True),
+                Field("action", "text", "what is done", required=True),
+                Field("verification", "lines", "how to see that it worked; repeat it for more", required=True),
+                Field("rollback_plan", "text", "what to do if it fails", required=True),
+            ),
+            main="action",
+        ),
+        Verb(
+            "approve",
+            "Approve the change, as someone other than its owner.",
+            (Field("note", "text", "what was looked at"),),
+            main="note",
+        ),
+        Verb(
+            "finish_mitigation",
+            "Say whether the mitigation worked.",
+            (
+                Field("succeeded", "flag", "it worked, or it did not", required=True, off="--failed"),
+                Field("note", "text", "what was seen"),
+            ),
+            main="note",
+        ),
+        Verb(
+            "confirm",
+            "Confirm one criterion of resolution.",
+            (_CRITERION, Field("evidence", "text", "what shows it")),
+            main="evidence",
+            places=("criterion",),
+        ),
+        Verb(
+            "withdraw",
+            "Take a confirmed criterion back; verification starts again.",
+            (_CRITERION, _reason("what shows that it does not hold")),
+            main="reason",
+            places=("criterion",),
+        ),
+        Verb(
+            "resolve",
+            "Resolve it, once everything is verified.",
+            (
+                Field("root_cause", "text", "what caused it", required=True),
+                Field("fix_applied", "text", "what was done about it", required=True),
+                Field("next_steps", "lines", "what is still to do; repeat it for more", also=("--next-step",)),
+            ),
+            main="root_cause",
+        ),
+        Verb("reopen", "It was not over: go back.", (_reason("what shows it"),), main="reason"),
+        Verb(
+            "dispatch",
+            "Ask a specialist for help.",
+            (
+                Field("specialist", "line", "whom to ask (default: incident-responder)"),
+                Field("request", "text", "what exactly is needed", required=True),
+            ),
+            main="request",
+            places=("request",),
+        ),
+        Verb(
+            "file_report",
+            "Hand in a specialist's report.",
+            (Field("id", "line", "the dispatch, as show lists it", required=True), _text("the report")),
+            main="text",
+            places=("id",),
+        ),
+        Verb(
+            "schedule_retrospective",
+            "Fix the date of the blameless retrospective.",
+            (Field("at", "instant", "when; without a zone it is UTC", required=True),),
+            places=("at",),
+        ),
+        Verb(
+            "add_action_item",
+            "Add an action item, with owner and due date.",
+            (
+                Field("item", "text", "what is to be done", required=True),
+                Field("owner", "line", "who does it", required=True),
+                Field("due", "date", "by when, YYYY-MM-DD", required=True),
+            ),
+            main="item",
+            places=("item",),
+        ),
+        Verb(
+            "complete_action_item",
+            "An action item is done.",
+            (Field("id", "line", "as action list names it: AI-1", required=True),),
+            places=("id",),
+        ),
+        Verb(
+            "file_postmortem",
+            "File the post-mortem, from a Markdown file or standard input.",
+            (Field("document", "document", "the document itself", required=True),),
+            main="document",
+            places=("document",),
+        ),
+        Verb(
+            "waive",
+            "Give up one obligation on record.",
+            (Field("obligation", "line", "a clock or an action item, as status names it", required=True), _reason("why it is let go")),
+            main="reason",
+            places=("obligation",),
+        ),
+        Verb("close", "Close it: nothing is owed any more."),
+        Verb(
+            "dismiss",
+            "It is not an incident; say what it is instead.",
+            (
+                _reason("how you know"),
+                Field("as", "choice", "what it is instead", required=True, choices=DISMISSALS),
+                Field("duplicate_of", "incident", "the incident that this one repeats"),
+            ),
+            main="reason",
+            outward=True,
+        ),
+    )
+}
+"""Every verb by the name that the incident knows it by."""
 
-DECLARE: tuple[Field, ...] = (
-    Field("severity", "severity"),
-    Field("summary", "text"),
-    Field("customer_facing", "flag"),
-    Field("reason", "text", help="why the severity is not what the factors say"),
-    Field("channel", "flag", help="ask for a channel where the severity has none"),
-)
-"""What declaring takes beside the title and the factors."""
-
-OPENING: tuple[Field, ...] = (
-    Field("services", "list", help="a service affected; repeat it for each (also --service)"),
-    Field("symptom", "text"),
-    Field("users_affected"),
-    Field("started_at", help="ISO 8601, with the zone"),
-)
-"""What opening takes besides."""
-
-FACTORS: tuple[Field, ...] = (
-    Field("complete_outage", "flag"),
-    Field("data_loss_risk", "flag"),
-    Field("security_breach", "flag"),
-    Field("users_affected_percent", "number"),
-    Field("workaround", "flag"),
-)
-
-DASHED = {verb.name.replace("_", "-"): verb for verb in VERBS}
+SHORT = {
+    "ack": "acknowledge",
+    "sev": "change_severity",
+    "role": "assign",
+    "update": "post_update",
+    "action add": "add_action_item",
+    "action done": "complete_action_item",
+    "pm file": "file_postmortem",
+}
+"""What people type at 3 a.m., and the verb that it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -324,7 +325,17 @@ async def test_every_verb_is_described_with_its_fields(http: httpx2.AsyncClient)
     assert {verb: f"#/components/schemas/{model.__name__}" for verb, model in COMMANDS.items()} == bodies
     assert schemas["Mitigate"]["required"] == ["option", "rationale", "owner", "action", "verification", "rollback_plan"]
     assert "as" in schemas["Dismiss"]["properties"]
+    assert {reference.rpartition("/")[2] for reference in re.findall(r'"\$ref": "([^"]+)"', json.dumps(described))} <= set(schemas)
     assert "409" in described["paths"]["/api/v1/incidents/{incident}/resolve"]["post"]["responses"]
+
+
+async def test_the_pages_for_people_name_every_verb_and_fetch_nothing_from_elsewhere(http: httpx2.AsyncClient) -> None:
+    """Home says what this is; the interface can be read without a network."""
+    home, docs = (await http.get("/")).text, (await http.get("/docs")).text
+
+    assert "tocsin drill" in home
+    assert [verb for verb in COMMANDS if f"/{verb}</code>" not in docs] == []
+    assert "://" not in home + docs
 
 
 async def test_readiness_tells_that_temporal_is_missing(http: httpx2.AsyncClient) -> None:

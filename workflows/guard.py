@@ -21,6 +21,8 @@ class Guarded(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         try:
             await super().handle_signal(input)
+        except workflow.NondeterminismError:
+            raise
         except Exception as error:  # noqa: BLE001  a signal that raises would fail the workflow task for ever
             workflow.logger.error("a signal could not be handled", extra={"signal": input.signal}, exc_info=error)
             note = getattr(workflow.instance(), "note_invalid", None)

@@ -1,0 +1,40 @@
+"""`tocsin action`: what is to be done after the incident."""
+
+from __future__ import annotations
+
+import click
+
+from starter.cli.output import GREEN, RED
+from starter.cli.printing import Cell, put_rows
+from starter.cli.reading import incident_argument, state_of
+from starter.cli.session import Session, reading
+from starter.cli.times import now
+from starter.cli.writing import command_for
+
+
+@click.group()
+def action() -> None:
+    """Action items: add one, say that it is done, list them."""
+
+
+@action.command("list")
+@incident_argument
+@click.option("--open", "only_open", is_flag=True, help="only what is still to do")
+@reading
+def list_items(session: Session, incident: str | None, only_open: bool) -> None:
+    """List the action items of an incident."""
+    state = state_of(session, incident)
+    items = [item for item in state.get("action_items") or [] if item["status"] == "open" or not only_open]
+    today = now().date().isoformat()
+    rows = []
+    for item in items:
+        late = item["status"] == "open" and item["due"] < today
+        style = GREEN if item["status"] == "done" else RED if late else None
+        shown = f"{item['status']}, overdue" if late else item["status"]
+        rows.append([Cell(item["id"]), Cell(item["status"], shown, style), Cell(item["due"]), Cell(item["owner"]), Cell(item["item"])])
+    whole = {"incident": state["incident"], "action_items": items}
+    put_rows(session, whole, ("id", "status", "due", "owner", "item"), rows, [item["id"] for item in items])
+
+
+action.add_command(command_for("add_action_item", "add"))
+action.add_command(command_for("complete_action_item", "done"))

@@ -1,0 +1,82 @@
+"""The board of one incident: how bad, which clocks, what is open, what to do now. `status` prints it, `watch` keeps it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starter.cli import times
+from starter.cli.listing import phase_label
+from starter.cli.output import BOLD, DIM, GREEN, RED, SEVERITY_STYLE, YELLOW, Paint, aligned, clean
+
+OPEN_CLOCKS = frozenset({"running", "overdue", "paused"})
+
+SOON_SHARE, SOON_SECONDS = 0.2, 300
+"""A clock is due soon in the last fifth of its time, and in its last five minutes at most."""
+
+
+def board(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
+    """The lines, the most important first."""
+    lines = [headline(state, now, paint)]
+    clocks = sorted(
+        (clock for clock in state.get("clocks", []) if clock.get("state") in OPEN_CLOCKS), key=lambda clock: clock.get("due") or "~"
+    )
+    if clocks:
+        rows = [_clock(clock, now, paint) for clock in clocks]
+        lines += ["  " + line for line in aligned(("CLOCK", "DUE (UTC)", "LEFT", "OWNER"), rows, paint)]
+    lines += _checklist(state, paint)
+    lines += [f"  {paint('x', RED)} {clean(blocker['message'])}" for blocker in (state.get("blockers") or [])[:3]]
+    down = (state.get("deliveries") or {}).get("down") or {}
+    if down:
+        lines.append(
+            paint(f"  down: {', '.join(sorted(down))} (what they are owed is kept: tocsin deliveries {state['incident']})", YELLOW)
+        )
+    step = state.get("next") or {}
+    if step:
+        lines.append(f"  {paint('next:', BOLD)} {clean(step.get('command') or step.get('text'))}  {paint(clean(step.get('why', '')), DIM)}")
+    return lines
+
+
+def headline(state: dict[str, Any], now: datetime, paint: Paint) -> str:
+    """The incident in one line."""
+    severity = str(state.get("severity") or "undeclared")
+    opened = times.read(state.get("opened_at"))
+    ended = times.read(state.get("closed_at"))
+    roles = state.get("roles") or {}
+    people = [f"{short} {clean(roles[role])}" for role, short in (("commander", "IC"), ("communications", "comms")) if roles.get(role)]
+    parts = [
+        paint(str(state["incident"]), BOLD),
+        paint(severity, SEVERITY_STYLE.get(severity)),
+        *([paint("DRILL", "7")] if state.get("drill") else []),
+        paint(clean(state.get("title", "")), BOLD),
+        phase_label(state.get("phase")),
+        f"open {times.length((ended or now) - opened)}" if opened is not None else "",
+        *people,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _clock(clock: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
+    due = times.read(clock.get("due"))
+    name = clean(clock["name"]).replace("_", " ")
+    owner = clean(clock.get("owner") or "-")
+    if clock.get("state") == "paused" or due is None:
+        return [name, "-", "paused", owner]
+    style = None
+    if due <= now:
+        style = RED
+    else:
+        since = times.read(clock.get("since"))
+        whole = (due - since).total_seconds() if since is not None else SOON_SECONDS
+        if (due - now).total_seconds() < min(whole * SOON_SHARE, SOON_SECONDS):
+            style = YELLOW
+    return [name, times.clock_time(due, now), paint(times.left(due, now).removesuffix(" left"), style), owner]
+
+
+def _checklist(state: dict[str, Any], paint: Paint) -> list[str]:
+    items = [item for item in state.get("checklist", []) if item.get("phase") == state.get("phase")]
+    if not items:
+        return []
+    done = [item for item in items if item.get("state") != "open"]
+    ticks = [f"{paint('[x]', GREEN) if item in done else '[ ]'} {clean(item['item'])}" for item in items]
+    return [f"  checklist {len(done)}/{len(items)}: " + "  ".join(ticks)]

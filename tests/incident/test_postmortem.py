@@ -1,0 +1,208 @@
+# ruff: noqa: SIM300 - the house writes what is expected first
+"""The post-mortem is drafted from the record, and one that explains nothing is not accepted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident import postmortem
+from incident.events import Event
+from incident.postmortem import Times, draft, gaps, problems, times
+from tests.incident.nights import OPENED, known_night, unknown_night
+
+FILLED = """\
+# Incident Post-Mortem: Checkout returns 5xx
+
+**Incident ID:** INC-2026-0001
+**Date:** 2026-11-24
+**Duration:** 1 hour 30 minutes
+**Severity:** SEV1
+**Author:** @dana
+
+## Summary
+Checkout fails for everybody since the release.
+
+## Impact
+- **Users Affected:** all of them
+- **Revenue Impact:** unknown
+- **SLA Impact:** unknown
+
+## Timeline
+| Time (UTC) | Event |
+|------------|-------|
+| 2026-11-24 03:16 | ana opened it |
+| 23:59 | SEV1 \\| declared |
+| 2026-11-25 00:01 | a note on two lines |
+
+## Root Cause
+The retry budget was exhausted.
+
+## Contributing Factors
+1. The release doubled the retries
+
+## What Went Well
+1. [Item 1]
+2. [Item 2]
+
+## What Could Be Improved
+1. [Item 1]
+2. [Item 2]
+
+## Action Items
+| Item | Owner | Due Date | Status |
+|------|-------|----------|--------|
+| AI-1: Alert on \\| retries | @ben | 2026-12-01 | Open |
+| AI-2: Test the rollback | @cem | 2026-12-02 | Done |
+
+## Lessons Learned
+[Key takeaways for the team]
+"""
+
+EMPTY = """\
+# Incident Post-Mortem: Checkout returns 5xx
+
+**Incident ID:** INC-2026-0001
+**Date:** 2026-11-24
+**Duration:** unknown
+**Severity:** unknown
+**Author:** unknown
+
+## Summary
+[2-3 sentence summary of what happened]
+
+## Impact
+- **Users Affected:** unknown
+- **Revenue Impact:** unknown
+- **SLA Impact:** unknown
+
+## Timeline
+| Time (UTC) | Event |
+|------------|-------|
+| HH:MM | [event] |
+
+## Root Cause
+[Technical description of the root cause]
+
+## Contributing Factors
+1. [Factor 1]
+2. [Factor 2]
+
+## What Went Well
+1. [Item 1]
+2. [Item 2]
+
+## What Could Be Improved
+1. [Item 1]
+2. [Item 2]
+
+## Action Items
+| Item | Owner | Due Date | Status |
+|------|-------|----------|--------|
+| [action] | @[name] | YYYY-MM-DD | Open |
+
+## Lessons Learned
+[Key takeaways for the team]
+"""
+
+
+def entry(kind: str, text: str, after: timedelta) -> Event:
+    return Event(at=OPENED + after, kind=kind, by="ana", text=text)
+
+
+TIMELINE = [
+    entry("opened", "ana opened it", timedelta(0)),
+    entry("delivered", "chat has it", timedelta(minutes=1)),
+    entry("declared", "SEV1 | declared", timedelta(hours=20, minutes=43)),
+    entry("note", "a note\non two  lines", timedelta(hours=20, minutes=45)),
+]
+
+
+def test_the_draft_is_the_process_template_filled_from_the_record() -> None:
+    """Everything that the record knows stands in the draft; the date is said when it changes."""
+    assert FILLED == draft(known_night(), TIMELINE)
+
+
+def test_what_the_record_does_not_know_stays_a_placeholder() -> None:
+    """The parts that only people can write are seen to be missing."""
+    assert EMPTY == draft(unknown_night(), [])
+
+
+def test_a_missed_deadline_is_something_to_improve() -> None:
+    """The process's own lateness is put down for the retrospective."""
+    late = entry("overdue", "Internal update is overdue", timedelta(minutes=10))
+
+    assert "## What Could Be Improved\n1. Internal update is overdue (2026-11-24 03:26 UTC)\n" in draft(known_night(), [late])
+
+
+@given(st.text(alphabet=st.one_of(st.sampled_from("|\\\n`#"), st.characters(codec="utf-8")), max_size=700))
+def test_no_text_breaks_out_of_its_cell(text: str) -> None:
+    """A row of the timeline has two cells, whatever was written down."""
+    document = draft(unknown_night(), [entry("note", text, timedelta(0))])
+    row = next(line for line in document.split("\n") if line.startswith("| 2026"))
+
+    assert 3 == row.replace("\\\\", "").replace("\\|", "").count("|")
+    assert row.endswith(" |")
+
+
+def test_the_four_times_count_from_the_opening() -> None:
+    """Acknowledge, declare, mitigate and resolve, each in its own length, None for what has not happened."""
+    minutes = [timedelta(minutes=length) for length in (2, 4, 40, 85)]
+
+    assert Times(*minutes) == times(known_night())
+    assert Times(None, None, None, None) == times(unknown_night())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        FILLED,
+        "Root cause: the pool was exhausted.",
+        "# Report\n\n**Root Cause:** a bad config",
+        "## Summary\nIt broke.\n\n## Root cause\n\n### Technical\nThe pool leaked.",
+        "## 4. Root Cause (technical)\nThe pool leaked.",
+        "## Root Cause:\n```\n# uname -a\n```\nThe kernel.",
+        "Root Cause\n----------\nThe pool leaked.",
+        "# Root Cause Analysis\n\n## Root Cause\nThe pool leaked",
+        "## Root Cause\n[PR 12](https://example.org/12) leaked the pool",
+    ],
+)
+def test_a_document_that_says_the_root_cause_is_a_postmortem(document: str) -> None:
+    """Any form will do, as long as it says what the cause was."""
+    assert () == problems(document, known_night())
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (EMPTY, ["Root Cause", "Summary"]),
+        ("We fixed it.", ["Root Cause"]),
+        ("## Root Cause\n\n## Lessons Learned\nMany.", ["Root Cause"]),
+        ("## Root Cause:\n[Technical description of the root cause]\n\n## Next\nx", ["Root Cause"]),
+        ("## Root Cause\n### Details\n\n## Next\nx", ["Root Cause"]),
+        ("# Root Cause Analysis\n\n## Root Cause\n[Technical description of the root cause]\n\n## More\ntext", ["Root Cause"]),
+        ("## Summary\n[2-3 sentence summary of what happened]\n\n## Root Cause\nThe pool leaked.", ["Summary"]),
+    ],
+)
+def test_a_document_without_a_root_cause_is_none(document: str, named: list[str]) -> None:
+    """A post-mortem with no cause, or with the template's own words for it, is not accepted, and says which part."""
+    assert named == [problem.split(":")[0] for problem in problems(document, known_night())]
+
+
+def test_missing_sections_are_worth_a_look_only() -> None:
+    """Sections that are missing or not filled in are listed and refuse nothing."""
+    found = gaps("## Summary\nIt broke.\n\n## Impact\nAll.\n\n## Timeline\n\n## Root Cause\nThe pool.")
+
+    assert ("Timeline: not filled in", "Contributing Factors: missing") == found[:2]
+    assert len(postmortem.SECTIONS) - 3 == len(found)
+    assert ("What Went Well: not filled in", "What Could Be Improved: not filled in", "Lessons Learned: not filled in") == gaps(FILLED)
+
+
+@given(st.text(max_size=500))
+def test_any_document_is_read(document: str) -> None:
+    """No document, however strange, stops the process."""
+    assert isinstance(problems(document, unknown_night()), tuple)
+    assert isinstance(gaps(document), tuple)

@@ -1,0 +1,230 @@
+"""The command line as a process of its own: how it starts, how it watches, how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from starter.cli.screen import Screen
+from starter.cli.stream import events
+from tests.starter.stub_server import ONE, Reply, Stub, accepted, entry, serving, state
+
+ROOT = Path(__file__).resolve().parents[2]
+TOCSIN = [sys.executable, "-m", "starter.cli"]
+
+BANNED = ("pydantic", "temporalio", "fastapi", "httpx2", "rich", "structlog", "asyncio")
+
+WITHIN = 10.0
+"""Seconds that anything here may take; it takes far less on a machine that is not busy."""
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with serving() as stub:
+        stub.holds(state())
+        yield stub
+
+
+def environment(stub: Stub) -> dict[str, str]:
+    return {**os.environ, "TOCSIN_URL": stub.url, "TOCSIN_USER": "ana", "PYTHONPATH": str(ROOT), "TERM": "xterm", "NO_COLOR": "1"}
+
+
+@pytest.mark.parametrize("args", [["--help"], ["ack", ONE], ["status", ONE], ["list"], ["update", "--help"], ["nonsense"]], ids=" ".join)
+def test_a_verb_starts_without_the_heavy_libraries(stub: Stub, args: list[str]) -> None:
+    """What people type at 3 a.m. imports neither pydantic nor temporalio nor a web framework."""
+    stub.says[f"POST /incidents/{ONE}/acknowledge"] = accepted(entry(4, "acknowledged"))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "starter.cli", *args],
+        env=environment(stub),
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    sys.stdout.write(f"tocsin {' '.join(args)}: {time.monotonic() - began:.3f} s with -X importtime\n")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+    assert "click" in imported
+    assert sorted(name for name in imported if name.partition(".")[0] in BANNED) == []
+
+
+def test_stdout_is_data_and_stderr_is_talk(stub: Stub) -> None:
+    """Piped, a write leaves its one line on stdout; what is next stands on stderr; there is no colour."""
+    stub.says[f"POST /incidents/{ONE}/acknowledge"] = accepted(entry(4, "acknowledged", "ana acknowledged"))
+    done = subprocess.run([*TOCSIN, "ack"], env=environment(stub), capture_output=True, text=True, timeout=WITHIN, check=False)
+
+    assert (done.returncode, done.stdout) == (0, f"{ONE}  ana acknowledged\n")
+    assert f"next: tocsin update {ONE}" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_error(stub: Stub) -> None:
+    """`tocsin timeline | head -1` ends without a traceback."""
+    stub.timeline = [entry(number, text="x" * 200) for number in range(1, 3_000)]
+    line = f"{sys.executable} -m starter.cli timeline {ONE} | head -1"
+    done = subprocess.run(["bash", "-c", line], env=environment(stub), capture_output=True, text=True, timeout=WITHIN, check=False)
+
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_a_piped_watch_appends_lines_through_a_restart(stub: Stub) -> None:
+    """Into a pipe a watch writes one line an entry; a restart of the server costs none and repeats none."""
+    stub.timeline = [entry(1), entry(2)]
+    process = subprocess.Popen([*TOCSIN, "watch", ONE], env=environment(stub), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    _eventually(lambda: stub.streams == 1)
+    stub.tell(entry(3))
+    lines = [process.stdout.readline() for _ in range(3)]
+    stub.stop()
+    stub.timeline.append(entry(4))
+    stub.start()
+    _eventually(lambda: stub.streams == 2)
+    stub.says[f"GET /incidents/{ONE}"] = Reply(200, state(phase="closed"))
+    stub.tell(entry(5, "closed"))
+    rest, err = process.communicate(timeout=WITHIN)
+
+    assert [line.split("\t")[0] for line in [*lines, *rest.splitlines()]] == ["1", "2", "3", "4", "5"]
+    assert (process.returncode, err) == (0, "")
+    assert [asked.last_event_id for asked in stub.asked if asked.path.endswith("/events")][-1] in {"4", "3"}
+
+
+class Terminal:
+    """A process in a terminal of its own, and what that shows."""
+
+    def __init__(self, args: list[str], env: dict[str, str], columns: int) -> None:
+        self.master, self.slave = pty.openpty()
+        self.resize(columns)
+        self.before = termios.tcgetattr(self.slave)
+        self.process = subprocess.Popen(
+            args, env=env, stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True, preexec_fn=self._own
+        )
+        self.seen = ""
+
+    @staticmethod
+    def _own() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def shows(self, text: str) -> str:
+        """Read on until `text` is there, and give all that came since the last time."""
+        deadline = time.monotonic() + WITHIN
+        while text not in self.seen:
+            assert time.monotonic() < deadline, f"{text!r} does not appear in {self.seen!r}"
+            self._read()
+        shown, self.seen = self.seen, ""
+        return shown
+
+    def _read(self) -> None:
+        ready, _, _ = select.select([self.master], [], [], 0.1)
+        if ready:
+            self.seen += os.read(self.master, 65_536).decode("utf-8", "replace")
+
+    def types(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def ends(self) -> int:
+        deadline = time.monotonic() + WITHIN
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it does not end"
+            self._read()
+        return self.process.returncode
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def watching(stub: Stub) -> Iterator[Terminal]:
+    stub.timeline = [entry(1, "opened", "opened by an alert")]
+    terminal = Terminal([*TOCSIN, "watch", ONE], environment(stub), columns=100)
+    yield terminal
+    terminal.close()
+
+
+def test_a_watch_in_a_terminal_lives_through_restart_resize_and_interrupt(stub: Stub, watching: Terminal) -> None:
+    """The clocks stay below the timeline; a restart is told and survived, a narrow window kept to, and Ctrl-C leaves 130."""
+    first = watching.shows("next:")
+    _eventually(lambda: stub.streams == 1)
+    stub.tell(entry(2, "note", "rolled back"))
+    appended = watching.shows("rolled back")
+    stub.stop()
+    away = watching.shows("reconnecting")
+    stub.timeline.append(entry(3, "note", "while you were away"))
+    stub.start()
+    watching.shows("while you were away")
+    watching.resize(60)
+    watching.shows("internal update")
+    watching.shows("next:")
+    narrow = watching.shows("internal update") + watching.shows("next:")
+    watching.types("\x03")
+    code = watching.ends()
+
+    assert "opened by an alert" in first
+    assert "external update" in first
+    assert re.search(r"\x1b\[\d+A\r\x1b\[J", appended)
+    assert "the clocks go on" in away
+    assert max(len(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line)) for line in narrow.split("\r\n")) <= 60
+    assert code == 130
+    assert termios.tcgetattr(watching.slave) == watching.before
+
+
+def test_a_person_is_asked_before_the_public_is_told(stub: Stub) -> None:
+    """In a terminal an external update shows what it says and to whom, and a no sends nothing."""
+    terminal = Terminal([*TOCSIN, "update", ONE, "--external", "-m", "Payments fail"], environment(stub), columns=100)
+    shown = terminal.shows("[y/N]")
+    terminal.types("n\r")
+    code = terminal.ends()
+    terminal.close()
+
+    assert "To the public status page" in shown
+    assert "Payments fail" in shown
+    assert (code, stub.posted()) == (1, [])
+
+
+def test_an_interrupt_ends_with_130(stub: Stub) -> None:
+    """A wait that is interrupted says so with its exit code."""
+    process = subprocess.Popen([*TOCSIN, "wait", ONE, "--for", "closed"], env=environment(stub), stderr=subprocess.PIPE, text=True)
+    _eventually(lambda: stub.streams == 1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=WITHIN)
+
+    assert (process.returncode, err.strip()) == (130, "interrupted")
+
+
+def test_an_event_that_was_cut_off_is_left_out() -> None:
+    """A stream that ends in the middle of an event has not told of it: it comes again with the next connection."""
+    lines = [b": ping\n", b"\n", b"id: 7\n", b"event: entry\n", b'data: {"seq":\n', b"data: 7}\n", b"\n", b"id: 8\n", b"data: {}\n"]
+
+    assert list(events(iter(lines))) == [("entry", "7", '{"seq":\n7}')]
+
+
+def test_a_screen_without_a_terminal_has_a_size() -> None:
+    """Where the size can't be asked for, the usual one is taken."""
+    assert Screen().size.columns > 0
+
+
+def _eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

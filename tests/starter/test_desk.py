@@ -1,0 +1,263 @@
+"""The desk on a real server: what comes of each command, repeated, raced, too late, and with nobody there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from incident.policy import Policy
+from starter.desk import Desk
+from starter.health import Health
+from starter.live import Rooms
+from starter.problems import Invalid, NoWorker, UnknownIncident
+from starter.reading import Filters
+from starter.webhooks import Intake, Payload, read
+from tests.harness import eventually
+from tests.starter.conftest import House
+
+pytestmark = pytest.mark.server
+
+PAYLOADS = Path(os.environ.get("TOCSIN_SPECS") or Path(__file__).parents[3] / "shared" / "specs") / "alertmanager"
+
+FALSE_ALARM = {"by": "ana", "reason": "the probe was misconfigured; all regions answer", "as": "false_alarm"}
+
+
+async def opened(desk: Desk, **fields: Any) -> str:
+    state = await desk.open({"by": "ana", "title": "Checkout returns 5xx", "services": ["checkout"], **fields})
+    return str(state["incident"])
+
+
+async def closed(desk: Desk, incident: str) -> None:
+    await desk.command(incident, "dismiss", FALSE_ALARM, f"dismiss {incident}")
+
+    async def ended() -> bool:
+        return not (await desk.row(incident))["open"]
+
+    await eventually(ended)
+
+
+async def test_the_same_key_opens_one_incident(house: House) -> None:
+    """However often an opening is repeated, at once or later, there is one incident."""
+    body = {"by": "ana", "title": "Checkout returns 5xx", "severity": "SEV2"}
+    states = await asyncio.gather(*(house.desk.open(body, "the same") for _ in range(8)))
+
+    assert {state["incident"] for state in states} == {(await house.desk.open(body, "the same"))["incident"]}
+    assert states[0]["severity"] == "SEV2"
+
+
+async def test_a_repeated_command_is_carried_out_once(house: House) -> None:
+    """The same key gives the same answer and adds nothing."""
+    incident = await opened(house.desk)
+    note = {"by": "ana", "text": "rolled back"}
+    answers = await asyncio.gather(*(house.desk.command(incident, "note", note, "n-1") for _ in range(5)))
+    kinds = [entry["kind"] for entry in await house.desk.timeline(incident)]
+
+    assert all(answer == answers[0] for answer in answers)
+    assert kinds.count("note") == 1
+
+
+async def test_a_refusal_is_an_answer(house: House) -> None:
+    """What the process forbids comes back with its code, and is on record."""
+    incident = await opened(house.desk)
+    answer = await house.desk.command(incident, "resolve", {"by": "ana", "root_cause": "x", "fix_applied": "y"})
+    kinds = [entry["kind"] for entry in await house.desk.timeline(incident)]
+
+    assert (answer["accepted"], answer["refusal"]["code"]) == (False, "wrong-phase")
+    assert kinds.count("refused") == 1
+
+
+@pytest.mark.parametrize("incident", ["INC-2026-9999", "registry", "INC-2026-0001/follow-up", "", "INC-2026-1' OR ''='"])
+async def test_what_is_no_incident_is_unknown(house: House, incident: str) -> None:
+    """Only incidents are reached; other workflows are nobody's business here."""
+    for asked in (house.desk.state(incident), house.desk.timeline(incident), house.desk.row(incident)):
+        with pytest.raises(UnknownIncident):
+            await asked
+    with pytest.raises(UnknownIncident):
+        await house.desk.command(incident, "note", {"by": "ana", "text": "x"})
+
+    assert (await house.desk.client.get_workflow_handle("registry").describe()).status is not None
+
+
+async def test_the_incidents_own_word_on_a_field_reaches_the_door(house: House) -> None:
+    """What only the incident can check, a due date in the past, is told by its field too."""
+    incident = await opened(house.desk, severity="SEV3")
+    with pytest.raises(Invalid) as refused:
+        await house.desk.command(incident, "add_action_item", {"by": "ana", "item": "x", "owner": "ana", "due": "2001-01-01"})
+
+    assert [error["field"] for error in refused.value.errors] == ["due"]
+
+
+async def test_after_the_end_repeats_are_answered_and_the_rest_is_refused(house: House) -> None:
+    """A closed incident still knows its answers, and takes nothing new."""
+    incident = await opened(house.desk)
+    first = await house.desk.command(incident, "note", {"by": "ana", "text": "x"}, f"{incident} first")
+    await closed(house.desk, incident)
+    again = await house.desk.command(incident, "note", {"by": "ana", "text": "x"}, f"{incident} first")
+    late = await house.desk.command(incident, "acknowledge", {"by": "ana"})
+
+    assert again == first
+    assert (late["accepted"], late["phase"], late["refusal"]["code"]) == (False, "closed", "already-closed")
+    assert (await house.desk.state(incident))["phase"] == "closed"
+
+
+async def test_nothing_is_lost_or_doubled_while_an_incident_continues_as_new(house: House) -> None:
+    """Commands that race the change of runs are carried out once each, the timeline has no gap, and a viewer hears it all."""
+    desk = Desk(house.client, policy=Policy(history_limit=60))
+    incident = await opened(desk)
+    heard: list[int] = []
+
+    async def watch(rooms: Rooms) -> None:
+        async for entry in rooms.entries(incident):
+            if entry is not None:
+                heard.append(entry["seq"])
+
+    rooms = Rooms(desk)
+    watching = asyncio.create_task(watch(rooms))
+    for batch in range(4):
+        notes = [{"by": "ana", "text": f"{batch}.{number}"} for number in range(20)]
+        await asyncio.gather(*(desk.command(incident, "note", note, f"{incident} {note['text']}") for note in notes))
+    await desk.command(incident, "note", {"by": "ana", "text": "0.0"}, f"{incident} 0.0")
+    timeline = await desk.timeline(incident)
+    await eventually(lambda: len(heard) >= len(timeline), what="the viewer hears all")
+    rooms.close()
+    await watching
+
+    assert [entry["seq"] for entry in timeline] == list(range(1, len(timeline) + 1))
+    assert sum(entry["kind"] == "note" for entry in timeline) == 80
+    assert len({entry["text"] for entry in timeline if entry["kind"] == "note"}) == 80
+    assert heard[: len(timeline)] == [entry["seq"] for entry in timeline]
+    assert await desk.previous_run(incident, None) is not None
+    assert await desk.timeline(incident, len(timeline) - 3) == timeline[-3:]
+
+
+async def test_lists_are_filtered_by_the_server_and_know_the_next_clock(house: House) -> None:
+    """A row says what is due next, and filters narrow the list."""
+    incident = await opened(house.desk, severity="SEV1", services=["ledger"])
+
+    async def listed(**filters: Any) -> list[str]:
+        return [row["incident"] for row in await house.desk.listing(Filters(**filters))]
+
+    async def there() -> bool:
+        return incident in await listed(service="ledger", severity="sev1", phase="declaration", open=True, drill=False)
+
+    await eventually(there)
+    row = next(row for row in await house.desk.listing() if row["incident"] == incident)
+
+    assert datetime.fromisoformat(row["next_due"]) > datetime.now(UTC) - timedelta(minutes=1)
+    assert (row["severity"], row["services"], row["open"]) == ("SEV1", ["ledger"], True)
+    assert incident not in await listed(open=False)
+    assert incident not in await listed(severity="SEV2")
+    assert incident not in await listed(drill=True)
+
+
+async def test_a_drill_keeps_the_scaled_policy(house: House) -> None:
+    """A drill runs the same process on a faster clock, and is marked."""
+    state = await house.desk.open({"by": "ana", "title": "Practice", "severity": "SEV1", "drill": True})
+    clock = next(clock for clock in state["clocks"] if clock["name"] == "internal_update")
+
+    assert state["drill"] is True
+    assert datetime.fromisoformat(clock["due"]) - datetime.fromisoformat(clock["since"]) == timedelta(seconds=30)
+
+
+async def test_a_storm_waits_in_temporal_while_nobody_works(empty_house: House) -> None:
+    """Alerts posted while every worker is down are held, and open one incident once somebody works; a repeat adds nothing."""
+    intake = Intake(empty_house.client)
+    await intake.take(storm(*range(120)), datetime.now(UTC))
+    async with empty_house.staffed():
+
+        async def alerts() -> list[str]:
+            rows = await empty_house.desk.listing()
+            return [alert["fingerprint"] for row in rows for alert in (await empty_house.desk.state(row["incident"]))["alerts"]]
+
+        async def all_there() -> bool:
+            return len(await alerts()) == 120
+
+        async def one_more_there() -> bool:
+            return len(await alerts()) == 121
+
+        await eventually(all_there)
+        await intake.take(storm(*range(120)), datetime.now(UTC))
+        await intake.take(storm(120), datetime.now(UTC))
+        await eventually(one_more_there)
+        rows = await empty_house.desk.listing()
+        timeline = await empty_house.desk.timeline(rows[0]["incident"])
+        told = [alert["fingerprint"] for entry in timeline if entry["kind"] == "alert" for alert in entry["data"]["alerts"]]
+
+    assert len(rows) == 1
+    assert sorted(told, key=int) == [str(number) for number in range(121)]
+
+
+def storm(*numbers: int) -> Payload:
+    labels = {"alertname": "Storm", "service": "checkout"}
+    alerts = [
+        {"status": "firing", "labels": {**labels, "n": str(n)}, "startsAt": "2026-11-24T03:00:00Z", "fingerprint": str(n)} for n in numbers
+    ]
+    return read({"version": "4", "groupKey": "storm", "status": "firing", "alerts": alerts})
+
+
+async def test_with_nobody_at_work_lists_go_on_and_commands_say_so(empty_house: House) -> None:
+    """Without a worker: rows are listed, a room shows the last known row, a command says that repeating it is safe, and then it is."""
+    brief = Desk(empty_house.client, within=timedelta(seconds=1))
+    health = Health(empty_house.client)
+    async with empty_house.staffed():
+        incident = await opened(empty_house.desk)
+
+        assert (await health.ready())["ok"] is True
+
+    with pytest.raises(NoWorker) as read_problem:
+        await brief.state(incident)
+    with pytest.raises(NoWorker, match="same key is safe"):
+        await brief.command(incident, "note", {"by": "ana", "text": "x"}, "n-1")
+
+    assert [row["incident"] for row in await brief.listing()] == [incident]
+    assert read_problem.value.document()["last_known"]["title"] == "Checkout returns 5xx"
+    assert (await health.ready())["ok"] is False
+
+    async with empty_house.staffed():
+        answer = await empty_house.desk.command(incident, "note", {"by": "ana", "text": "x"}, "n-1")
+        notes = [entry for entry in await empty_house.desk.timeline(incident) if entry["kind"] == "note"]
+
+    assert answer["accepted"] is True
+    assert len(notes) == 1
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the captured Alertmanager payloads are not here; TOCSIN_SPECS names their folder")
+async def test_what_a_real_alertmanager_posted_opens_one_incident_a_group(house: House) -> None:
+    """The payloads of a real Alertmanager open one incident, attach to it and resolve; posting them again changes nothing."""
+    intake = Intake(house.client)
+    before = len(await house.desk.listing())
+
+    async def post_all() -> None:
+        for name in ("firing", "grouped-2-firing", "grouped-partial-resolve", "resolved"):
+            body = json.loads((PAYLOADS / f"webhook-{name}.json").read_text())
+            group = (await intake.take(read(body), datetime.now(UTC)))["groups"][0]
+
+        async def done() -> bool:
+            return (await house.client.get_workflow_handle(group).describe()).status is WorkflowExecutionStatus.COMPLETED
+
+        await eventually(done, what="every alert of the group has resolved")
+
+    async def told() -> list[tuple[str, list[bool], int]]:
+        """Each incident of the group, whether its alerts fire, and how often it heard of them."""
+        found = []
+        for row in await house.desk.listing():
+            if row["title"].startswith("HighErrorRate"):
+                alerts = (await house.desk.state(row["incident"]))["alerts"]
+                timeline = await house.desk.timeline(row["incident"])
+                found.append((row["incident"], [alert["firing"] for alert in alerts], sum(entry["kind"] == "alert" for entry in timeline)))
+        return found
+
+    await post_all()
+    first = await told()
+    await post_all()
+
+    assert [firing for _, firing, _ in first] == [[False, False]]
+    assert await told() == first
+    assert len(await house.desk.listing()) == before + 1
