@@ -32,6 +32,7 @@ from incident.commands import problems
 from starter.problems import Problem
 from starter.reading import Entry, Reading
 from starter.replay import replayed
+from workflows.guard import Guard
 
 FORMAT = "tocsin-audit-1"
 
@@ -161,7 +162,7 @@ class _Export(BaseModel):
     sha256: str
 
 
-async def verify_file(path: Path, guards: Sequence[Interceptor] = ()) -> Report:
+async def verify_file(path: Path, guards: Sequence[Interceptor] = (Guard(),)) -> Report:
     """Check an exported document, offline. The report says what does not hold; a file that can't be read is one line."""
     document, trouble = _loaded(path)
     if trouble is None:
@@ -182,7 +183,7 @@ def _loaded(path: Path) -> tuple[dict[str, Any], str | None]:
     return (document, None) if isinstance(document, dict) else ({}, f"{path} holds no JSON object")
 
 
-async def verify(document: dict[str, Any], guards: Sequence[Interceptor] = ()) -> Report:
+async def verify(document: dict[str, Any], guards: Sequence[Interceptor] = (Guard(),)) -> Report:
     """Check an export against itself, and its timeline against what the histories give when replayed."""
     report = Report()
     try:
@@ -257,7 +258,7 @@ async def _compare(report: Report, histories: list[WorkflowHistory], timeline: l
         report.lines.append(f"ok   all {len(timeline)} entries are what the history says, hash for hash")
 
 
-async def replay_file(path: Path, guards: Sequence[Interceptor] = ()) -> Report:
+async def replay_file(path: Path, guards: Sequence[Interceptor] = (Guard(),)) -> Report:
     """Replay an export, or one history as Temporal's own tools write it, against this version's code."""
     report = Report()
     document, trouble = _loaded(path)
@@ -275,7 +276,7 @@ async def replay_file(path: Path, guards: Sequence[Interceptor] = ()) -> Report:
     return report
 
 
-async def replay_incident(reading: Reading, incident: str, guards: Sequence[Interceptor] = ()) -> Report:
+async def replay_incident(reading: Reading, incident: str, guards: Sequence[Interceptor] = (Guard(),)) -> Report:
     """Replay an incident's runs, as the server has them, against this version's code."""
     report = Report()
     try:

@@ -22,9 +22,10 @@ from temporalio.worker import (
 
 from runtime.temporal import DATA_CONVERTER
 from starter.reading import Entry
+from workflows.guard import Guard
 
 
-async def replayed(history: WorkflowHistory, guards: Sequence[Interceptor] = ()) -> tuple[list[Entry], Exception | None]:
+async def replayed(history: WorkflowHistory, guards: Sequence[Interceptor] = (Guard(),)) -> tuple[list[Entry], Exception | None]:
     """The timeline that one run holds at the end of its history, derived by replaying it; and what failed, if anything.
 
     `guards` are the interceptors that the worker ran with.
