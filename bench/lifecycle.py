@@ -35,7 +35,7 @@ async def figures(*, rounds: int = 1, incidents: int = 6) -> list[Figure]:
     """`rounds` times A B B A, `incidents` at once in each."""
     async with rigged() as rig:
         first = await canonical.live(rig, "product")
-        suffixes = tuple(await rig.plan(first, PLAN))
+        suffixes = tuple(await rig.plan(first, PLAN, ended=True))
         await canonical.live(rig, "bare", PLAN, suffixes)
         await asyncio.gather(*(canonical.live(rig, "product", PLAN, suffixes) for _ in range(2)))
         pairs = await interleaved(rounds, lambda arm: _round(rig, arm, incidents, suffixes))

@@ -52,7 +52,7 @@ class _Reading:
                 self.close_step()
                 self._taken, self._arrived = self._arrived, []
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                self._arrived.append(self._next("signal"))
+                self._arrived.append(self._next("word"))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 self._taken.append(self._next("update"))
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
@@ -128,16 +128,20 @@ def fellows_of(events: Sequence[HistoryEvent]) -> list[str]:
     ]
 
 
-async def write_plans(client: Client, id: str, name: str, folder: Path, *, deadline: bool = False) -> list[str]:
+async def write_plans(client: Client, id: str, name: str, folder: Path, *, ended: bool, deadline: bool = False) -> list[str]:
     """Plans of an incident and of all its fellows, for the twin; answers with their suffixes.
 
-    `deadline`: the incident's longest timer takes its length from the twin's start.
+    `ended`: wait until each of them has ended. `deadline`: the incident's longest timer takes its length from the
+    twin's start.
     """
     suffixes = []
     queue = [id]
     while queue:
         current = queue.pop()
-        history = await client.get_workflow_handle(current).fetch_history()
+        handle = client.get_workflow_handle(current)
+        if ended:
+            await handle.result()
+        history = await handle.fetch_history()
         plan = plan_of(history.events, current)
         if deadline and current == id:
             timers = [order for step in plan.steps for order in step.orders if order.kind == "timer"]

@@ -106,9 +106,9 @@ class Rig:
         )
         return Subject(arm, id, handle)
 
-    async def plan(self, subject: Subject, name: str, *, deadline: bool = False) -> list[str]:
+    async def plan(self, subject: Subject, name: str, *, ended: bool = False, deadline: bool = False) -> list[str]:
         """Make of a product's incident the plan `name` for the twin; answers with the suffixes of its workflows."""
-        return await write_plans(self.client, subject.id, name, self.folder, deadline=deadline)
+        return await write_plans(self.client, subject.id, name, self.folder, ended=ended, deadline=deadline)
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ class Twin:
                 self.steps[need].append(index)
         self.left = len(self.plan.steps)
         self.updates = 0
-        self.signals = 0
+        self.words = 0
         self.timers: dict[int, asyncio.Task[None]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -106,8 +106,8 @@ class Twin:
 
     @workflow.signal
     def told(self, words: Any = None) -> None:
-        self.signals += 1
-        self._happened(f"signal:{self.signals}")
+        self.words += 1
+        self._happened(f"word:{self.words}")
 
     def _happened(self, what: str) -> None:
         for index in self.steps.pop(what, ()):

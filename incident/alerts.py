@@ -28,9 +28,16 @@ SERVICE_LABELS = ("service", "app", "application", "job")
 VALUE_LIMIT = 300
 
 
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is so close to the end of the calendar that it has no UTC") from error
+
+
 def _ended(value: datetime | None) -> datetime | None:
     """Alertmanager says year 1 while the alert fires."""
-    return None if value is None or value.year <= 1 else value.astimezone(UTC)
+    return None if value is None or value.year <= 1 else _utc(value)
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -45,7 +52,7 @@ class AlertInput(BaseModel):
     status: Literal["firing", "resolved"] = "firing"
     labels: dict[str, str] = Field(min_length=1)
     annotations: dict[str, str] = Field(default_factory=dict)
-    starts_at: AwareDatetime = Field(alias="startsAt")
+    starts_at: Annotated[AwareDatetime, AfterValidator(_utc)] = Field(alias="startsAt")
     ends_at: Annotated[AwareDatetime | None, BeforeValidator(_empty_is_none), AfterValidator(_ended)] = Field(default=None, alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
     fingerprint: str = Field(default="", max_length=100)
@@ -76,7 +83,7 @@ class AlertInput(BaseModel):
             fingerprint=self.identity,
             name=self.name,
             firing=self.status == "firing",
-            starts_at=self.starts_at.astimezone(UTC),
+            starts_at=self.starts_at,
             ends_at=self.ends_at if self.status == "resolved" else None,
             summary=self.summary,
             service=self.service,

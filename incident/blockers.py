@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from incident.model import ChecklistItem, CheckState, Incident
+from incident.model import ChecklistItem, CheckState, Incident, Mitigation
 from incident.refusals import CODES, Blocker, Code
 from incident.vocabulary import Criterion, Phase
 
@@ -17,6 +17,17 @@ CRITERION_CODES: dict[Criterion, Code] = {
 
 def open_items(incident: Incident, phase: Phase) -> list[ChecklistItem]:
     return [item for item in incident.checklist.values() if item.phase is phase and item.state is CheckState.OPEN]
+
+
+def unapproved(incident: Incident) -> list[Mitigation]:
+    """What waits for an approval: each change that went ahead without, and the one under way that needs it first."""
+    newest = incident.mitigation
+    return [
+        mitigation
+        for mitigation in incident.mitigations
+        if mitigation.approved_by is None
+        and (mitigation.approval == "documented_later" or (mitigation is newest and mitigation.finished_at is None))
+    ]
 
 
 def of_items(items: list[ChecklistItem]) -> list[Blocker]:

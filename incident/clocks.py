@@ -9,7 +9,7 @@ and `next_wake` when somebody has to look again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from incident.model import Clock, ClockState, Incident
@@ -103,7 +103,8 @@ def _merged(before: Clock | None, wanted: Wanted, incident: Incident, at: dateti
         if before.due == wanted.due and not (before.escalate_at is None and not wanted.silent):
             return before.model_copy(update={"owner": wanted.owner, "escalate_at": speaks})
         if before.state is ClockState.OVERDUE and wanted.due <= at:
-            return before.model_copy(update={"owner": wanted.owner, "due": wanted.due})
+            speaks = None if wanted.silent else _no_later(before, incident, at)
+            return before.model_copy(update={"owner": wanted.owner, "due": wanted.due, "escalate_at": speaks})
     length = wanted.due - wanted.since
     remind_at = wanted.due - incident.policy.remind_before(length) if wanted.remind and not wanted.silent else None
     return Clock(
@@ -112,8 +113,16 @@ def _merged(before: Clock | None, wanted: Wanted, incident: Incident, at: dateti
         since=wanted.since,
         due=wanted.due,
         remind_at=remind_at if remind_at is not None and remind_at > at else None,
-        escalate_at=None if wanted.silent else wanted.due,
+        escalate_at=None if wanted.silent else max(wanted.due, at),
     )
+
+
+def _no_later(before: Clock, incident: Incident, at: datetime) -> datetime | None:
+    """When a clock that is overdue already speaks again: as it was, or a period of the new severity from now."""
+    again = again_after(incident, before.name)
+    if before.escalate_at is None or again is None:
+        return before.escalate_at
+    return min(before.escalate_at, at + again)
 
 
 def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
@@ -149,17 +158,16 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
     communications = incident.communications or "communications"
     over = incident.resolved_at
     met_by = "resolved" if over else None
-    restarted = incident.reopened_at or declared_at
 
     told = incident.internal_update.at if incident.internal_update else declared_at
-    since = max(told, restarted)
+    since = _counted_from(incident, INTERNAL_UPDATE, told)
     yield Wanted(INTERNAL_UPDATE, commander, since, since + rule.internal_update_every, met_at=over, met_by=met_by)
 
     page_open = False
     if incident.customer_facing and rule.status_page_within is not None:
         since = _kept_since(incident, STATUS_PAGE, max(declared_at, incident.customer_facing_since or declared_at), at)
         posted = incident.status_page_at
-        page_open = posted is None and over is None
+        page_open = posted is None and over is None and STATUS_PAGE not in incident.waived
         yield Wanted(
             STATUS_PAGE,
             communications,
@@ -171,7 +179,7 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
     if incident.customer_facing and rule.external_update_every is not None:
         asked = max(declared_at, incident.customer_facing_since or declared_at)
         told = incident.external_update.at if incident.external_update else asked
-        since = max(told, asked, restarted)
+        since = _counted_from(incident, EXTERNAL_UPDATE, max(told, asked))
         yield Wanted(
             EXTERNAL_UPDATE,
             communications,
@@ -192,7 +200,20 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
             met_by="told" if incident.executives_told_at else met_by,
         )
     if rule.resolve_within is not None:
-        yield Wanted(RESOLUTION, commander, restarted, restarted + rule.resolve_within, met_at=over, met_by=met_by)
+        since = _counted_from(incident, RESOLUTION, declared_at)
+        yield Wanted(RESOLUTION, commander, since, since + rule.resolve_within, met_at=over, met_by=met_by)
+
+
+def _counted_from(incident: Incident, name: str, last: datetime) -> datetime:
+    """Where the wait begins: `last`, or the reopening after it.
+
+    A reopening begins only what had ended. A clock that was running through it goes on, or reopening would put off
+    whatever is late.
+    """
+    before = incident.clocks.get(name)
+    if before is not None and before.open:
+        return max(last, before.since)
+    return max(last, incident.reopened_at or last)
 
 
 def _kept_since(incident: Incident, name: str, first: datetime, at: datetime) -> datetime:
@@ -206,16 +227,17 @@ def _kept_since(incident: Incident, name: str, first: datetime, at: datetime) ->
 def _afterwards(incident: Incident) -> Iterator[Wanted]:
     rule = incident.rule
     commander = incident.commander or "commander"
-    for mitigation in incident.mitigations:
-        if mitigation.approval == "documented_later" and mitigation is incident.mitigation:
-            yield Wanted(
-                CHANGE_DOCUMENTATION,
-                mitigation.owner,
-                mitigation.started_at,
-                mitigation.started_at + rule.postmortem_within,
-                met_at=mitigation.approved_at,
-                met_by=mitigation.approved_by,
-            )
+    later = [mitigation for mitigation in incident.mitigations if mitigation.approval == "documented_later"]
+    owed = [mitigation for mitigation in later if mitigation.approved_by is None]
+    for mitigation in (owed or later[-1:])[:1]:
+        yield Wanted(
+            CHANGE_DOCUMENTATION,
+            mitigation.owner,
+            mitigation.started_at,
+            mitigation.started_at + rule.postmortem_within,
+            met_at=mitigation.approved_at,
+            met_by=mitigation.approved_by,
+        )
     if incident.resolved_at is not None:
         filed = incident.postmortem_at
         yield Wanted(
@@ -227,13 +249,15 @@ def _afterwards(incident: Incident) -> Iterator[Wanted]:
             met_by=incident.postmortem_by,
         )
     for dispatch in incident.dispatches:
+        over = incident.resolved_at if incident.resolved_at is not None and dispatch.at <= incident.resolved_at else None
+        since = _counted_from(incident, f"{DISPATCH}{dispatch.id}", dispatch.at)
         yield Wanted(
             f"{DISPATCH}{dispatch.id}",
             dispatch.accepted_by or dispatch.specialist,
-            dispatch.at,
-            dispatch.at + incident.policy.report_within,
-            met_at=dispatch.reported_at or incident.resolved_at,
-            met_by=dispatch.reported_by or ("resolved" if incident.resolved_at else None),
+            since,
+            since + incident.policy.report_within,
+            met_at=dispatch.reported_at or over,
+            met_by=dispatch.reported_by or ("resolved" if over else None),
             remind=False,
         )
     yield from _action_items(incident)
@@ -248,10 +272,15 @@ def _action_items(incident: Incident) -> Iterator[Wanted]:
             f"{ACTION_ITEM}{item.id}",
             item.owner,
             item.added_at,
-            datetime.combine(item.due + timedelta(days=1), time.min, tzinfo=UTC),
+            _end_of(item.due),
             met_at=item.done_at,
             met_by=item.done_by,
         )
+
+
+def _end_of(day: date) -> datetime:
+    """Midnight UTC after `day`; on the calendar's last day, the midnight before it, since there is none after."""
+    return datetime.combine(min(day, date.max - timedelta(days=1)) + timedelta(days=1), time.min, tzinfo=UTC)
 
 
 def again_after(incident: Incident, name: str) -> timedelta | None:

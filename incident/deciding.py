@@ -190,12 +190,21 @@ def skip(incident: Incident, command: commands.Skip, now: datetime) -> Outcome:
     known = talked_round(command.reason)
     if known is not None:
         return known
-    if item != "action_items_assigned":
+    if not _may_be_skipped(incident, item):
         forbidden = _by_fact_only(incident, item, now, note=None)
         if forbidden is not None:
             return forbidden
     text = f"{command.by} skipped {item}: {command.reason}"
     return [_event("item_skipped", command.by, text, now, item=item, reason=command.reason)]
+
+
+def _may_be_skipped(incident: Incident, item: str) -> bool:
+    """Facts that need not come to be: nothing to follow up, no change to approve, a post-mortem that is optional."""
+    if item == "change_approved":
+        return not blockers.unapproved(incident)
+    if item == "rca_document_created":
+        return incident.rule.postmortem == "optional"
+    return item == "action_items_assigned"
 
 
 def _by_fact_only(incident: Incident, item: str, now: datetime, note: str | None) -> Refusal | None:
@@ -314,23 +323,29 @@ def approve(incident: Incident, command: commands.Approve, now: datetime) -> Out
     mitigation = incident.mitigation
     if mitigation is None:
         return refuse("no-mitigation")
-    if mitigation.approved_by is not None:
+    pending = blockers.unapproved(incident)
+    if not pending and mitigation.approved_by is not None:
         return []
-    if _same_person(command.by, mitigation.owner):
+    if not pending:
+        return refuse("no-mitigation", message=f"Mitigation {mitigation.number} is finished; there is nothing left to approve.")
+    numbers = [one.number for one in pending if not _same_person(command.by, one.owner)]
+    if not numbers or (mitigation in pending and mitigation.number not in numbers):
         return refuse(
             "not-permitted",
             message=f"{command.by} owns this mitigation; a change is approved by someone other than its owner.",
             action="Ask somebody else on the response team to approve it.",
         )
-    if mitigation.finished_at is not None and mitigation.approval == "required":
-        return refuse("no-mitigation", message=f"Mitigation {mitigation.number} is finished; there is nothing left to approve.")
-    text = f"{command.by} approved mitigation {mitigation.number}" + (f": {command.note}" if command.note else "")
-    return [*_into_mitigation(incident, now), _event("mitigation_approved", command.by, text, now, note=command.note)]
+    which = " and ".join(str(number) for number in numbers)
+    text = f"{command.by} approved mitigation {which}" + (f": {command.note}" if command.note else "")
+    approved = _event("mitigation_approved", command.by, text, now, note=command.note, numbers=numbers)
+    return [*(_into_mitigation(incident, now) if mitigation.finished_at is None else []), approved]
 
 
 def finish_mitigation(incident: Incident, command: commands.FinishMitigation, now: datetime) -> Outcome:
     if incident.phase.number < Phase.TRIAGE.number:
         return _not_yet(incident, Phase.MITIGATION, "Finishing a mitigation")
+    if incident.phase is Phase.POST_INCIDENT:
+        return _too_late(incident, "Finishing a mitigation")
     mitigation = incident.mitigation
     if mitigation is None or mitigation.finished_at is not None:
         return refuse("no-mitigation")

@@ -47,17 +47,30 @@ QUIET = frozenset({"note", "refused", "invalid", "delivered", "parked", "undeliv
 
 def _settled(incident: Incident, event: Event) -> Incident:
     """What the facts imply: the verification period runs exactly while everything is green."""
-    green = incident.phase is Phase.RESOLUTION and len(incident.criteria) == len(Criterion) and not incident.firing
-    if green and incident.verification_since is None:
-        changes: Changes = {"verification_since": event.at}
-        if incident.rule.verification <= timedelta(0):
-            changes["verification_passed_at"] = event.at
-            changes["checklist"] = _ticked(incident, event, "verification_completed")
-        return incident.model_copy(update=changes)
-    if not green and incident.verification_since is not None and incident.phase is Phase.RESOLUTION:
-        items = _with_state(incident, event, CheckState.OPEN, ("verification_completed",))
-        return incident.model_copy(update={"verification_since": None, "verification_passed_at": None, "checklist": items})
-    return incident
+    if incident.phase is not Phase.RESOLUTION:
+        return incident
+    if len(incident.criteria) < len(Criterion) or incident.firing:
+        return _verified(incident, event, since=None, passed_at=None)
+    length = incident.rule.verification
+    since = incident.verification_since or event.at
+    passed_at = incident.verification_passed_at
+    if length <= timedelta(0):
+        passed_at = passed_at or event.at
+    elif passed_at is not None and since + length > event.at:
+        passed_at = None
+    return _verified(incident, event, since=since, passed_at=passed_at)
+
+
+def _verified(incident: Incident, event: Event, *, since: datetime | None, passed_at: datetime | None) -> Incident:
+    """The incident with its verification as it stands now; a period that a raised severity makes too short has not passed."""
+    if (since, passed_at) == (incident.verification_since, incident.verification_passed_at):
+        return incident
+    changes: Changes = {"verification_since": since, "verification_passed_at": passed_at}
+    if passed_at is not None:
+        changes["checklist"] = _ticked(incident, event, "verification_completed")
+    elif incident.verification_passed_at is not None:
+        changes["checklist"] = _with_state(incident, event, CheckState.OPEN, ("verification_completed",))
+    return incident.model_copy(update=changes)
 
 
 def _ticked(incident: Incident, event: Event, *items: str, note: str | None = None) -> dict[str, Any]:
@@ -147,7 +160,7 @@ def _declared(incident: Incident, event: Event) -> Changes:
         checklist = changes["checklist"]
     if data.get("channel"):
         changes["channel_wanted"] = True
-    wants_channel = incident.policy.severities[severity].channel or data.get("channel", False)
+    wants_channel = incident.policy.severities[severity].channel or data.get("channel", False) or incident.channel_wanted
     if not wants_channel:
         concerned = incident.model_copy(update={"checklist": checklist})
         changes["checklist"] = _with_state(concerned, event, CheckState.NOT_APPLICABLE, ("channel_created",))
@@ -173,11 +186,12 @@ def _role_assigned(incident: Incident, event: Event) -> Changes:
 
 
 def _item_checked(incident: Incident, event: Event) -> Changes:
+    """A person's word counts for an item that did not apply as well."""
     item, note = event.data["item"], event.data.get("note")
-    changes: Changes = {"checklist": _ticked(incident, event, item, note=note)}
-    mitigation = incident.mitigation
-    if item == "change_approved" and mitigation is not None and mitigation.approved_by is None:
-        changes["mitigations"] = _newest(incident, approved_by=event.by, approved_at=event.at)
+    changes: Changes = {"checklist": _with_state(incident, event, CheckState.DONE, (item,), note)}
+    if item == "change_approved":
+        undocumented = [one.number for one in incident.mitigations if one.approval == "documented_later" and one.approved_by is None]
+        changes["mitigations"] = _approved(incident, event, undocumented)
     return changes
 
 
@@ -236,9 +250,14 @@ def _newest(incident: Incident, **changes: Any) -> tuple[Mitigation, ...]:
     return (*incident.mitigations[:-1], incident.mitigations[-1].model_copy(update=changes))
 
 
+def _approved(incident: Incident, event: Event, numbers: list[int]) -> tuple[Mitigation, ...]:
+    approval = {"approved_by": event.by, "approved_at": event.at}
+    return tuple(one.model_copy(update=approval) if one.number in numbers else one for one in incident.mitigations)
+
+
 def _mitigation_approved(incident: Incident, event: Event) -> Changes:
     return {
-        "mitigations": _newest(incident, approved_by=event.by, approved_at=event.at),
+        "mitigations": _approved(incident, event, event.data.get("numbers", [len(incident.mitigations)])),
         "checklist": _ticked(incident, event, "change_approved", note=event.data.get("note")),
     }
 
@@ -286,12 +305,19 @@ def _resolved(incident: Incident, event: Event) -> Changes:
 
 
 def _reopened(incident: Incident, event: Event) -> Changes:
-    """What was confirmed no longer holds; the checklists from triage to resolution are owed again."""
+    """What was confirmed no longer holds; the checklists from triage to resolution, and the post-mortem, are owed again.
+
+    So is what was waived of the round that is over, and the mitigation that was thought to work did not.
+    """
     again = (Phase.TRIAGE, Phase.MITIGATION, Phase.RESOLUTION)
     kept = (CheckState.NOT_APPLICABLE,)
-    items = tuple(item.item for item in incident.checklist.values() if item.phase in again and item.state not in kept)
+    items = [item.item for item in incident.checklist.values() if item.phase in again and item.state not in kept]
+    items.append("rca_document_created")
+    mitigation = incident.mitigation
     return {
-        "checklist": _with_state(incident, event, CheckState.OPEN, items),
+        "mitigations": _newest(incident, succeeded=False) if mitigation is not None and mitigation.succeeded else incident.mitigations,
+        "waived": tuple(name for name in incident.waived if name not in _STARTED_AGAIN),
+        "checklist": _with_state(incident, event, CheckState.OPEN, tuple(items)),
         "criteria": {},
         "verification_since": None,
         "verification_passed_at": None,
@@ -299,6 +325,7 @@ def _reopened(incident: Incident, event: Event) -> Changes:
         "mitigated_at": None,
         "postmortem": None,
         "postmortem_at": None,
+        "postmortem_by": None,
         "reopened_at": event.at,
         "times_reopened": incident.times_reopened + 1,
         "clocks": {name: clock for name, clock in incident.clocks.items() if clock.open or name not in _STARTED_AGAIN},

@@ -120,8 +120,9 @@ def _post_incident(incident: Incident, now: datetime) -> Step:
         return _step(incident, "close", "Close it.", "Nothing is owed any more.")
     if standing[0].code == "action-items-untracked":
         return _step(incident, "add_action_item", "Add the action items.", standing[0].message, '--item "…" --owner … --due YYYY-MM-DD')
-    if "change" in standing[0].message.casefold():
-        return _step(incident, "approve", "Document the change.", standing[0].message, '--note "…"')
+    if blockers.unapproved(incident):
+        why = "A change is not approved or not documented yet; somebody other than its owner does that."
+        return _step(incident, "approve", "Document the change.", why, '--note "…" --by SOMEBODY')
     return _step(incident, "check", "Finish the checklist.", standing[0].message, "--item …")
 
 

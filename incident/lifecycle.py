@@ -36,6 +36,15 @@ __all__ = ["Opening", "decide", "evolve", "opening", "record", "tick"]
 NOTICED_LATE = timedelta(seconds=30)
 """A clock that speaks more than this after its time says so: nothing was running."""
 
+FARTHEST_DUE = timedelta(days=3_653)
+"""Ten years. What is due later has a mistake in its year, and a timer of centuries is more than a server counts."""
+
+MOST_DOUBLINGS = 16
+"""How often the wait for a port that is down doubles; by then any policy's longest wait is reached, and 2**N stays small."""
+
+LONGEST_RETRY_AFTER = timedelta(days=1)
+"""A provider that wants to be left alone for longer is asked again after this."""
+
 
 class Opening(BaseModel):
     """What an incident begins with."""
@@ -54,7 +63,26 @@ class Opening(BaseModel):
 def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     """A new incident and its first entries; declared at once where the request says how severe it is."""
     request = start.request
-    blank = Incident(
+    text = f"{request.by} opened {start.id}: {request.title}"
+    first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
+    incident, events = record(blank(start, now), [first])
+    for follow_up in _opened_with(start, now):
+        outcome = decide(incident, follow_up, now)
+        more = [refused(follow_up.verb, follow_up.by, outcome, now)] if isinstance(outcome, Refusal) else outcome
+        incident, told = record(incident, more)
+        events += told
+    incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
+    events += told
+    if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
+        incident, told = record(incident, _only_a_ticket(request.by, now))
+        events += told
+    return incident, events
+
+
+def blank(start: Opening, now: datetime) -> Incident:
+    """The incident before its first event; folding its timeline over it gives its state."""
+    request = start.request
+    return Incident(
         id=start.id,
         title=request.title,
         policy=start.policy,
@@ -73,20 +101,6 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
         page_number=1,
         paging=True,
     )
-    text = f"{request.by} opened {start.id}: {request.title}"
-    first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
-    incident, events = record(blank, [first])
-    for follow_up in _opened_with(start, now):
-        outcome = decide(incident, follow_up, now)
-        more = [refused(follow_up.verb, follow_up.by, outcome, now)] if isinstance(outcome, Refusal) else outcome
-        incident, told = record(incident, more)
-        events += told
-    incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
-    events += told
-    if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
-        incident, told = record(incident, _only_a_ticket(request.by, now))
-        events += told
-    return incident, events
 
 
 def _opened_with(start: Opening, now: datetime) -> list[Command]:
@@ -127,10 +141,13 @@ def check_dates(command: Command, now: datetime) -> None:
     """Refuse dates that can't be.
 
     Raises:
-        InvalidInput: names the field: a due date or a retrospective in the past, a start in the future.
+        InvalidInput: names the field: a due date in the past or more than ten years away, a retrospective in the past,
+            a start in the future.
     """
     if isinstance(command, AddActionItem) and command.due < now.date():
         raise InvalidInput([{"field": "due", "message": f"{command.due} is in the past; today is {now.date()}"}])
+    if isinstance(command, AddActionItem) and command.due > (now + FARTHEST_DUE).date():
+        raise InvalidInput([{"field": "due", "message": f"{command.due} is more than ten years away; today is {now.date()}"}])
     if isinstance(command, ScheduleRetrospective) and command.at < now:
         raise InvalidInput([{"field": "at", "message": f"{command.at:%Y-%m-%d %H:%M} UTC is in the past"}])
     if isinstance(command, Describe) and command.started_at is not None and command.started_at > now:
@@ -223,8 +240,8 @@ def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelt
     policy = incident.policy
     before = incident.down.get(effect.port)
     failures = before.failures if before is not None else 0
-    wait = min(policy.retry_first * 2**failures, policy.retry_most)
-    retry_at = now + max(wait, retry_after or timedelta(0))
+    wait = min(policy.retry_first * 2 ** min(failures, MOST_DOUBLINGS), policy.retry_most)
+    retry_at = now + max(wait, min(retry_after or timedelta(0), LONGEST_RETRY_AFTER))
     waiting = sum(1 for other in incident.outbox if other.port is effect.port)
     data = {
         "number": effect.number,
