@@ -19,7 +19,6 @@ from activities.failures import translated
 from incident.effects import Delivery, StoreDocument
 from integrations.ports import Archive
 
-
 ENDINGS = frozenset(
     {
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,

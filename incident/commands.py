@@ -146,12 +146,16 @@ class Declare(Command):
 
 
 class Assign(Command):
+    """Give a role to a person."""
+
     verb = "assign"
     role: Role
     person: Line
 
 
 class ChangeSeverity(Command):
+    """Raise or lower the severity, with the reason."""
+
     verb = "change_severity"
     severity: SeverityField
     reason: Text
@@ -181,6 +185,8 @@ class Advance(Command):
 
 
 class PostUpdate(Command):
+    """Tell the responders or the public where things stand."""
+
     verb = "post_update"
     audience: Audience
     text: Text
@@ -188,16 +194,22 @@ class PostUpdate(Command):
 
 
 class Note(Command):
+    """Write something down."""
+
     verb = "note"
     text: Text
 
 
 class Hypothesize(Command):
+    """Write down what might be the cause."""
+
     verb = "hypothesize"
     text: Text
 
 
 class Mitigate(Command):
+    """Choose a way to restore service, with how to verify it and how to take it back."""
+
     verb = "mitigate"
     option: MitigationOption
     rationale: Text
@@ -215,6 +227,8 @@ class Approve(Command):
 
 
 class FinishMitigation(Command):
+    """Say whether the mitigation worked."""
+
     verb = "finish_mitigation"
     succeeded: Annotated[bool, Field(strict=True)]
     note: Text | None = None
@@ -237,6 +251,8 @@ class Withdraw(Command):
 
 
 class Resolve(Command):
+    """Resolve it: the four criteria must hold."""
+
     verb = "resolve"
     root_cause: Text
     fix_applied: Text
@@ -244,6 +260,8 @@ class Resolve(Command):
 
 
 class Reopen(Command):
+    """It was not over."""
+
     verb = "reopen"
     reason: Text
 
@@ -265,11 +283,15 @@ class FileReport(Command):
 
 
 class ScheduleRetrospective(Command):
+    """Give the blameless retrospective a date."""
+
     verb = "schedule_retrospective"
     at: Instant
 
 
 class AddActionItem(Command):
+    """Add something to do, with its owner and due date."""
+
     verb = "add_action_item"
     item: Text
     owner: Line
@@ -277,11 +299,15 @@ class AddActionItem(Command):
 
 
 class CompleteActionItem(Command):
+    """An action item is done."""
+
     verb = "complete_action_item"
     id: Line
 
 
 class FilePostmortem(Command):
+    """File the post-mortem; filing it again amends it."""
+
     verb = "file_postmortem"
     document: Document
 
@@ -295,6 +321,8 @@ class Waive(Command):
 
 
 class Close(Command):
+    """Close it: nothing may be owed any more."""
+
     verb = "close"
 
 

@@ -337,7 +337,8 @@ def approve(incident: Incident, command: commands.Approve, now: datetime) -> Out
         )
     which = " and ".join(str(number) for number in numbers)
     text = f"{command.by} approved mitigation {which}" + (f": {command.note}" if command.note else "")
-    approved = _event("mitigation_approved", command.by, text, now, note=command.note, numbers=numbers)
+    several = numbers if numbers != [mitigation.number] else None
+    approved = _event("mitigation_approved", command.by, text, now, note=command.note, numbers=several)
     return [*(_into_mitigation(incident, now) if mitigation.finished_at is None else []), approved]
 
 

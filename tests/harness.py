@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import sysconfig
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -44,11 +45,11 @@ from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.lifecycle import Opening
 from incident.policy import Policy
 from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
-from workflows.guard import Guard
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
 from workflows.follow_up import FollowUp
+from workflows.guard import Guard
 from workflows.incident import Incident, IncidentInput
 from workflows.paging import Paging
 from workflows.registry import Registry
@@ -65,10 +66,13 @@ ROTA = {
     "manager": "max",
 }
 
+PATIENCE = 30.0
+"""Seconds of real time after which a story that gets no answer fails instead of waiting for ever."""
+
 _numbers = itertools.count(1)
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0, what: str = "") -> None:
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0, every: float = 0.02, what: str = "") -> None:
     """Wait until `condition` holds; AssertionError with `what` after `within` seconds of real time."""
     deadline = asyncio.get_running_loop().time() + within
     while True:
@@ -77,7 +81,7 @@ async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within:
             return
         if asyncio.get_running_loop().time() > deadline:
             raise AssertionError(f"did not happen within {within} s: {what or condition}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)
 
 
 class World:
@@ -94,7 +98,7 @@ class World:
 
     @property
     def everything(self) -> list[Delivery]:
-        ports = (self.chat, self.status, self.tickets, self.pager, self.specialist, self.archive)
+        ports = (self.chat, self.status, self.tickets, self.pager, self.rota, self.specialist, self.archive)
         return [delivery for port in ports for delivery in port.ledger]
 
 
@@ -171,7 +175,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                 interceptors=[Guard()],
                 workflow_runner=SANDBOX,
                 max_cached_workflows=cached,
-                max_concurrent_workflow_task_polls=4 if cached else 1,
+                max_concurrent_workflow_task_polls=4,
             )
         )
         yield
@@ -195,7 +199,9 @@ class Stage:
         first = min(length, timedelta(seconds=20))
         probe = asyncio.create_task(self.environment.sleep(first))
         done, _ = await asyncio.wait((probe,), timeout=2)
-        while not done:
+        for _ in range(20):
+            if done:
+                break
             await self.client.test_service.unlock_time_skipping(UnlockTimeSkippingRequest())
             done, _ = await asyncio.wait((probe,), timeout=2)
         await probe
@@ -264,9 +270,10 @@ class Story:
     async def tries(self, verb: str, *, by: str = "ana", update_id: str | None = None, **fields: Any) -> dict[str, Any]:
         """Send one command and answer whatever the incident says."""
         fields = {"as" if name == "as_" else name: value for name, value in fields.items()}
-        answer: dict[str, Any] = await self.handle.execute_update(
-            verb, {"by": by, **fields}, id=update_id or f"{self.id}-{uuid.uuid4().hex}"
-        )
+        async with asyncio.timeout(PATIENCE):
+            answer: dict[str, Any] = await self.handle.execute_update(
+                verb, {"by": by, **fields}, id=update_id or f"{self.id}-{uuid.uuid4().hex}"
+            )
         return answer
 
     async def refused(self, verb: str, **fields: Any) -> dict[str, Any]:
@@ -283,24 +290,39 @@ class Story:
         await self.settled()
 
     async def settled(self) -> None:
-        """Wait until nothing moves: no entry comes, and what is in the outbox waits for a provider or for time to pass."""
+        """Wait until nothing moves: no history grows, the incident's and its pagers', and all that is left waits for time to pass.
+
+        An activity that is tried again and again is not seen to move, so the quiet has to last longer while there is one.
+        The query in the end takes as long as the workflow needs to live through its history; whatever is under way is over by then.
+        """
         loop = asyncio.get_running_loop()
-        last, since = -1, loop.time()
+        last, since = (-1, ()), loop.time()
         while True:
-            state = await self.state()
-            if state["seq"] != last:
-                last, since = state["seq"], loop.time()
-            queued = any(item["state"] == "queued" for item in state["deliveries"]["waiting"])
-            if loop.time() - since > (0.7 if queued else 0.08):
-                return
-            await asyncio.sleep(0.02)
+            length, trying = await self._motion()
+            if (length, trying) != last:
+                last, since = (length, trying), loop.time()
+            if loop.time() - since > (0.4 if trying else 0.06):
+                await self.state()
+                if (await self._motion()) == last:
+                    return
+            await asyncio.sleep(0.01)
+
+    async def _motion(self) -> tuple[int, tuple[str, ...]]:
+        """How long the histories are by now, and which activities are being tried."""
+        described = (await self.handle.describe()).raw_description
+        length = described.workflow_execution_info.history_length
+        for child in described.pending_children:
+            if child.workflow_type_name == "Paging":
+                told = await self.stage.client.get_workflow_handle(child.workflow_id).describe()
+                length += told.history_length
+        return length, tuple(sorted(activity.activity_id for activity in described.pending_activities))
 
     async def state(self) -> dict[str, Any]:
-        state: dict[str, Any] = await self.handle.query("state")
+        state: dict[str, Any] = await self.handle.query("state", rpc_timeout=timedelta(seconds=PATIENCE))
         return state
 
     async def timeline(self) -> list[dict[str, Any]]:
-        timeline: list[dict[str, Any]] = await self.handle.query("timeline")
+        timeline: list[dict[str, Any]] = await self.handle.query("timeline", rpc_timeout=timedelta(seconds=PATIENCE))
         return timeline
 
     async def kinds(self) -> list[str]:
@@ -360,3 +382,25 @@ class Story:
         for blocker in (await self.state())["checklist"]:
             if blocker["state"] == "open" and blocker["item"] not in ("rca_document_created", "action_items_assigned", "change_approved"):
                 await self.does("check", item=blocker["item"], note="done")
+
+    async def told_everything_once(self) -> None:
+        """What the timeline calls delivered and what the outside world holds are the same, and nothing is held twice.
+
+        Also: the entries are numbered from 1 without a gap. AssertionError names what is missing or too much.
+        """
+        await self.settled()
+        entries = await self.timeline()
+        seqs = [entry["seq"] for entry in entries]
+        assert seqs == list(range(1, len(seqs) + 1)), f"the timeline has gaps or repeats: {seqs}"
+        held = Counter(delivery.key for delivery in self.world.everything)
+        twice = [key for key, count in held.items() if count > 1]
+        assert not twice, f"told twice: {twice}"
+        own = {key for key in held if key.removeprefix(f"{self.id}:").isdecimal()}
+        arrived = [entry["data"] for entry in entries if entry["kind"] in ("delivered", "channel_opened")]
+        said = {f"{self.id}:{data['number']}" for data in arrived}
+        again = {f"{self.id}:{data['number']}" for data in arrived if data.get("repeated")}
+        assert own <= said, f"told, and not on record: {own - said}"
+        assert said - own <= again, f"on record, and never told: {said - own}"
+        paged = {entry["data"]["key"] for entry in entries if entry["kind"] == "paged"}
+        sent = {delivery.key for delivery in self.world.pager.ledger if ":page-" in delivery.key}
+        assert sent == paged, f"pages sent and pages on record differ: {sent ^ paged}"

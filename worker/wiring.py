@@ -42,8 +42,8 @@ from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.ticketing.embedded import EmbeddedTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from workflows.guard import Guard
 from workflows import contract, options
+from workflows.guard import Guard
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities finish; the default is not at all."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -36,7 +37,7 @@ class Conductor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: tuple[object, ...] = ()
         self._row: dict[str, Any] = {}
-        self._attributes: dict[str, Any] = {}
+        self._attributes: dict[SearchAttributeKey[Any], Any] = {}
         self._row_due = False
         self._marked = 0
         self._looked = 0
@@ -211,9 +212,13 @@ class Conductor:
             self.mark()
             workflow.upsert_memo(told)
         attributes = contract.search_attributes(self.incident)
-        changed = [update for name, update in attributes.items() if self._attributes.get(name, _NEVER) != update.value]
+        changed = [
+            key.value_unset() if value is None else key.value_set(value)
+            for key, value in attributes.items()
+            if value != self._attributes.get(key)
+        ]
         if changed:
-            self._attributes = {name: update.value for name, update in attributes.items()}
+            self._attributes = attributes
             self.mark()
             workflow.upsert_search_attributes(changed)
 
@@ -223,10 +228,7 @@ class Conductor:
 
     def resume_listing(self, carried: dict[str, Any]) -> None:
         self._row = carried.get("row", {})
-        self._attributes = {name: update.value for name, update in contract.search_attributes(self.incident).items()}
-
-
-_NEVER = object()
+        self._attributes = contract.search_attributes(self.incident)
 
 
 def _again() -> None:

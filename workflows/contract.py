@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import SearchAttributeKey
 
 from incident import clocks
 from incident.effects import Port
@@ -80,22 +80,18 @@ def alert_group_id(group_key: str) -> str:
     return f"alerts/{hashlib.sha256(group_key.encode()).hexdigest()[:24]}"
 
 
-def search_attributes(incident: Incident) -> dict[str, SearchAttributeUpdate[Any]]:
-    """What the server's lists can be searched by; an attribute without a value is unset."""
+def search_attributes(incident: Incident) -> dict[SearchAttributeKey[Any], Any]:
+    """What the server's lists can be searched by; None where there is nothing to say."""
     urgent = clocks.most_urgent(incident)
-    due: datetime | None = urgent.due if urgent is not None else None
-    service = incident.services[0][:200] if incident.services else None
-    commander = incident.commander[:200] if incident.commander else None
-    updates: tuple[SearchAttributeUpdate[Any], ...] = (
-        SEVERITY.value_set(incident.severity.value) if incident.severity else SEVERITY.value_unset(),
-        PHASE.value_set(incident.phase.value),
-        SERVICE.value_set(service) if service else SERVICE.value_unset(),
-        COMMANDER.value_set(commander) if commander else COMMANDER.value_unset(),
-        DRILL.value_set(incident.drill),
-        NEXT_DUE.value_set(due) if due else NEXT_DUE.value_unset(),
-        OPENED_AT.value_set(incident.opened_at),
-    )
-    return {update.key.name: update for update in updates}
+    return {
+        SEVERITY: incident.severity.value if incident.severity else None,
+        PHASE: incident.phase.value,
+        SERVICE: incident.services[0][:200] if incident.services else None,
+        COMMANDER: incident.commander[:200] if incident.commander else None,
+        DRILL: incident.drill,
+        NEXT_DUE: urgent.due if urgent is not None else None,
+        OPENED_AT: incident.opened_at,
+    }
 
 
 class FollowUpInput(BaseModel):

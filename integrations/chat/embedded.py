@@ -11,7 +11,7 @@ from integrations.deliveries import asked, channel_name, marked
 from integrations.ledger import Ledger, Told, clean
 
 GENERAL = "#incidents"
-STAKEHOLDERS = "#stakeholders"
+STAKEHOLDERS = "#incident-stakeholders"
 
 
 class EmbeddedChat:

@@ -187,7 +187,7 @@ async def test_what_was_delivered_is_read_back_with_whom_and_when(ledger: Ledger
 
     assert [
         (INCIDENT, f"{INCIDENT}:1", CHANNEL, "first", False),
-        (INCIDENT, f"{INCIDENT}:2", "#stakeholders", "second", False),
+        (INCIDENT, f"{INCIDENT}:2", "#incident-stakeholders", "second", False),
         ("INC-2026-0008", "INC-2026-0008:3", "#incidents", "third", False),
     ] == [(row["incident"], row["key"], row["to"], row["text"], row["drill"]) for row in rows]
     assert ["2026-03-04T03:15:00.000000Z"] * 3 == [row["asked_at"] for row in rows]
@@ -225,7 +225,7 @@ async def test_a_text_with_a_null_character_is_kept_readable(ledger: Ledger) -> 
 
 
 def _publication(ask: Publish, **changes: object) -> Publish:
-    return ask.model_copy(update=changes)
+    return Publish.model_validate(ask.model_dump() | changes)
 
 
 async def test_the_public_page_follows_the_publications(ledger: Ledger) -> None:

@@ -156,7 +156,7 @@ async def test_sev2_needs_an_approval_by_somebody_else(stage: Stage) -> None:
     await story.confirms_everything()
 
     assert (await story.state())["phase"] == "resolution"
-    warnings = [entry for entry in await story.timeline() if entry["kind"] == "mitigation_proposed"][0]["data"]["warnings"]
+    warnings = next(entry for entry in await story.timeline() if entry["kind"] == "mitigation_proposed")["data"]["warnings"]
 
     assert [warning.split()[0] for warning in warnings] == ["Rollback", "Scale"]
     told_once(story)

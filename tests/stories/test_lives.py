@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import WithStartWorkflowOperation
+import pytest
+from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
 
 from incident.commands import Open
@@ -82,16 +84,10 @@ async def test_odd_messages_are_on_record_and_stop_nothing(stage: Stage) -> None
     assert kinds["invalid"] == 10
     assert kinds["refused"] == 1
     for name, args in (("acknowledge", []), ("acknowledge", [{"by": "a"}, 1]), ("acknowledge", ["x"]), ("nonsense", [{}])):
-        try:
+        with pytest.raises(WorkflowUpdateFailedError) as rejected:
             await handle.execute_update(name, args=args)
-        except Exception as error:  # noqa: BLE001  the kind is looked at below
-            assert (
-                "InvalidInput" in repr(error.__cause__)
-                or "takes one JSON object" in str(error.__cause__)
-                or "not a command" in str(error.__cause__)
-            )
-        else:
-            raise AssertionError(f"{name} with {args} was accepted")
+
+        assert re.search("takes one JSON object|is not a command", str(rejected.value.__cause__)), rejected.value.__cause__
     await handle.cancel()
     await story.does("note", text="still here")
 
@@ -144,7 +140,7 @@ async def test_an_alert_storm_makes_one_incident(stage: Stage) -> None:
         state: dict[str, Any] = await handle.query("state")
         return len(state["alerts"]) == 1_000
 
-    await eventually(all_there, what="all alerts in the incident", within=60)
+    await eventually(all_there, what="all alerts in the incident", within=60, every=1.0)
     history = await handle.fetch_history()
 
     assert len(history.events) < 400

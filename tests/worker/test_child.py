@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -41,8 +41,17 @@ class Nursery:
         self.pids: list[int] = []
         self.child: Child | None = None
 
-    def make(self, command: list[str], *, shown: bool = False) -> Child:
-        self.child = Child("sleeper", command, log=self.log, environment={}, changed=self._note, say=self.said.append, shown=shown)
+    def make(self, command: list[str], *, shown: bool = False, may_start_again: Callable[[], bool] = lambda: True) -> Child:
+        self.child = Child(
+            "sleeper",
+            command,
+            log=self.log,
+            environment={},
+            changed=self._note,
+            say=self.said.append,
+            shown=shown,
+            may_start_again=may_start_again,
+        )
         return self.child
 
     def _note(self) -> None:
@@ -75,6 +84,24 @@ async def test_a_killed_child_is_started_again(nursery: Nursery) -> None:
 
     assert alive(nursery.pids[1])
     assert [f"sleeper has ended (signal 9); starting it again. Its log: {nursery.log}"] == nursery.said
+
+
+async def test_a_child_that_may_not_be_started_again_is_not(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose file has gone is not started on an empty one."""
+    monkeypatch.setattr(child, "FIRST_PAUSE", 0.05)
+    asked: list[str] = []
+
+    def may_not() -> bool:
+        asked.append("asked")
+        return False
+
+    sleeper = nursery.make([sys.executable, "-c", ""], may_start_again=may_not)
+    await sleeper.start()
+    await eventually(lambda: bool(asked), within=5)
+
+    await sleeper.stop(within=1)
+
+    assert (1, False) == (len(nursery.pids), sleeper.alive)
 
 
 async def test_a_stopped_child_stays_stopped(nursery: Nursery) -> None:

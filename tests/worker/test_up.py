@@ -49,7 +49,7 @@ class Machine:
     async def start(self) -> None:
         self.out.write_bytes(b"")
         self.process = await self.up()
-        await eventually(lambda: "Ctrl-C stops everything" in self.said or self.ended, within=40, what="readiness")
+        await eventually(lambda: "Ctrl-C stops everything" in self.said or self.ended, within=60, what="readiness")
         assert not self.ended, self.said
 
     async def refused(self, *arguments: str) -> tuple[int, str]:
