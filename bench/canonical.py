@@ -12,8 +12,7 @@ from incident.vocabulary import Severity
 
 VERIFICATION = timedelta(seconds=1)
 POLICY = Policy(
-    severities=SEVERITY_MATRIX
-    | {Severity.SEV1: SEVERITY_MATRIX[Severity.SEV1].model_copy(update={"verification": VERIFICATION})},
+    severities=SEVERITY_MATRIX | {Severity.SEV1: SEVERITY_MATRIX[Severity.SEV1].model_copy(update={"verification": VERIFICATION})},
 )
 
 ANSWERED_AFTER = 1.0

@@ -69,6 +69,5 @@ async def _round(rig: Rig, arm: str, incidents: int, suffixes: tuple[str, ...]) 
         events=sum(map(len, histories)) / incidents,
         size=sum(event.ByteSize() for events in histories for event in events) / incidents,
         listing=sum(event.event_type in LISTING for events in histories for event in events) / incidents,
-        tasks=sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for events in histories for event in events)
-        / incidents,
+        tasks=sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for events in histories for event in events) / incidents,
     )

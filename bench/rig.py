@@ -126,7 +126,7 @@ async def rigged(*, file: bool = False, workers: bool = True) -> AsyncIterator[R
                     await rig.client.start_workflow(Sink.run, id=SINK, task_queue="bare", task_timeout=options.WORKFLOW_TASK_TIMEOUT)
                 yield rig
             except BaseException:
-                for log in sorted(folder.glob("*.log")):
+                for log in sorted(folder.glob("*.log")):  # noqa: ASYNC240  read once, after something has failed
                     sys.stderr.write(f"{log.name}:\n{log.read_text(errors='replace')[-3000:]}\n")
                 raise
             finally:

@@ -44,8 +44,8 @@ def bare_runner() -> SandboxedWorkflowRunner:
 
 async def connect(address: str, *, stock: bool = False) -> Client:
     """A client as the product has it, or with the SDK's own retry times."""
-    retry = {} if stock else {"retry_config": RETRY}
-    return await Client.connect(address, data_converter=pydantic_data_converter, runtime=quiet_runtime(), **retry)
+    retry = None if stock else RETRY
+    return await Client.connect(address, data_converter=pydantic_data_converter, runtime=quiet_runtime(), retry_config=retry)
 
 
 def product_workers(client: Client, queue: str, world: Accepting, on_fatal: Callable[[BaseException], Any]) -> list[Worker]:

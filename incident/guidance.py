@@ -42,7 +42,10 @@ def next_step(incident: Incident, now: datetime) -> Step:
 
 def _overdue(incident: Incident, now: datetime) -> Step | None:
     late = sorted((clock.due, clock.name) for clock in incident.clocks.values() if clock.open and clock.due and clock.due <= now)
+    names = {name for _, name in late}
     for due, name in late:
+        if name == clocks.EXTERNAL_UPDATE and clocks.STATUS_PAGE in names:
+            continue
         since = f"It was due at {due:%H:%M} UTC."
         if name in (clocks.STATUS_PAGE, clocks.EXTERNAL_UPDATE):
             return _step(incident, "post_update", f"Post the {clocks.label(name)}.", since, '--external -m "…"')

@@ -14,6 +14,7 @@ process or another, now or after a restart, reads what the first was answered.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, event, insert, inspect, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from incident.effects import Delivery, Port, Receipt
@@ -68,12 +69,13 @@ def _now() -> datetime:
 
 
 class Ledger:
-    """Accepts each key once, and remembers. `where` is a file's path or a database URL."""
+    """Accepts each key once, and remembers. `where` is a file's path or a database URL; LedgerUnusable where it is neither."""
 
     def __init__(self, where: str | Path, *, clock: Callable[[], datetime] = _now) -> None:
         self._url = _url(where)
         self._clock = clock
         self._engine: AsyncEngine | None = None
+        self._identity: tuple[int, int] | None = None
         self._opening = asyncio.Lock()
         # SQLite has one writer at a time: waiting for it in this process costs less than polling a busy file.
         self._writing = asyncio.Lock()
@@ -87,6 +89,10 @@ class Ledger:
     def _sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
+    @property
+    def _plain_file(self) -> bool:
+        return self._sqlite and self._url.database not in (None, "", ":memory:") and not self._url.query
+
     def now(self) -> datetime:
         return self._clock()
 
@@ -95,6 +101,7 @@ class Ledger:
         async with self._opening:
             if self._engine is None:
                 self._engine = await self._opened()
+                self._identity = self._identified()
 
     async def close(self) -> None:
         """Let go of the database. The next call opens it again."""
@@ -245,10 +252,35 @@ class Ledger:
             raise Unavailable(f"the database {self.where} does not work: {_reason(error)}") from error
 
     async def _ready(self) -> AsyncEngine:
+        await self._notice_the_file()
         if self._engine is None:
             await self.open()
         assert self._engine is not None, "open() leaves an engine or raises"
         return self._engine
+
+    async def _notice_the_file(self) -> None:
+        """Go over to a file that was put in the place of ours; Unavailable where ours is gone.
+
+        A SQLite file that is deleted while it is open takes writes, and they vanish with the process: no receipt may
+        be given for those.
+        """
+        if self._engine is None or self._identity is None:
+            return
+        found = self._identified()
+        if found is None:
+            raise Unavailable(f"the database {self.where} was removed while in use: put it back, or restart Tocsin to begin a new one")
+        if found != self._identity:
+            await self.close()
+
+    def _identified(self) -> tuple[int, int] | None:
+        """Tell the file from another of the same path; None where there is none, or the database is no plain file."""
+        if not self._plain_file:
+            return None
+        try:
+            status = os.stat(self.where)
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
     # --- opening
 
@@ -272,8 +304,8 @@ class Ledger:
         try:
             if not self._sqlite:
                 return create_async_engine(self._url, pool_pre_ping=True, pool_size=5, connect_args={"timeout": BUSY.total_seconds()})
-            if self._url.database and not self._url.query:
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            if self._plain_file:
+                Path(self.where).parent.mkdir(parents=True, exist_ok=True)
             engine = create_async_engine(self._url, connect_args={"timeout": BUSY.total_seconds()})
         except ModuleNotFoundError as error:
             raise LedgerUnusable(f"{self.where} needs the package {error.name}: pip install 'tocsin[postgres]'") from error
@@ -310,9 +342,15 @@ class Ledger:
 def _url(where: str | Path) -> URL:
     if isinstance(where, Path) or "://" not in where:
         return URL.create("sqlite+aiosqlite", database=str(where))
-    url = make_url(where)
     drivers = {"sqlite": "sqlite+aiosqlite", "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
-    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+    try:
+        url = make_url(where)
+        return url.set(drivername=drivers[url.drivername.partition("+")[0]])
+    except (ArgumentError, KeyError, ValueError) as error:
+        kind = where.partition("://")[0]
+        raise LedgerUnusable(
+            f"a database {kind}://… is none that Tocsin knows; it takes sqlite:///PATH and postgresql://USER@HOST/NAME"
+        ) from error
 
 
 def _connected(connection: DBAPIConnection, _record: object) -> None:

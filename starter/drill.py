@@ -1,6 +1,6 @@
 """`tocsin drill`: a practice incident on a fast clock, told step by step, each step with the command that does it.
 
-It plays against the server of `tocsin up`, or starts one of its own in a folder that goes away afterwards. Alone
+It plays against the server of `tocsin up`, or starts one of its own in a folder for temporary files. Alone
 (`--auto`) it presses every key itself and checks what it sees; it ends with 0 only if every check held. A drill is
 marked everywhere, reaches nobody real, and counts in no statistics.
 """
@@ -78,9 +78,9 @@ def _server(url: str | None, data: Path) -> Iterator[tuple[str, Path]]:
         return
     if url is not None:
         raise DrillFailed(f"nothing answers at {url}; start it with: tocsin up")
-    with tempfile.TemporaryDirectory(prefix="tocsin-drill-") as folder:
-        _say("No server runs here, so the drill starts one of its own …")
-        yield from _own_server(Path(folder))
+    folder = tempfile.mkdtemp(prefix="tocsin-drill-")
+    _say(f"No server runs here, so the drill starts one of its own. What it leaves stays in {folder}")
+    yield from _own_server(Path(folder))
 
 
 def _own_server(folder: Path) -> Iterator[tuple[str, Path]]:

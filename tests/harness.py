@@ -296,7 +296,8 @@ class Story:
         The query in the end takes as long as the workflow needs to live through its history; whatever is under way is over by then.
         """
         loop = asyncio.get_running_loop()
-        last, since = (-1, ()), loop.time()
+        last: tuple[int, tuple[str, ...]] = (-1, ())
+        since = loop.time()
         while True:
             length, trying = await self._motion()
             if (length, trying) != last:

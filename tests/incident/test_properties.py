@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incident import alerts, blockers, clocks, lifecycle
+from incident.checklists import fresh
 from incident.commands import COMMANDS, Open, parse
 from incident.effects import Receipt
 from incident.events import Event
@@ -21,7 +22,7 @@ from incident.vocabulary import Criterion, Phase
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 PEOPLE = st.sampled_from(["ana", "ben", "eva"])
-ITEMS = st.sampled_from(sorted(lifecycle.fresh()))
+ITEMS = st.sampled_from(sorted(fresh()))
 REASONS = st.sampled_from(["primary service restored", "calmer now", "skip the RCA, small incident", "no runbook exists", "document later"])
 OPTIONS = st.sampled_from(["rollback", "scale", "restart", "failover", "feature_disable", "hotfix"])
 
@@ -137,9 +138,14 @@ class Night:
         if kind == "time":
             self.pass_time(timedelta(minutes=what))
         elif kind == "alert":
-            alert = alerts.AlertInput(
-                status="firing" if more else "resolved", labels={"alertname": what}, startsAt=START, fingerprint=what
-            ).model_copy(update={"starts_at": self.now if more else START})
+            alert = alerts.AlertInput.model_validate(
+                {
+                    "status": "firing" if more else "resolved",
+                    "labels": {"alertname": what},
+                    "startsAt": self.now if more else START,
+                    "fingerprint": what,
+                }
+            )
             known = self.incident.alerts.get(what)
             if not more and known is not None:
                 alert = alert.model_copy(update={"starts_at": known.starts_at})

@@ -20,7 +20,7 @@ from integrations.errors import Unavailable
 from integrations.ledger import Ledger, LedgerUnusable
 from tests.integrations.asks import delivery
 
-KEYS = 25
+KEYS = 10
 
 TELLER = f"""
 import asyncio, sys
@@ -139,6 +139,36 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
         await Ledger("postgresql://tocsin:secret@127.0.0.1:1/tocsin").open()
 
     assert "127.0.0.1:1" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+async def test_no_receipt_is_given_for_a_file_that_is_gone(path: Path, ledger: Ledger) -> None:
+    """A file deleted under a running worker would swallow messages; they wait instead, until it is back or replaced."""
+    chat = EmbeddedChat(ledger)
+    await chat.post(delivery(Post(text="first"), 1))
+    aside = path.rename(path.with_name("aside.db"))
+    with pytest.raises(Unavailable, match="was removed while in use: put it back"):
+        await chat.post(delivery(Post(text="second"), 2))
+    aside.rename(path)
+    back = await chat.post(delivery(Post(text="second"), 2))
+    with sqlite3.connect(path) as original, sqlite3.connect(path.with_name("restored.db")) as restored:
+        original.backup(restored)
+    original.close()
+    restored.close()
+    path.with_name("restored.db").rename(path)
+    after = await chat.post(delivery(Post(text="third"), 3))
+
+    assert not back.repeated
+    assert not after.repeated
+    assert ["first", "second", "third"] == [row["text"] for row in await ledger.delivered("chat")]
+
+
+@pytest.mark.parametrize("where", ["mysql://tocsin:secret@host/name", "nonsense://", "postgresql://host:port/name"])
+def test_a_database_of_another_kind_is_refused_at_once(where: str) -> None:
+    """Whoever sets a URL that can't work learns which would, before anything starts."""
+    with pytest.raises(LedgerUnusable, match=r"it takes sqlite:///PATH and postgresql://USER@HOST/NAME") as caught:
+        Ledger(where)
+
     assert "secret" not in str(caught.value)
 
 

@@ -95,7 +95,7 @@ async def test_odd_messages_are_on_record_and_stop_nothing(stage: Stage) -> None
 
 
 async def _acknowledged(story: Story) -> bool:
-    return (await story.state())["acknowledged_by"] == "ana"
+    return bool((await story.state())["acknowledged_by"] == "ana")
 
 
 async def test_the_same_command_sent_many_times_is_done_once(stage: Stage) -> None:
@@ -121,7 +121,8 @@ async def _post(stage: Stage, group: str, alerts: list[dict[str, Any]]) -> None:
 
 async def _incident_of(stage: Stage, group: str) -> str | None:
     state: dict[str, Any] = await stage.client.get_workflow_handle(contract.alert_group_id(group)).query("state")
-    return state["incident"]
+    incident: str | None = state["incident"]
+    return incident
 
 
 async def test_an_alert_storm_makes_one_incident(stage: Stage) -> None:
