@@ -57,7 +57,10 @@ def _incident_id(value: str) -> str:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is beyond the calendar's end when written in UTC") from error
 
 
 def _severity(value: Any) -> Any:
