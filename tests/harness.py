@@ -330,7 +330,7 @@ class Story:
         return [entry["kind"] for entry in await self.timeline()]
 
     async def clock(self, name: str) -> dict[str, Any]:
-        found = [clock for clock in (await self.state())["clocks"] if clock["name"] == name]
+        found: list[dict[str, Any]] = [clock for clock in (await self.state())["clocks"] if clock["name"] == name]
         assert found, f"no clock {name}"
         return found[0]
 
