@@ -213,7 +213,9 @@ class Incident:
         await self._start_child("Archive", request, contract.archive_id(self.incident.id, number))
 
     async def _start_follow_up(self) -> None:
-        request = contract.FollowUpInput(incident=self.incident)
+        # What still waits here is sent from here; the follow-up counts its own effects from far above, so that no key is used twice.
+        handed_over = {"outbox": (), "down": {}, "effect_number": self.incident.effect_number + options.FOLLOW_UP_EFFECTS}
+        request = contract.FollowUpInput(incident=self.incident.model_copy(update=handed_over))
         await self._start_child("FollowUp", request, contract.follow_up_id(self.incident.id))
 
     async def _start_child(self, type_: str, request: BaseModel, id_: str) -> None:

@@ -68,3 +68,6 @@ ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""
 
 ALERT_GROUP_HISTORY_LIMIT = 1_500
+
+FOLLOW_UP_EFFECTS = 1_000_000
+"""Where a follow-up begins to number its effects: above whatever the closing incident may still send."""
