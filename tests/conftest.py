@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -14,17 +15,48 @@ from tests.harness import Stage, staged
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("suite")
 
+GOES_WRONG = ("Failed ", "Timed out ", "a signal could not be handled", "an update could not be handled", "a task of the incident failed")
+"""How the log begins to tell of a workflow task that failed: the server would try it again, and no story would notice."""
+
 
 @pytest.fixture(scope="session", autouse=True)
-def _quiet() -> None:
-    """Temporal's own logs go through logging, not to standard output."""
+async def _quiet() -> AsyncIterator[None]:
+    """Temporal's own logs go through logging, not to standard output.
+
+    The pause in the end: threads of Temporal's that still hold Python while it goes down take the exit code with them.
+    """
     quiet_runtime()
     for name in ("temporalio.core", "temporalio.activity"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    yield
+    await asyncio.sleep(0.2)
+
+
+class Faults(logging.Handler):
+    """Keeps what is said of workflow tasks that failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("temporalio.work") and record.getMessage().startswith(GOES_WRONG):
+            self.found.append(self.format(record))
+
+
+@pytest.fixture
+def _no_task_fails() -> Iterator[None]:
+    """No workflow task of the story may fail, not even one that works the second time."""
+    faults = Faults()
+    logging.getLogger("temporalio").addHandler(faults)
+    yield
+    logging.getLogger("temporalio").removeHandler(faults)
+
+    assert faults.found == []
 
 
 @pytest.fixture(params=["cached", "replayed"])
-async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest, _no_task_fails: None) -> AsyncIterator[Stage]:
     """A server that skips time, one for each story: time is the server's, and no story may live on another's.
 
     `replayed`: nothing is cached, so every task replays the whole history.

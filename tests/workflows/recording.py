@@ -10,11 +10,9 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from incident.policy import Policy
-from tests.harness import Stage, Story, eventually, staged
-from tests.stories.test_a_night import POSTMORTEM, alert
+from tests.harness import POSTMORTEM, Stage, Story, alert, ask, eventually, runs, staged
 
 FOLDER = Path(__file__).parent / "histories"
 VERSION = "0.1.0"
@@ -89,19 +87,13 @@ async def record(folder: Path, names: list[str]) -> list[Path]:
     for name in names:
         async with staged() as stage:
             story = await SCENARIOS[name](stage)
-            run: str | None = None
-            runs: list[tuple[str, list[dict[str, Any]]]] = []
-            while True:
-                handle = stage.client.get_workflow_handle(story.id, run_id=run)
-                history = await handle.fetch_history()
-                runs.insert(0, (history.to_json(), await handle.query("timeline")))
-                run = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id or None
-                if run is None:
-                    break
-            for number, (text, timeline) in enumerate(runs, start=1):
+            for number, run in enumerate(await runs(stage.client, story.id), start=1):
+                history, timeline = await run.fetch_history(), await ask(run, "timeline")
                 path = folder / f"{name}-{number}.history.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps({"workflow_id": story.id, "history": json.loads(text)}, separators=(",", ":")) + "\n")
+                path.write_text(
+                    json.dumps({"workflow_id": story.id, "history": json.loads(history.to_json())}, separators=(",", ":")) + "\n"
+                )
                 path.with_name(f"{name}-{number}.timeline.json").write_text(json.dumps(timeline, indent=0, ensure_ascii=False) + "\n")
                 written.append(path)
     return written

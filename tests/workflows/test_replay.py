@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
 
 from incident import asking
+from runtime.temporal import DATA_CONVERTER, sandboxed_runner
 from starter.replay import replayed
+from tests.harness import WORKFLOWS
 from tests.workflows.recording import FOLDER, record
+from workflows.guard import Guard
 
 GOLDEN = sorted(FOLDER.glob("*/*.history.json"))
 
@@ -41,6 +45,15 @@ async def test_a_recorded_incident_replays_and_has_the_timeline_that_it_had(path
 
     assert failure is None, f"{path.name}: a running incident of that version would be stuck. Patch the change (workflow.patched)."
     assert timeline == _timeline(path)
+
+
+async def test_recorded_incidents_replay_in_the_sandbox_of_the_workers() -> None:
+    """What replays in the open also replays where the workers run it."""
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, interceptors=[Guard()], workflow_runner=sandboxed_runner())
+    for path in GOLDEN:
+        result = await replayer.replay_workflow(_history(path), raise_on_replay_failure=False)
+
+        assert result.replay_failure is None, path.name
 
 
 async def test_two_activities_swapped_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
