@@ -97,10 +97,12 @@ def of_closing(incident: Incident) -> list[Blocker]:
                 message="The change went ahead without formal approval and is not documented yet: approve it now, with a note.",
             )
         )
-    for phase in Phase:
-        pending = [item for item in open_items(incident, phase) if item.item not in _HELD_ELSEWHERE]
-        found.extend(of_items(pending))
-    return found
+    return found + of_items(items_of_closing(incident))
+
+
+def items_of_closing(incident: Incident) -> list[ChecklistItem]:
+    """The open items of every phase that stand in the way of closing."""
+    return [item for phase in Phase for item in open_items(incident, phase) if item.item not in _HELD_ELSEWHERE]
 
 
 _HELD_ELSEWHERE = frozenset({"rca_document_created", "action_items_assigned"})

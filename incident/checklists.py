@@ -129,8 +129,11 @@ _BY_WORDS = {line.text.casefold(): line.item for lines in CHECKLISTS.values() fo
 
 
 def fresh() -> dict[str, ChecklistItem]:
-    """Every item of every phase, open, in the order of the process."""
-    return {line.item: ChecklistItem(item=line.item, phase=phase, text=line.text) for phase, lines in CHECKLISTS.items() for line in lines}
+    """Every item of every phase, open, in the order of the process. Items never change, so all incidents begin with the same ones."""
+    return dict(_FRESH)
+
+
+_FRESH = {line.item: ChecklistItem(item=line.item, phase=phase, text=line.text) for phase, lines in CHECKLISTS.items() for line in lines}
 
 
 def find(text: str, phase: Phase | None = None) -> str | None:

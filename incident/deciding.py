@@ -225,6 +225,10 @@ def _by_fact_only(incident: Incident, item: str, now: datetime, note: str | None
             if note is None:
                 return refuse("undocumented", action="Check it with a note that documents the change, or approve it.")
             return None
+        if not blockers.unapproved(incident) and (mitigation is None or mitigation.approved_by is None):
+            return refuse(
+                "change-not-approved", message="No change waits for an approval.", action="Skip it with that as the reason (skip)."
+            )
         if mitigation is None or mitigation.approved_by is None:
             return refuse("change-not-approved")
     if item == "rca_document_created" and incident.postmortem is None:

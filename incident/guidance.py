@@ -126,7 +126,10 @@ def _post_incident(incident: Incident, now: datetime) -> Step:
     if blockers.unapproved(incident):
         why = "A change is not approved or not documented yet; somebody other than its owner does that."
         return _step(incident, "approve", "Document the change.", why, '--note "…" --by SOMEBODY')
-    return _step(incident, "check", "Finish the checklist.", standing[0].message, "--item …")
+    item = blockers.items_of_closing(incident)[0].item
+    if item == "change_approved":
+        return _step(incident, "skip", "Say why nothing was approved.", standing[0].message, f'--item {item} --reason "…"')
+    return _step(incident, "check", "Finish the checklist.", standing[0].message, f"--item {item}")
 
 
 def _onwards(incident: Incident, now: datetime, text: str, why: str) -> Step:

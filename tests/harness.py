@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.enums.v1 import EventType, IndexedValueType, PendingActivityState
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.testservice.v1 import UnlockTimeSkippingRequest
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
@@ -355,7 +355,7 @@ class Story:
             motion = await self._motion()
             if motion != last:
                 last, since = motion, loop.time()
-            elif loop.time() - since > (0.4 if motion[1] else 0.06):
+            elif loop.time() - since > (2.0 if "STARTED" in str(motion[1]) else 0.5 if motion[1] else 0.06):
                 if not await self._thinking():
                     return
                 since = loop.time()
@@ -372,7 +372,11 @@ class Story:
         for child in described.pending_children:
             if child.workflow_type_name == "Paging":
                 length += (await self._described(child.workflow_id)).workflow_execution_info.history_length
-        return length, tuple(sorted(activity.activity_id for activity in described.pending_activities))
+        tried = (
+            f"{activity.activity_id} {activity.attempt} {PendingActivityState.Name(activity.state)}"
+            for activity in described.pending_activities
+        )
+        return length, tuple(sorted(tried))
 
     async def _described(self, id: str) -> DescribeWorkflowExecutionResponse:
         """Asked for by hand: the test server calls an attribute that was unset null, which the SDK does not read."""
@@ -383,6 +387,14 @@ class Story:
     async def state(self) -> dict[str, Any]:
         state: dict[str, Any] = await ask(self.handle, "state")
         return state
+
+    def knows_down(self, port: str) -> Callable[[], Awaitable[bool]]:
+        """Whether the incident has given `port` up for now."""
+
+        async def known() -> bool:
+            return port in (await self.state())["deliveries"]["down"]
+
+        return known
 
     async def timeline(self) -> list[dict[str, Any]]:
         timeline: list[dict[str, Any]] = await ask(self.handle, "timeline")

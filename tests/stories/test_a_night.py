@@ -231,10 +231,9 @@ async def test_chat_down_for_an_hour(stage: Stage) -> None:
     story.world.chat.down = True
     await story.does("post_update", audience="internal", text="first")
     await story.fast_forward(minutes=5)
-    state = await story.state()
 
-    assert "chat" in state["deliveries"]["down"]
-    assert any("Chat can not be reached" in text for _, text in story.world.pager.paged)
+    await eventually(story.knows_down("chat"), what="chat known to be down")
+    await eventually(lambda: any("Chat can not be reached" in text for _, text in story.world.pager.paged), what="a page instead")
 
     await story.does("post_update", audience="external", text="We are on it.")
     await story.reaches("triage")
