@@ -138,13 +138,13 @@ def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
     )
     if incident.declared_at is not None:
         yield from _while_it_burns(incident, incident.declared_at, at)
-    if incident.phase is Phase.RESOLUTION and rule.verification > timedelta(0):
+    if incident.phase is Phase.RESOLUTION and incident.verification > timedelta(0):
         since = incident.verification_since
         yield Wanted(
             VERIFICATION,
             incident.commander or "commander",
             since or incident.phase_entered_at,
-            since + rule.verification if since else None,
+            since + incident.verification if since else None,
             met_at=incident.verification_passed_at,
             met_by="the whole period was green",
             remind=False,

@@ -46,6 +46,13 @@ def _filled(value: str) -> str:
     return value
 
 
+def _fits(value: str) -> str:
+    size = len(value.encode())
+    if size > DOCUMENT_LIMIT:
+        raise ValueError(f"is {size:,} bytes long in UTF-8, and at most {DOCUMENT_LIMIT:,} fit; put the long form elsewhere and link it")
+    return value
+
+
 def _one_line(value: str) -> str:
     value = _filled(value)
     if "\n" in value or "\t" in value:
@@ -77,7 +84,7 @@ def _severity(value: Any) -> Any:
 
 Line = Annotated[str, Field(max_length=LINE_LIMIT), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_filled)]
-Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled)]
+Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled), AfterValidator(_fits)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=LIST_LIMIT)]
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 IncidentId = Annotated[str, AfterValidator(_incident_id)]
@@ -408,6 +415,20 @@ class Open(BaseModel):
     reason: Text | None = None
     channel: bool | None = None
     drill: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _titled(cls, data: Any) -> Any:
+        """Without a title, the first line of what is said of the incident becomes it: at 3 a.m. a name can wait."""
+        if not isinstance(data, dict) or data.get("title") is not None:
+            return data
+        for said in (data.get("summary"), data.get("symptom")):
+            if isinstance(said, str) and (line := said.strip().partition("\n")[0].strip()):
+                return {**data, "title": line if len(line) <= 120 else f"{line[:119]}…"}
+        services = data.get("services") or data.get("affected")
+        if isinstance(services, list | tuple) and services and isinstance(services[0], str):
+            return {**data, "title": f"Trouble with {services[0]}"[:LINE_LIMIT]}
+        return data
 
     @model_validator(mode="before")
     @classmethod

@@ -257,7 +257,7 @@ def advance(incident: Incident, command: commands.Advance, now: datetime) -> Out
             action="Check the open items, or advance with a reason: they stay owed until closing.",
             blockers=standing,
         )
-    if standing and command.reason is not None and phase is Phase.MITIGATION:
+    if standing and command.reason is not None:
         known = talked_round(command.reason, blockers=standing)
         if known is not None:
             return known
@@ -400,6 +400,9 @@ def resolve(incident: Incident, command: commands.Resolve, now: datetime) -> Out
         return refusal.model_copy(update={"blockers": tuple(standing)})
     if standing:
         return refuse(_first_code(standing), blockers=standing)
+    known = talked_round(command.root_cause)
+    if known is not None:
+        return known
     events = []
     if incident.verification_passed_at is None:
         events.append(verification_passed(incident, now))

@@ -53,7 +53,7 @@ def _settled(incident: Incident, event: Event) -> Incident:
         return incident
     if len(incident.criteria) < len(Criterion) or incident.firing:
         return _verified(incident, event, since=None, passed_at=None)
-    length = incident.rule.verification
+    length = incident.verification
     since = incident.verification_since or event.at
     passed_at = incident.verification_passed_at
     if length <= timedelta(0):
@@ -174,6 +174,8 @@ def _severity_changed(incident: Incident, event: Event) -> Changes:
     severity, before = Severity(event.data["severity"]), Severity(event.data["before"])
     declared = incident.severity is not None
     changes: Changes = {"severity" if declared else "presumed_severity": severity}
+    if declared and incident.phase is Phase.RESOLUTION:
+        changes["verification_owed"] = incident.verification
     without = incident.checklist["channel_created"].state is CheckState.NOT_APPLICABLE
     if declared and without and incident.policy.severities[severity].channel:
         changes["checklist"] = _with_state(incident, event, CheckState.OPEN, ("channel_created",))
@@ -324,6 +326,7 @@ def _reopened(incident: Incident, event: Event) -> Changes:
         "waived": tuple(name for name in incident.waived if name not in _STARTED_AGAIN),
         "checklist": _with_state(incident, event, CheckState.OPEN, tuple(items)),
         "criteria": {},
+        "verification_owed": None,
         "verification_since": None,
         "verification_passed_at": None,
         "resolved_at": None,

@@ -10,7 +10,7 @@ Nothing here waits, reads a clock or talks to anybody. Whoever calls it brings t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from incident.model import Incident
 from incident.naming import channel_name
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse
+from incident.registration import Registration
 from incident.severity import decide as severity_from
 from incident.vocabulary import Phase, Severity
 
@@ -193,6 +194,19 @@ def replaced(effect: Effect, event: Event) -> Event:
     return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)
 
 
+def registration_after(incident: Incident, newer: Sequence[AlertInput]) -> Registration:
+    """The request for the incident that follows a closed one, for alerts that began after its end."""
+    earliest = min(alert.starts_at for alert in newer)
+    return Registration(
+        key=f"{incident.id}/after@{earliest.isoformat()}",
+        request=messages.opening_for(newer),
+        source="alert",
+        group=incident.group,
+        episode_at=earliest,
+        alerts=tuple(newer),
+    )
+
+
 def refused(verb: str, by: str, refusal: Refusal, now: datetime) -> Event:
     """The entry that keeps who asked for what, and why not."""
     data = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
@@ -291,6 +305,9 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
     """The delivery of `effect` as things stand now: a post goes to the channel that exists by then."""
     ask = effect.ask
     if ask.action == "post":
+        worded = AS_IT_STANDS.get(effect.purpose)
+        if worded is not None:
+            ask = ask.model_copy(update={"text": worded(incident, effect.at)})
         rooms = {
             "incident": incident.channel or incident.policy.general_channel,
             "general": incident.policy.general_channel,
@@ -300,9 +317,23 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 
+AS_IT_STANDS: dict[str, Callable[[Incident, datetime], str]] = {
+    "opened": lambda incident, _: messages.opened(incident),
+    "declared": messages.declared,
+    "executives": messages.executives,
+}
+"""Posts that are worded when they are sent, by their purpose: they name the commander and the channel, which are found meanwhile."""
+
+
 def next_effect(incident: Incident, port: Port) -> Effect | None:
-    """The oldest effect that waits for this port; each port gets its effects in order."""
-    return next((effect for effect in incident.outbox if effect.port is port), None)
+    """The oldest effect that waits for this port, None where it had better wait; each port gets its effects in order."""
+    effect = next((effect for effect in incident.outbox if effect.port is port), None)
+    return None if effect is not None and effect.purpose == "declared" and _commander_is_sought(incident) else effect
+
+
+def _commander_is_sought(incident: Incident) -> bool:
+    """Whether the rota is being asked: its answer takes a moment, and the declaration names the commander."""
+    return Port.ONCALL not in incident.down and any(effect.purpose == "find_commander" for effect in incident.outbox)
 
 
 def wanted_channel(incident: Incident) -> str:

@@ -82,6 +82,9 @@ def current_status(incident: Incident) -> str:
 
 def opened(incident: Incident) -> str:
     firing = f" {len(incident.firing)} alert(s) firing." if incident.firing else ""
+    if incident.severity is not None:
+        where = f"join {incident.channel}" if incident.channel else f"tocsin show {incident.id}"
+        return _head(incident, f"Opened and declared; {where}.{firing}")
     return _head(incident, f"Opened in detection; acknowledge it: tocsin ack {incident.id}.{firing}")
 
 
@@ -336,15 +339,16 @@ def fires_again_page(incident: Incident, text: str) -> str:
 def opening_for(batch: Sequence[AlertInput]) -> Open:
     """How the first alerts of a group open an incident."""
     first = batch[0]
-    services = tuple(dict.fromkeys(_line(alert.service) for alert in batch if alert.service))[:10]
-    title = _line(f"{first.name}: {first.summary}" if first.summary else f"{first.name}{f' ({first.service})' if first.service else ''}")
+    services = tuple(dict.fromkeys(name for alert in batch if (name := _line(alert.service))))[:10]
+    name, summary = _line(first.name) or "An alert without a name", _line(first.summary)
+    title = _line(f"{name}: {summary}" if summary else f"{name} ({services[0]})" if services else name)
     drill = any(alert.labels.get("drill", "").casefold() in {"true", "1", "yes"} for alert in batch)
-    return Open(by=MONITORING, title=title, services=services, symptom=_line(first.summary) or None, drill=drill)
+    return Open(by=MONITORING, title=title, services=services, symptom=summary or None, drill=drill)
 
 
 def _line(text: str) -> str:
-    """Text from monitoring as one line of printable characters."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LINE_LIMIT]
+    """Text from monitoring as one line of characters that can be seen."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LINE_LIMIT].strip()
 
 
 def not_production_ticket(group: str, batch: Sequence[AlertInput]) -> tuple[str, str]:

@@ -248,6 +248,7 @@ class Incident(Frozen):
     criteria: dict[Criterion, datetime] = Field(default_factory=dict)
     verification_since: datetime | None = None
     verification_passed_at: datetime | None = None
+    verification_owed: timedelta | None = None
     root_cause: str = ""
     fix_applied: str = ""
     next_steps: tuple[str, ...] = ()
@@ -275,6 +276,11 @@ class Incident(Frozen):
     def rule(self) -> SeverityRule:
         """The row of the severity matrix in force: the declared severity's, else the presumed one's."""
         return self.policy.severities[self.severity or self.presumed_severity]
+
+    @property
+    def verification(self) -> timedelta:
+        """How long everything must be green. A period that was owed once is not got round by lowering the severity."""
+        return max(self.rule.verification, self.verification_owed or timedelta(0))
 
     @property
     def open(self) -> bool:

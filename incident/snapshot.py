@@ -44,7 +44,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "next": guidance.next_step(incident, now).model_dump(mode="json"),
         "criteria": {criterion.value: _iso(incident.criteria.get(criterion)) for criterion in Criterion},
         "verification": {
-            "length": round(rule.verification.total_seconds()),
+            "length": round(incident.verification.total_seconds()),
             "since": _iso(incident.verification_since),
             "until": _iso(incident.clocks[verification].due) if verification in incident.clocks else None,
             "passed_at": _iso(incident.verification_passed_at),

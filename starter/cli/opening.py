@@ -15,7 +15,7 @@ from starter.cli.session import writing as writing_command
 from starter.cli.verbs import OPENING, VERBS, Field
 
 DECLARING = frozenset(field.name for field in VERBS["declare"].fields)
-DECIDES = frozenset(field.name for field in OPENING if field.within == "factors") | {"severity"}
+DECIDES = frozenset(field.name for field in OPENING if field.within == "factors") | {"severity", "factors"}
 """The fields that make an opening a declaration."""
 
 IN_DETECTION = tuple(field for field in OPENING if field.name not in DECIDES | {"reason", "channel"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["line", "text", "lines", "document", "flag", "choice", "severity", "number", "instant", "date", "incident"]
+Kind = Literal["line", "text", "lines", "document", "flag", "choice", "severity", "number", "instant", "date", "object", "incident"]
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3")
 PHASES = ("detection", "declaration", "triage", "mitigation", "resolution", "post_incident", "closed")
@@ -69,6 +69,7 @@ STARTED_AT = Field("started_at", "instant", "when it began; without a zone it is
 SERVICES = Field("services", "lines", "a service affected; repeat it for more", also=("--service", "--affected"))
 CHANNEL = Field("channel", "flag", "ask for a channel where the severity has none by itself")
 DISAGREES = Field("reason", "text", "why the severity is not what the factors say")
+ALL_FACTORS = Field("factors", "object", 'the factors at once, as JSON: {"complete_outage": true}')
 FACTORS = (
     Field("complete_outage", "flag", "nothing works any more", within="factors"),
     Field("data_loss_risk", "flag", "data is lost or damaged, or may be", within="factors"),
@@ -87,6 +88,7 @@ OPENING = (
     STARTED_AT,
     SEVERITY,
     *FACTORS,
+    ALL_FACTORS,
     DISAGREES,
     CHANNEL,
     Field("drill", "flag", "practice: marked everywhere, reaches nobody real"),
@@ -128,7 +130,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             "declare",
             "Declare an incident: TITLE opens a new one, an ID declares one that is in detection.",
-            (SEVERITY, *FACTORS, TITLE, SUMMARY, CUSTOMER_FACING, DISAGREES, CHANNEL),
+            (SEVERITY, *FACTORS, ALL_FACTORS, TITLE, SUMMARY, CUSTOMER_FACING, DISAGREES, CHANNEL),
             main="summary",
         ),
         Verb(

@@ -25,7 +25,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     found: dict[str, FieldInfo] = {}
     for name, info in model.model_fields.items():
         if name == "factors":
-            found |= Factors.model_fields
+            found |= {name: info, **Factors.model_fields}
         elif name not in EVERY_COMMAND:
             found[info.alias or name] = info
     return found
