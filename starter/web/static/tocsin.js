@@ -80,6 +80,8 @@ if (stream) {
   stream.addEventListener("htmx:sse:before:connection", (/** @type {any} */ event) => { if (event.detail.connection.attempt > 0 && !document.hidden) connected(false); });
   stream.addEventListener("htmx:sse:after:message", () => { heardAt = Date.now(); connected(true); changed(); });
   stream.addEventListener("servertime", (/** @type {any} */ event) => { skew = Date.parse(event.detail.data) - Date.now(); heardAt = Date.now(); });
+  // htmx begins by itself as soon as it is loaded, which may be before its extension is: so the address is given to it here, after both.
+  setTimeout(() => { stream.setAttribute("hx-sse:connect", stream.dataset.connect); /** @type {any} */ (window).htmx.process(stream); });
   // htmx does not retry a first connection that was refused or failed; later ones it does.
   const again = () => { if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
   for (const name of ["htmx:response:error", "htmx:error"]) stream.addEventListener(name, again);
@@ -174,7 +176,7 @@ const answerPlace = one("#answer");
 
 /** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said */
 function answer(form, said) {
-  const inPlace = form.closest("[data-live], #answer") ? one(".room .column .next") : form;
+  const inPlace = form.closest("[data-live], #answer") ? one("#r-next") : form;
   inPlace.after(answerPlace);
   if (typeof said === "string") answerPlace.innerHTML = said;
   else answerPlace.replaceChildren(said);
