@@ -251,11 +251,21 @@ function preview() {
 composer?.addEventListener("input", preview);
 
 // ---- Links that lead to a form of this page, filled in ----------------------------------------------------------
+/** Put a form beside what led to it, and the one that stood there back to its slot. What is typed goes with it. @param {any} place */
+function bring(place) {
+  const bench = one("#bench");
+  for (const there of /** @type {any[]} */ (all("details.verb", bench))) {
+    if (there === place) return;
+    there.open = false;
+    one(`[data-slot="${there.id.slice(3)}"]`).append(there);
+  }
+  bench.append(place);
+}
 /** @param {string} verb @param {URLSearchParams} [values] */
 function lead(verb, values) {
   const place = one(`#do-${verb}`);
   if (!place) return false;
-  if (place.tagName === "DETAILS") place.open = true;
+  if (place.tagName === "DETAILS") { bring(place); place.open = true; }
   const form = one("form", place);
   for (const [name, value] of values ?? []) if (form.elements[name] && name !== "do") form.elements[name].value = value;
   if (form === composer) preview();
