@@ -78,7 +78,7 @@ def main(folder: Path) -> int:
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     site = Site()
-    Health.ready = well  # type: ignore[method-assign]  # the desk is in memory: there is no worker to look for
+    Health.ready = well  # type: ignore[method-assign, assignment]  # the desk is in memory: there is no worker to look for
     site.start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
