@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 
+from incident import clocks
 from incident.commands import problems
 from incident.vocabulary import Phase, Severity
 from starter.desk import Desk
@@ -24,6 +25,8 @@ ROWS_AT_MOST = 300
 PULSE_KEPT = timedelta(seconds=5)
 PULSE_WITHIN = timedelta(milliseconds=700)
 """How long a page waits for a worker's sign of life; one that works gives it in some 20 ms, and is looked at once for all pages."""
+
+OWED_BY_THE_COMMANDER = frozenset({clocks.INTERNAL_UPDATE, clocks.NOTIFY_EXECUTIVES, clocks.RESOLUTION, clocks.POSTMORTEM})
 
 NO_SIGN = {"detail": "no worker has answered yet", "fix": "tocsin doctor says what is missing."}
 
@@ -108,8 +111,11 @@ def filters_of(query: Mapping[str, str]) -> Filters:
 
 
 def needs(row: Row, actor: str, now: datetime) -> bool:
-    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own."""
+    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own.
+
+    A row says who commands and not who owes the next clock; so it tells the reader's own where the commander owes it.
+    """
     due = row.get("next_due")
     if not row["open"] or due is None:
         return False
-    return moment(due) <= now or actor == row.get("next_owner")
+    return moment(due) <= now or (actor == row.get("commander") and row.get("next_clock") in OWED_BY_THE_COMMANDER)

@@ -47,7 +47,7 @@ async def test_what_is_overdue_or_mine_needs_me(http: httpx2.AsyncClient, desk: 
 
     assert "Needs you (2)" in needs
     assert [incident for incident in (late, mine, other) if incident in needs] == [late, mine]
-    assert "owed by you" in needs
+    assert "you command" in needs
     assert "overdue" in needs
 
 
