@@ -18,7 +18,7 @@ from starter.desk import Desk
 from starter.health import Health
 from starter.problems import Invalid
 from starter.reading import Filters, Row
-from starter.web.rendering import NAVIGATION, moment, page, who
+from starter.web.rendering import moment, navigation, page, who
 
 ROWS_AT_MOST = 300
 
@@ -91,7 +91,7 @@ def router(desk: Desk, health: Health) -> APIRouter:
             {"label": f"{row['severity'] or ''} {row['incident']} {row['title']}".strip(), "href": f"/incidents/{row['incident']}"}
             for row in rows
         ]
-        pages = [{"label": label, "href": path} for label, path in (*NAVIGATION[:1], ("Declare an incident", "/declare"))]
+        pages = [{"label": label, "href": path} for label, path in (*navigation(request), ("Declare an incident", "/declare"))]
         return JSONResponse({"jump": incidents + pages}, headers={"Cache-Control": "no-store"})
 
     return router

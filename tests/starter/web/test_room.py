@@ -171,10 +171,12 @@ async def test_a_blocker_that_clears_by_itself_says_when(http: httpx2.AsyncClien
     criteria = ("symptom_resolved", "metrics_at_baseline", "alerts_cleared")
     await walked(desk, incident, [*TO_RESOLUTION, *(("confirm", {"criterion": name, "evidence": f"graph of {name}"}) for name in criteria)])
     due = desk.incidents[incident].clocks["verification"].due
+    room = Markup((await http.get(f"/incidents/{incident}")).text).text
     answer = await http.post(f"/incidents/{incident}/do/resolve", data={"root_cause": "a", "fix_applied": "b"})
     page = Markup(answer.text).text
 
     assert due is not None
+    assert "The verification period of 15 min is not over. Clears by itself" in room
     assert f"Clears by itself at {due:%H:%M:%S} UTC" in page
     assert [name for name in criteria if f"graph of {name}" not in page] == []
 
