@@ -13,7 +13,7 @@ from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
 from starter.problems import Invalid, NoWorker, Unavailable, Unknown
-from starter.web.command_forms import GROUPS, form_of_verb, forms_for, people_of
+from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEY_MOMENTS, KEYS, Answer, RoomView, accepted, refused
@@ -107,7 +107,7 @@ def context(request: Request, view: RoomView) -> dict[str, Any]:
         "answer": view.answer,
         "incident": view.state["incident"],
         "forms": forms_for(view.state),
-        "groups": GROUPS,
+        "groups": groups(),
         "keys": KEYS,
         "key_moments": KEY_MOMENTS,
         "people": people_of(view.state, who(request)),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from incident.checklists import PHASE_OF, RESOLUTION_CRITERIA
 from incident.vocabulary import Criterion, Phase, PublicStatus
 from starter.reading import Entry
-from starter.web.command_forms import TITLES, form_of_verb
+from starter.web.command_forms import form_of_verb, title_of
 from starter.web.rendering import moment, words
 
 KEY_MOMENTS = frozenset(
@@ -148,7 +148,7 @@ class RoomView:
             return {**step, "why": lasting(step["why"]), "press": False, "href": None, "label": None}
         given = _options(step.get("command") or "")
         needs_text = any(each.required for each in form_of_verb(verb).fields) or "reason" in given
-        label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else TITLES[verb]
+        label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else title_of(verb)
         return {**step, "press": not needs_text, "label": label, "href": href(verb, given)}
 
     @property

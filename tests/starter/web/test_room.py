@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from incident.commands import COMMANDS
-from starter.web.command_forms import GROUPS, TITLES, form_of_verb
+from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.room_view import KEY_MOMENTS, RoomView
 from tests.starter.web.memory import MemoryDesk
 
@@ -116,7 +116,8 @@ async def test_every_verb_of_the_core_is_a_form_with_all_its_fields(http: httpx2
 
     assert wanted - ids == {"f-post_update-audience"}
     assert {f"do-{verb}" for verb in COMMANDS} <= ids
-    assert sorted(COMMANDS) == sorted(verb for _, verbs in GROUPS for verb in verbs) == sorted(TITLES)
+    assert sorted(COMMANDS) == sorted(verb for _, verbs in groups() for verb in verbs)
+    assert set(TITLES) <= set(COMMANDS)
     assert [tag for tag, attributes in tags if "disabled" in attributes] == []
 
 
