@@ -4,7 +4,8 @@
     ├── NotJson           400  the body can't be read as JSON
     ├── SignInNeeded      401  nobody is signed in, or a token is not taken
     ├── Forbidden         403  the request came from another site, or by a name that is not this machine's
-    │   └── NotPermitted       who asks is known, and may not; `refusal` says who may
+    │   ├── NotPermitted       who asks is known, and may not; `refusal` says who may
+    │   └── SignInFailed       the way to the provider and back did not hold
     ├── Unknown           404  no incident, verb or address by this name
     │   └── UnknownIncident
     ├── WrongMethod       405  the address exists and is asked in another way
@@ -82,6 +83,11 @@ class NotPermitted(Forbidden):
 
     kind = "not-permitted"
     title = "Not permitted"
+
+
+class SignInFailed(Forbidden):
+    kind = "sign-in-failed"
+    title = "The sign-in did not work"
 
 
 class Unknown(Problem):

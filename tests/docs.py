@@ -92,13 +92,13 @@ def settings_table() -> str:
     """The settings of `docs/operating.md`."""
     rows = []
     for name, field in Settings.model_fields.items():
-        default = "the login name" if field.default_factory is not None else _default(field.default)
+        default = "the login name" if name == "user" else _default(field.get_default(call_default_factory=True))
         rows.append([f"`TOCSIN_{name.upper()}`", default, field.description or ""])
     return "\n".join(_table(["variable", "default", "what it is"], rows)).rstrip()
 
 
 def _default(value: object) -> str:
-    return "-" if value is None else f"`{value}`"
+    return "-" if value is None or value == () or value == {} else f"`{value}`"
 
 
 BEGIN, END = "<!-- settings: made from the code -->", "<!-- end of settings -->"

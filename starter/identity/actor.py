@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from incident.permissions import PERMISSIONS, allows
@@ -22,12 +23,16 @@ EVERYTHING = frozenset(Access)
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody at a door. `verified`: they signed in, so that the name is theirs; else the body of a command says who."""
+    """Somebody at a door. `verified`: they signed in, so that the name is theirs; else the body of a command says who.
+
+    `until` is when what they came in with ends: a session, or a token.
+    """
 
     name: str
     roles: frozenset[Access]
     door: Via
     verified: bool = True
+    until: datetime | None = None
 
     def may(self, act: str) -> bool:
         """Whether a role that this actor has, whatever the incident, is enough for a row of `incident.permissions`."""
