@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     )
     user: str = Field(default_factory=lambda: _login_name(), description="who acts where nobody is named")
     auth: Literal["dev", "proxy", "oidc"] = Field(
-        default="dev", description="how people sign in: dev (nobody does, this machine only), proxy (headers of a proxy), oidc (OpenID Connect)"
+        default="dev",
+        description="how people sign in: dev (not at all, on this machine), proxy (a proxy's headers), oidc (OpenID Connect)",
     )
     public_url: str | None = Field(default=None, description="the address that people type, like https://tocsin.example.org")
     hosts: Words = Field(default=(), description="further names by which the server may be asked, with commas between them")
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
     )
     proxies: Words = Field(default=(), description="addresses or networks of the proxies before this server, with commas between them")
     proxy_user_header: str = Field(default="X-Forwarded-User", description="header in which the proxy says who is there")
-    proxy_groups_header: str = Field(default="X-Forwarded-Groups", description="header in which it says their groups, with commas between them")
+    proxy_groups_header: str = Field(default="X-Forwarded-Groups", description="header in which it says their groups")
     proxy_secret_header: str = Field(default="X-Tocsin-Proxy-Secret", description="header in which it proves itself, where a secret is set")
     proxy_secret: SecretStr | None = Field(default=None, description="what it says there")
     proxy_secret_file: Path | None = Field(default=None, description="file that holds it")
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
     oidc_scopes: str = Field(default="openid profile email", description="what is asked of the provider; add `groups` where it needs that")
     oidc_name_claim: str = Field(default="preferred_username", description="claim with the name under which somebody acts")
     oidc_groups_claim: str = Field(default="groups", description="claim with their groups or roles")
-    webhook_token: SecretStr | None = Field(default=None, description="what webhooks must bring as `Authorization: Bearer` (proxy and oidc)")
+    webhook_token: SecretStr | None = Field(default=None, description="what webhooks must bring as bearer token (proxy and oidc)")
     webhook_token_file: Path | None = Field(default=None, description="file that holds it")
     log_format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: console in a terminal, else JSON")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
@@ -124,7 +125,9 @@ class Settings(BaseSettings):
             found = json.loads(value)
         except ValueError as error:
             raise ValueError('is no JSON; it must look like {"sre": ["responder"], "*": ["viewer"]}') from error
-        return {str(group): tuple(word) if isinstance(word, list) else (word,) for group, word in found.items()} if isinstance(found, dict) else found
+        if not isinstance(found, dict):
+            raise ValueError('must be an object like {"sre": ["responder"], "*": ["viewer"]}')
+        return {group: tuple(words) if isinstance(words, list) else (words,) for group, words in found.items()}
 
     @field_validator("roles")
     @classmethod
@@ -187,7 +190,6 @@ class Settings(BaseSettings):
     def embedded_url(self) -> str:
         """The database of the embedded parts, as SQLAlchemy names it."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data / 'embedded.db').absolute()}"
-
 
     def secret(self, name: Literal["proxy_secret", "oidc_client_secret", "webhook_token"]) -> str | None:
         """A secret, from its variable or from the file that it names; None where neither is set.

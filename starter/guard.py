@@ -69,8 +69,8 @@ class Guard:
         name = host_name(host)
         if not is_loopback(name) and name not in self._also:
             return Forbidden(
-                f"This door is not known by the name {host[:100]!r}. Ask it as localhost or 127.0.0.1; other names are for TOCSIN_PUBLIC_URL "
-                "and TOCSIN_HOSTS to say."
+                f"This door does not know the name {host[:100]!r}. Ask it as localhost or 127.0.0.1; other names are for "
+                "TOCSIN_PUBLIC_URL and TOCSIN_HOSTS to say."
             )
         if method in SAFE or (self._tokens and headers.get("authorization", "").startswith("Bearer tocsin_")):
             return None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from incident.checklists import CHECKLISTS
-from incident.commands import COMMANDS
+from incident.commands import COMMANDS, ENVELOPE
 from incident.effects import Port
 from incident.mitigation_options import APPLIES, label
 from incident.policy import SEVERITY_MATRIX, SeverityRule
@@ -84,7 +84,7 @@ def policy_page() -> str:
 
 def _fields(verb: str) -> list[str]:
     fields = COMMANDS[verb].model_fields
-    names = [(field.alias or name, field.is_required()) for name, field in fields.items() if name not in ("by", "key")]
+    names = [(field.alias or name, field.is_required()) for name, field in fields.items() if name not in ENVELOPE]
     return [f"`{name}`" if required else f"`{name}?`" for name, required in names]
 
 

@@ -73,7 +73,9 @@ def vouched(fields: Mapping[str, Any]) -> dict[str, Any]:
     if actor is None:
         return dict(fields)
     found = [
-        {"field": name, "message": "is the door's to say, from who is signed in; leave it out"} for name in ("roles", "via") if name in fields
+        {"field": name, "message": "is the door's to say, from who is signed in; leave it out"}
+        for name in ("roles", "via")
+        if name in fields
     ]
     by = fields.get("by", actor.name)
     if actor.verified and by != actor.name:

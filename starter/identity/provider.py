@@ -37,15 +37,13 @@ class OpenIdConnect:
         self._provider = provider
         self._store = store
         self._redirect = f"{arrangement.public_url}{CALLBACK}"
-        oauth = OAuth()
-        oauth.register(
+        self._client: Any = OAuth().register(
             "oidc",
             client_id=provider.client_id,
             client_secret=provider.client_secret,
             server_metadata_url=f"{provider.issuer}/.well-known/openid-configuration",
             client_kwargs={"scope": provider.scopes, "code_challenge_method": "S256", "timeout": WITHIN},
         )
-        self._client: Any = oauth.create_client("oidc")
 
     async def leave(self, request: Request, next_: str) -> tuple[str, str]:
         """Where to send the browser, and the id of this attempt, for its cookie.

@@ -16,7 +16,7 @@ from fastapi import APIRouter
 
 from starter.desk import Desk
 from starter.live import Rooms
-from starter.web import frame, home
+from starter.web import frame, home, sign_in
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -27,4 +27,5 @@ def pages(desk: Desk, rooms: Rooms, door: Door) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
     router.include_router(home.router(desk))
+    router.include_router(sign_in.router(door.signing_in, door.identity))
     return router
