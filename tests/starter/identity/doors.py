@@ -122,7 +122,7 @@ def _origin(address: str) -> str:
 
 def _form(text: str) -> dict[str, str]:
     """The fields of a page's form; of a consent's buttons, the one that says yes."""
-    fields = {}
+    fields: dict[str, str] = {}
     for tag in re.findall(r"<(?:input|button)\b[^>]*>", text):
         found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
         if "name" in found and found.get("type") != "file":
