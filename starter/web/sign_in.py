@@ -96,7 +96,7 @@ def _in_and_out(arrangement: Arrangement, store: Store | None) -> APIRouter:
         if former:
             await store.end_session(former)
         secret = await store.begin_session(name, roles, LASTING)
-        log.info("signed in", name=name, roles=sorted(roles))
+        log.info("signed in", name=name, roles=sorted(role.value for role in roles))
         answer = RedirectResponse(local(next_), status_code=303, headers={"Cache-Control": "no-store"})
         cookies.take(answer, cookies.attempt)
         cookies.give(answer, cookies.session, secret, LASTING)

@@ -117,7 +117,9 @@ def test_the_timeline_says_through_which_door() -> None:
     """What somebody did, and what was refused to them, is kept with the door; what the process did by itself has none."""
     one = walk()
     events = asked(one, "advance", "zoe", ["responder"], reason="the cause is known")
-    entry = lifecycle.refused("close", "zoe", asked(one, "close", "zoe", ["viewer"]), one.now, via=parse("close", {"by": "zoe", "via": "chat"}).via)
+    entry = lifecycle.refused(
+        "close", "zoe", asked(one, "close", "zoe", ["viewer"]), one.now, via=parse("close", {"by": "zoe", "via": "chat"}).via
+    )
     plain = asked(one, "note", "zoe", None, text="hello")
 
     assert {("zoe", "web")} == {(event.by, event.data.get("via")) for event in events if event.by == "zoe"}
@@ -138,7 +140,9 @@ def test_opening_is_for_those_who_respond(role: Access) -> None:
 def test_an_opening_passes_the_door_on_to_what_it_stands_for() -> None:
     """The declaration that comes with an opening came through the same door."""
     start = opening_of("SEV1")
-    request = start.request.model_copy(update={"roles": (Access.RESPONDER,), "via": parse("note", {"by": "a", "text": "b", "via": "cli"}).via})
+    request = start.request.model_copy(
+        update={"roles": (Access.RESPONDER,), "via": parse("note", {"by": "a", "text": "b", "via": "cli"}).via}
+    )
     _, events = lifecycle.opening(start.model_copy(update={"request": request}), Walk(start).now)
     told = {event.kind: event.data.get("via") for event in events}
 

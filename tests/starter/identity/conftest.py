@@ -17,19 +17,21 @@ from tests.starter.identity.doors import HERE, Place, behind_a_proxy, place, wit
 
 
 @pytest.fixture(scope="session")
-async def issuer() -> AsyncIterator[str]:
+async def issuer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The provider's address. It takes about a second to start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "tests.starter.identity.provider", str(port), f"{HERE}/login/callback"]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = tmp_path_factory.mktemp("provider") / "said"
+    with said.open("w") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
         async with httpx2.AsyncClient() as http:
 
             async def answers() -> bool:
-                assert process.returncode is None, (await process.communicate())[1].decode()
+                assert process.returncode is None, said.read_text()
                 try:
                     return (await http.get(f"{address}/.well-known/openid-configuration")).status_code == 200
                 except httpx2.TransportError:
@@ -38,8 +40,9 @@ async def issuer() -> AsyncIterator[str]:
             await eventually(answers, within=30, what="the provider answers")
         yield address
     finally:
-        process.kill()
-        await process.communicate()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 @pytest.fixture
