@@ -11,7 +11,7 @@ import hmac
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +24,7 @@ from starter.identity.actor import EVERYTHING, Actor, acting
 from starter.identity.arrangement import Arrangement
 from starter.identity.sessions import Cookies
 from starter.identity.store import Store
+from starter.identity.streams import SignInEnded, StreamWatch
 from starter.identity.tokens import is_token
 from starter.problems import Problem, SignInNeeded, Unavailable
 from starter.web.forms import form_of
@@ -62,7 +63,28 @@ class Entrance:
             await _told(request, Unavailable(str(error)))(scope, receive, send)
         else:
             with acting(actor):
-                await self._app(scope, receive, send)
+                await self._served(request, actor, send)
+
+    async def _served(self, request: Request, actor: Actor | None, send: Send) -> None:
+        """Let the request in. Its answer may be a stream that lasts longer than the sign-in: that is cut then."""
+        if self._store is None or actor is None:
+            await self._app(request.scope, request.receive, send)
+            return
+        watch = StreamWatch(send, lambda: self._still_in(request, actor), self._store.now)
+        try:
+            await self._app(request.scope, request.receive, watch)
+        except (SignInEnded, ClientDisconnect):
+            if not watch.ended:
+                raise
+
+    async def _still_in(self, request: Request, actor: Actor) -> bool:
+        """Whether the one who asked would be let in again."""
+        try:
+            found = await self._find(request)
+            self._admit(request, found)
+        except (Problem, IntegrationError):
+            return False
+        return found is not None and found.name == actor.name
 
     async def _find(self, request: Request) -> Actor | None:
         """Who is there; None where nobody says so.

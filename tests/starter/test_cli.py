@@ -678,7 +678,14 @@ def test_4_sign_in_needed_says_where_to_get_a_token(cli: Cli, stub: Stub) -> Non
 
 def test_tokens_are_made_listed_and_revoked(cli: Cli, stub: Stub) -> None:
     """stdout is the token and nothing else, so that a script can keep it."""
-    row = {"id": "ab12", "label": "laptop", "owner": "ana", "state": "valid", "roles": ["responder"], "expires_at": "2027-02-22T03:00:00Z"}
+    row: dict[str, Any] = {
+        "id": "ab12",
+        "label": "laptop",
+        "owner": "ana",
+        "state": "valid",
+        "roles": ["responder"],
+        "expires_at": "2027-02-22T03:00:00Z",
+    }
     row |= {"created_at": "2026-11-24T03:00:00Z", "last_used_at": None, "revoked_at": None}
     stub.says["POST /tokens"] = Reply(201, {**row, "token": "tocsin_new"})
     stub.says["GET /tokens"] = Reply(200, {"tokens": [row]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from incident.vocabulary import Access
@@ -101,10 +103,11 @@ async def test_metrics_are_read_from_this_machine_and_from_listed_peers(proxied:
     assert answers == [200, 200, 401, 401]
 
 
-@pytest.mark.parametrize(
-    ("host", "status"), [("tocsin.example.org", 303), ("also.example.org", 303), ("rebound.example", 403), ("localhost", 303)]
-)
-async def test_a_door_answers_to_its_own_names(tmp_path: object, host: str, status: int) -> None:
+HOSTS = [("tocsin.example.org", 303), ("also.example.org", 303), ("rebound.example", 403), ("localhost", 303)]
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS)
+async def test_a_door_answers_to_its_own_names(tmp_path: Path, host: str, status: int) -> None:
     """The public address and the listed names, beside those of this machine; no other name that leads here."""
     arrangement = behind_a_proxy(public_url="https://tocsin.example.org", hosts="also.example.org")
     async with place(tmp_path, arrangement) as where, where.client() as browser:
