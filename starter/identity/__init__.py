@@ -9,5 +9,7 @@ provider     OpenID Connect, by Authlib
 sessions     cookies, attempts to sign in, the session behind a cookie
 tokens       personal tokens, for the command line and for scripts
 limits       how often one address may try
+streams      ends a stream of events with the sign-in of who reads it
+routes       /api/v1/whoami and /api/v1/tokens
 store        the rows behind all that; only hashes of what opens something
 """

@@ -14,11 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from incident.events import MONITORING, SYSTEM
 from incident.permissions import PERMISSIONS, allows
 from incident.vocabulary import Access, Via
 from starter.problems import Invalid, NotPermitted
 
 EVERYTHING = frozenset(Access)
+
+NAME_LIMIT = 300
+"""What the timeline takes for who did something."""
+
+NOT_A_PERSON = frozenset({SYSTEM, MONITORING})
+"""Who acts when nobody does. Whoever is called so elsewhere would write entries that look like the process's own."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,18 @@ class Actor:
             enough = " or ".join(role.value for role in Access if role in PERMISSIONS[act])
             has = ", ".join(sorted(self.roles)) or "no role"
             raise NotPermitted(f"{self.name} has {has}; to {act.replace('_', ' ')} needs {enough}. Roles are mapped by TOCSIN_ROLES.")
+
+
+def as_a_name(said: object) -> str | None:
+    """A name under which somebody can act; None for what is none.
+
+    `@ana` is `ana` to the process, so that nobody may be called that beside her.
+    """
+    if not isinstance(said, str):
+        return None
+    name = said.strip()
+    usable = name and len(name) <= NAME_LIMIT and name.isprintable() and not name.startswith("@") and name.casefold() not in NOT_A_PERSON
+    return name if usable else None
 
 
 _CURRENT: ContextVar[Actor | None] = ContextVar("actor", default=None)

@@ -15,8 +15,8 @@ from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
 from starlette.requests import Request
 
+from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement, Provider
-from starter.identity.proxy import NAME_LIMIT
 from starter.identity.sessions import ATTEMPT_LASTS
 from starter.identity.store import Attempt, Store
 from starter.problems import SignInFailed, Unavailable
@@ -105,10 +105,11 @@ class OpenIdConnect:
         return Unavailable(f"The sign-in provider at {self._provider.issuer} does not answer ({type(error).__name__}). Try again.")
 
     def _name(self, claims: Mapping[str, Any]) -> str:
-        name = claims.get(self._provider.name_claim)
-        if not isinstance(name, str) or not name.strip() or len(name) > NAME_LIMIT or not name.isprintable():
-            raise SignInFailed(f"The provider gave no name in the claim {self._provider.name_claim!r} (TOCSIN_OIDC_NAME_CLAIM).")
-        return name.strip()
+        name = as_a_name(claims.get(self._provider.name_claim))
+        if name is None:
+            wanted = self._provider.name_claim
+            raise SignInFailed(f"The claim {wanted!r} holds no name under which somebody can act here (TOCSIN_OIDC_NAME_CLAIM).")
+        return name
 
     async def _groups(self, token: Mapping[str, Any], claims: Mapping[str, Any]) -> list[str]:
         """The groups, from the ID token or, where it has none, from the provider's user info."""

@@ -7,11 +7,9 @@ import hmac
 from starlette.datastructures import Headers
 
 from incident.vocabulary import Via
-from starter.identity.actor import Actor
+from starter.identity.actor import Actor, as_a_name
 from starter.identity.arrangement import Arrangement
 from starter.problems import Forbidden
-
-NAME_LIMIT = 300
 
 
 def actor_from(arrangement: Arrangement, peer: str, headers: Headers, door: Via) -> Actor | None:
@@ -34,9 +32,9 @@ def actor_from(arrangement: Arrangement, peer: str, headers: Headers, door: Via)
             raise Forbidden(f"The proxy at {peer[:60]} did not prove itself: {wanted.secret_header} is missing or wrong.")
     if len(said) > 1 or len(headers.getlist(wanted.groups)) > 1:
         raise Forbidden(f"{wanted.user} or {wanted.groups} came twice: the proxy must replace what a client sends, not add to it.")
-    name = said[0].strip()
-    if not name or len(name) > NAME_LIMIT or not name.isprintable():
-        raise Forbidden(f"{wanted.user} holds no name.")
+    name = as_a_name(said[0])
+    if name is None:
+        raise Forbidden(f"{wanted.user} holds no name under which somebody can act here.")
     groups = [group.strip() for group in headers.get(wanted.groups, "").split(",") if group.strip()]
     return Actor(name=name, roles=arrangement.roles_of(groups), door=door)
 

@@ -59,6 +59,9 @@ async def test_the_proxy_without_a_name_is_nobody(proxied: Place) -> None:
         [("X-Forwarded-User", "ana"), ("X-Forwarded-Groups", "sre"), ("X-Forwarded-Groups", "admins")],
         [("X-Forwarded-User", " ")],
         [("X-Forwarded-User", "a" * 400)],
+        [("X-Forwarded-User", "@ana")],
+        [("X-Forwarded-User", "Tocsin")],
+        [("X-Forwarded-User", "monitoring")],
     ],
 )
 async def test_headers_that_a_client_may_have_added_are_refused(proxied: Place, headers: list[tuple[str, str]]) -> None:
