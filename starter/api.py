@@ -113,7 +113,7 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_webhooks(desk))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
-    app.include_router(pages(desk, rooms, door))
+    app.include_router(pages(desk, rooms, door, health))
     app.state.door = door
     arrangement = door.signing_in
     app.add_middleware(Entrance, arrangement=arrangement, store=door.identity)

@@ -95,14 +95,14 @@ class Entrance:
         """
         arrangement, headers = self._arrangement, request.headers
         if arrangement.mode == "dev" or self._store is None:
-            return Actor(arrangement.user, EVERYTHING, _door(headers), verified=False)
+            return Actor(arrangement.user, EVERYTHING, _door(request), verified=False)
         if request.url.path.startswith(places.WEBHOOKS):
             return self._monitoring(headers)
         bearer = bearer_of(headers)
         if bearer is not None and is_token(bearer):
             return await self._by_token(bearer, headers)
         if arrangement.mode == "proxy":
-            actor = proxy.actor_from(arrangement, _peer(request), headers, _door(headers))
+            actor = proxy.actor_from(arrangement, _peer(request), headers, _door(request))
             if actor is not None:
                 await self._store.know(actor.name, actor.roles)
             return actor
@@ -174,8 +174,8 @@ def _peer(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _door(headers: Headers) -> Via:
-    """The door, as far as a request shows it: browsers say how they fetch, the command line says its name."""
-    if headers.get("user-agent", "").startswith(CLI):
+def _door(request: Request) -> Via:
+    """The door, as far as a request shows it: the command line says its name, browsers say how they fetch, pages are for people."""
+    if request.headers.get("user-agent", "").startswith(CLI):
         return Via.CLI
-    return Via.WEB if "sec-fetch-mode" in headers or "text/html" in headers.get("accept", "") else Via.API
+    return Via.WEB if "sec-fetch-mode" in request.headers or not request.url.path.startswith("/api/") else Via.API

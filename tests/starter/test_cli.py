@@ -706,3 +706,12 @@ def test_whoami_says_who_one_is_to_the_server(cli: Cli, stub: Stub) -> None:
 
     assert ran.out == "ana  responder\n"
     assert ran.err == "signed in (oidc), until 2027-02-22T03:00:00Z\n"
+
+
+def test_a_timeline_says_through_which_door(cli: Cli, stub: Stub) -> None:
+    """To people the door stands beside the name; a pipe gets the name alone."""
+    stub.timeline = [entry(1, "note", "hello", via="web"), entry(2, "note", "hello again")]
+    shown, piped = cli("timeline", ONE, "-o", "table"), cli("timeline", ONE)
+
+    assert "ana (web)" in shown.out
+    assert [line.split("\t")[3] for line in piped.out.splitlines()] == ["ana", "ana"]

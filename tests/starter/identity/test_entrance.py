@@ -139,3 +139,27 @@ def test_the_roles_of_a_group_are_those_of_the_table(proxied: Place) -> None:
 
     assert arrangement.roles_of(["sre", "leads", "unknown"]) == {Access.RESPONDER, Access.COMMANDER}
     assert arrangement.roles_of(["*"]) == frozenset()
+
+
+async def test_a_page_that_may_not_open_an_incident_keeps_what_was_typed(tmp_path: Path) -> None:
+    """The refusal stands on the form, and says who may."""
+    async with (
+        place(tmp_path, behind_a_proxy()) as where,
+        where.client("10.0.0.5", X_Forwarded_User="kim", X_Forwarded_Groups="auditors") as proxy,
+    ):
+        where.desk.turns_away = "kim has auditor; opening an incident needs responder."
+        answer = await proxy.post("/declare", data={"title": "Checkout <fails>", "severity": "SEV2"}, headers=PAGE)
+
+    assert answer.status_code == 403
+    assert "kim has auditor; opening an incident needs responder." in answer.text
+    assert "Checkout &lt;fails&gt;" in answer.text
+
+
+async def test_a_form_of_the_room_is_signed_by_who_is_signed_in(proxied: Place) -> None:
+    """A page says no name of its own: the entrance does."""
+    incident = await proxied.opened()
+    async with proxied.client("10.0.0.5", X_Forwarded_User="ana", X_Forwarded_Groups="sre") as proxy:
+        answer = await proxy.post(f"/incidents/{incident}/do/acknowledge", data={"by": "ben", "roles": "admin", "key": "k"}, headers=PAGE)
+
+    assert answer.status_code == 303
+    assert proxied.desk.asked[-1][2] == {"by": "ana", "roles": ["responder"], "via": "web", "key": "k"}
