@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ def router(desk: Desk) -> APIRouter:
     async def show_room(incident: str, request: Request) -> Response:
         """The whole room; with no worker, what lists know."""
         try:
-            state, timeline = await desk.state(incident), await desk.timeline(incident)
+            state, timeline = await asyncio.gather(desk.state(incident), desk.timeline(incident))
         except NoWorker as problem:
             return page(request, "room_stale.html", status=503, row=problem.more["last_known"], answer=None)
         query = request.query_params
@@ -90,7 +91,7 @@ def router(desk: Desk) -> APIRouter:
 
     async def _same_page(request: Request, incident: str, verb: str, typed: dict[str, str], answer: Answer) -> Response:
         try:
-            state, timeline = await desk.state(incident), await desk.timeline(incident)
+            state, timeline = await asyncio.gather(desk.state(incident), desk.timeline(incident))
         except NoWorker as problem:
             return page(request, "room_stale.html", status=answer.status, row=problem.more["last_known"], answer=answer)
         view = RoomView(state, timeline, "key", verb, typed, answer)
