@@ -86,7 +86,7 @@ def _refused(document: dict[str, Any]) -> Failure:
     """The process said no: why, what stands in the way and how to go on, in the process's own words."""
     refusal = document["refusal"]
     incident = str(document.get("incident", ""))
-    lines = [f"refused: {incident}: {refusal.get('message')}"]
+    lines = [f"refused: {incident + ': ' if incident else ''}{refusal.get('message')}"]
     blockers = refusal.get("blockers") or [{"code": refusal.get("code"), "message": refusal.get("message")}]
     width = max(len(str(blocker.get("code"))) for blocker in blockers)
     for blocker in blockers:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from incident import clocks
-from incident.commands import COMMANDS, LINE_LIMIT, Open
+from incident.commands import COMMANDS, ENVELOPE, LINE_LIMIT, Open
 from incident.mitigation_options import APPLIES
 from incident.vocabulary import MitigationOption
 from starter.web.forms import Form
@@ -23,7 +23,7 @@ from starter.web.rendering import words
 
 Kind = Literal["line", "text", "lines", "choice", "yes_no", "tick", "date", "instant", "number"]
 
-SAID_ELSEWHERE = frozenset({"by", "key"})
+SAID_ELSEWHERE = ENVELOPE
 
 LABELS = {
     "as": "What it is instead",

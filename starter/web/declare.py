@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from starter.desk import Desk, fresh_key
-from starter.problems import Invalid, Unavailable
+from starter.problems import Invalid, NotPermitted, Unavailable
 from starter.web.command_forms import opening_form
 from starter.web.forms import form_of
 from starter.web.rendering import page, who
@@ -53,6 +53,8 @@ def router(desk: Desk) -> APIRouter:
             return show(
                 request, key, typed, status=422, problem="Not declared: something is missing or has the wrong shape.", errors=errors
             )
+        except NotPermitted as problem:
+            return show(request, key, typed, status=403, problem=f"Not declared: {problem.detail}")
         except Unavailable as problem:
             detail = f"{problem.title}. {problem.detail} What you typed is kept here; press again."
             return show(request, key, typed, status=503, problem=detail)

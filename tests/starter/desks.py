@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from incident.refusals import refuse
 from starter.desk import Desk, opening, request
-from starter.problems import NoWorker, UnknownIncident
+from starter.problems import NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
 
 NOBODY = "127.0.0.1:1"
@@ -20,7 +20,8 @@ NOBODY = "127.0.0.1:1"
 class FakeDesk(Desk):
     """Opens incidents in memory, checks the shape of every command as the real one does, and accepts or refuses as told.
 
-    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers.
+    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers; `turns_away` is why
+    nobody may open an incident.
     """
 
     def __init__(self, client: Client) -> None:
@@ -31,6 +32,7 @@ class FakeDesk(Desk):
         self.alerts: list[Any] = []
         self.refuses: dict[str, str] = {}
         self.working = True
+        self.turns_away = ""
         self._keys: dict[str, str] = {}
 
     @classmethod
@@ -38,6 +40,8 @@ class FakeDesk(Desk):
         return cls(await Client.connect(NOBODY, lazy=True))
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        if self.turns_away:
+            raise NotPermitted(self.turns_away)
         asked = opening(fields, key or f"key {len(self.states)}", datetime.now(UTC))
         if asked.key in self._keys:
             return dict(self.states[self._keys[asked.key]])

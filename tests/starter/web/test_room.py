@@ -128,7 +128,7 @@ async def test_a_form_carries_out_its_verb_and_leads_back(http: httpx2.AsyncClie
     page = Markup((await http.get(answer.headers["location"])).text).text
 
     assert answer.status_code == 303
-    assert desk.asked == [("assign", {"by": "ana", "key": "k1", "role": "scribe", "person": "sam"})]
+    assert desk.asked == [("assign", {"by": "ana", "key": "k1", "via": "web", "role": "scribe", "person": "sam"})]
     assert "sam is scribe" in page
 
 
