@@ -28,7 +28,7 @@ from incident.model import Incident
 from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
-from starter import audit, metrics, openapi, stats
+from starter import audit, metrics, openapi, privacy, stats
 from starter.answers import ProblemResponse, problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
@@ -59,13 +59,15 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `who` says as whom a request looks at
+    private incidents: everybody sees them on one machine, where nobody signs in.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    who: Callable[[Any], privacy.Viewer] = privacy.one_machine
 
 
 class Since(BaseModel):
@@ -98,6 +100,7 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_webhooks(desk))
+    app.add_middleware(privacy.Looking, who=door.who)
     app.add_middleware(Guard, also=door.hosts)
     app.add_middleware(requests.counting)
     _tell_problems(app)
@@ -277,7 +280,10 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """For Prometheus."""
         lines = requests.exposition()
         try:
-            lines += metrics.incidents(await desk.listing(), datetime.now(UTC))
+            # Counts only, and of all: an alarm on what is overdue has to hear of private incidents as well.
+            with privacy.looking(privacy.EVERYBODY):
+                rows = await desk.listing()
+            lines += metrics.incidents(rows, datetime.now(UTC))
             up = 1
         except Problem as problem:
             log.warning("metrics without incidents", cause=problem.detail)
@@ -290,7 +296,9 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """What the embedded chat, status page, ticket board or pager has accepted, oldest first."""
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
-        return JSONResponse(await embedded.delivered(kind))
+        told = await embedded.delivered(kind)
+        visible = await desk.visible({row["incident"] for row in told})
+        return JSONResponse([row for row in told if row["incident"] in visible])
 
     return router
 

@@ -303,6 +303,8 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
         ["resolve", ONE, "--root-cause", "a", "--fix-applied", "b", "--next-steps", "c", "--next-steps", "d"],
         {"root_cause": "a", "fix_applied": "b", "next_steps": ["c", "d"]},
     ),
+    ("restrict", ["restrict", ONE, "-m", "it may be a breach"], {"reason": "it may be a breach"}),
+    ("invite", ["invite", ONE, "fay"], {"person": "fay"}),
     ("waive", ["waive", "internal_update", "-m", "all in one room"], {"obligation": "internal_update", "reason": "all in one room"}),
 ]
 
