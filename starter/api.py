@@ -69,7 +69,7 @@ class Door:
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
-    who: Callable[[Any], privacy.Viewer] = privacy.one_machine
+    who: Callable[[Any], privacy.Viewer] = privacy.open_house
 
 
 class Since(BaseModel):
