@@ -40,6 +40,7 @@ from starter.reading import Filters
 from starter.web import frame, pages
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
+from starter.web.status_page import PublicSite, Unread
 from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
 from starter.webhooks import Intake, Payload, read
 
@@ -62,7 +63,8 @@ class Door:
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
     the loopback ones. `looks` are what its doctor looks at beside Temporal. `who` says as whom a request looks at
-    private incidents: everybody sees them on one machine, where nobody signs in.
+    private incidents: everybody sees them on one machine, where nobody signs in. `public` is the status page, where this
+    door has one.
     """
 
     user: str
@@ -70,6 +72,7 @@ class Door:
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
     who: Callable[[Any], privacy.Viewer] = privacy.open_house
+    public: PublicSite | None = None
 
 
 class Since(BaseModel):
@@ -101,6 +104,7 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_reads(desk, rooms))
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
     app.include_router(pages(desk, rooms, door))
     app.state.door = door
@@ -300,6 +304,23 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         told = await embedded.delivered(kind)
         visible = await desk.visible({row["incident"] for row in told})
         return JSONResponse([row for row in told if row["incident"] in visible])
+
+    return router
+
+
+def _public_files(door: Door) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["surroundings"])
+
+    @router.get("/status-page", responses={404: openapi.problem("Nothing is published from here"), 503: openapi.NOT_NOW})
+    async def export_status_page() -> JSONResponse:
+        """The public status page as files for any web server, each by its path; `tocsin status-page export` writes them."""
+        if door.public is None:
+            raise Unknown("Nothing is published from here: this installation tells another status page.")
+        try:
+            files = await door.public.files()
+        except Unread as error:
+            raise Unavailable("What was published can't be read now; tocsin doctor says why.") from error
+        return JSONResponse({"files": {path: body.decode() for path, body in files.items()}})
 
     return router
 

@@ -20,6 +20,8 @@ from incident.policy_file import PolicyProblem, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.oncall.rota import FileRota
+from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
@@ -28,6 +30,7 @@ from starter.desk import Desk
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.live import Rooms
+from starter.web.status_page import PublicSite
 
 log = structlog.get_logger("tocsin.door")
 
@@ -76,6 +79,20 @@ def policy_in_force(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
 
+def layout_in_force(settings: Settings) -> Layout:
+    """The public status page's name, address and components.
+
+    Raises:
+        SettingsError: its file has mistakes; names each.
+    """
+    if settings.status_page is None:
+        return Layout()
+    try:
+        return layout_from(read_toml(settings.status_page))
+    except LayoutProblem as error:
+        raise SettingsError(f"{settings.status_page}: {error}") from error
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
@@ -101,7 +118,9 @@ async def _serve(settings: Settings) -> int:
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    layout = layout_in_force(settings)
+    public = PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"http://{settings.host}:{settings.port}/status")
+    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)), public=public)
     app = create_app(desk, door, ledger, rooms=rooms)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())

@@ -5,6 +5,7 @@ answered by a redirect, and a refusal comes back on the same page with what was 
 never possible: with JavaScript off everything can be read and every form be posted.
 
     rendering   templates, filters, static files, the frame that all pages share
+    status_page what the public reads; it shares nothing with the rest
     headers     what every page forbids the browser to do
 """
 
@@ -16,7 +17,7 @@ from fastapi import APIRouter
 
 from starter.desk import Desk
 from starter.live import Rooms
-from starter.web import frame, home
+from starter.web import frame, home, status_page
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -27,4 +28,5 @@ def pages(desk: Desk, rooms: Rooms, door: Door) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
     router.include_router(home.router(desk))
+    router.include_router(status_page.router(door.public))
     return router
