@@ -213,6 +213,8 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["repeated"] = True
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
+    if effect.ask.action == "brief" and incident.private and receipt.person:
+        return [arrived.model_copy(update={"data": {**data, "person": receipt.person}})]
     if effect.ask.action == "open_channel":
         channel = receipt.channel or effect.ask.name
         private = {"private": True} if effect.ask.private else {}

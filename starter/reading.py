@@ -96,12 +96,15 @@ class Reading:
         return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
 
     async def visible(self, incidents: set[str]) -> set[str]:
-        """Those of `incidents` that the one who looks may know of; ids that the lists do not know are kept."""
+        """Those of `incidents` that the one who looks may know of.
+
+        An incident that the lists do not know yet is left out: it may turn out to be private. What is no incident's id
+        (an alert group's) is kept.
+        """
         if privacy.viewer().all_seeing or not incidents:
             return incidents
-        with privacy.looking(privacy.EVERYBODY):
-            rows = await self.listing()
-        return incidents - {row["incident"] for row in rows if not privacy.may_see(row)}
+        listed = {row["incident"] for row in await self.listing()}
+        return {name for name in incidents if name in listed or not INCIDENT_ID.fullmatch(name)}
 
     async def admit(self, incident: str) -> None:
         """Let those pass who may know of the incident.

@@ -94,7 +94,7 @@ class PublicSite:
         machines = self._machines(page)
         found |= {f"api/v2/{name}": to_json(document) for name, document in machines.documents().items()}
         found["feed.rss"] = machines.feed()
-        for name in ("status.css", "status.js"):
+        for name in ("status.css", "status.js", "icon.svg"):
             kept = asset(name)
             if kept is not None:
                 found[name] = kept.body

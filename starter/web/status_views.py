@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
@@ -54,7 +54,7 @@ def public_id(incident: str) -> str:
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are, as seen from one page: in the door, or in a folder of files (`depth` folders down in it)."""
+    """Addresses as one page writes them: in the door, or in a folder of files. `file` is for style, script and icon."""
 
     to: Callable[[str], str]
     file: Callable[[str], str]
@@ -69,7 +69,6 @@ class View:
     places: Places
     updates_shown: int = UPDATES_SHOWN
     text_shown: int = TEXT_SHOWN
-    _shape: dict[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -105,6 +104,11 @@ class View:
     @property
     def headline(self) -> str:
         return HEADLINES[self.overall]
+
+    @property
+    def current(self) -> list[PublicIncident]:
+        """What is going on, the worst first."""
+        return sorted(self.page.current, key=lambda incident: incident.severity.rank)
 
     def state_of(self, incident: PublicIncident) -> ComponentState:
         return STATE_OF[worst_of(incident)]

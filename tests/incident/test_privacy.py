@@ -107,6 +107,21 @@ def test_who_is_in_it() -> None:
     assert walk.does("invite", person="@Fay") == []
 
 
+def test_whoever_is_called_for_help_can_see_what_for() -> None:
+    """A specialist, or anybody else whom the incident pages, is in it from then on; a public incident keeps no such list."""
+    for private, members in ((True, ("ana", "dee", "cem")), (False, ("ana",))):
+        walk = secretive("SEV2", private=private)
+        walk.does("assign", role="commander", person="ana")
+        walk.does("dispatch", request="read the logs")
+        for effect in walk.waiting(Port.SPECIALIST):
+            walk.deliver(effect, person="dee")
+        walk.forward(minutes=16)
+        for effect in walk.waiting(Port.PAGING):
+            walk.deliver(effect, person="cem")
+
+        assert members == walk.incident.members
+
+
 def test_a_public_incident_names_no_members() -> None:
     """Where everybody may look, nobody keeps a list of who does."""
     assert "members" not in snapshot.row(Walk.open("SEV2").incident)

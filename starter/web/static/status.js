@@ -5,17 +5,20 @@
   const EVERY = 60000;
   let skew = null; // milliseconds by which this device's clock is ahead of the server's
 
-  const local = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-  const localDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const time = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  const today = new Intl.DateTimeFormat(undefined, time);
+  const otherDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...time });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "short" });
 
   function localise() {
-    for (const time of document.querySelectorAll("time[datetime]:not([data-told])")) {
-      const at = new Date(time.dateTime);
-      time.dataset.told = "";
-      if (Number.isNaN(at.getTime()) || at.getTimezoneOffset() === 0) continue;
-      const sameDay = at.getDate() === at.getUTCDate();
-      time.textContent += ` (${(sameDay ? local : localDay).format(at)} your time)`;
+    for (const told of document.querySelectorAll("time[datetime]:not([title])")) {
+      const at = new Date(told.dateTime);
+      if (Number.isNaN(at.getTime())) continue;
+      told.title = told.textContent;
+      if (/\d{4},/.test(told.textContent)) continue; // years ago: the day is enough
+      told.textContent = (day.format(at) === day.format(new Date()) ? today : otherDay).format(at);
     }
+    document.querySelector("#zone").textContent = "Times are your own; UTC shows when you point at one.";
   }
 
   function lateness() {

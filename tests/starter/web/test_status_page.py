@@ -261,7 +261,7 @@ async def test_nothing_internal_stands_on_it(http: httpx2.AsyncClient) -> None:
     ]
 
     assert found == []
-    assert len(files) == 14
+    assert len(files) == 15
 
 
 async def test_a_second_look_costs_nothing(http: httpx2.AsyncClient) -> None:
