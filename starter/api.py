@@ -106,7 +106,7 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
-    app.include_router(pages(desk, rooms, door))
+    app.include_router(pages(desk, rooms, door, health))
     app.state.door = door
     app.add_middleware(privacy.Looking, who=door.who)
     app.add_middleware(Guard, also=door.hosts)

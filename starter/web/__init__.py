@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from starter.desk import Desk
+from starter.health import Health
 from starter.live import Rooms
-from starter.web import frame, home, status_page
+from starter.web import declare, frame, home, live, room, status_page
 
 if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door) -> APIRouter:
+def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
-    router.include_router(home.router(desk))
+    router.include_router(home.router(desk, health))
+    router.include_router(declare.router(desk))
+    router.include_router(room.router(desk))
+    router.include_router(live.router(desk, rooms))
     router.include_router(status_page.router(door.public))
     return router
