@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,9 @@ from tests.starter.conftest import House
 from tests.starter.desks import FakeDesk
 
 HERE = "http://127.0.0.1:8700"
+_WHEN = re.compile(r'data-now="[^"]*"')
+"""The moment at which a page was made."""
+
 OPEN, SECRET = "INC-2026-0001", "INC-2026-0002"
 
 
@@ -102,6 +106,24 @@ async def test_lists_read_backs_and_numbers_leave_it_out(http: httpx2.AsyncClien
     counted = (await http.get("/api/v1/stats", headers=headers)).json()["incidents"]
 
     assert (listed, listed, len(listed)) == ({row["incident"] for row in rows}, {row["incident"] for row in told}, counted)
+
+
+@pytest.mark.parametrize("path", ["", "/live"])
+async def test_its_pages_are_not_there_either(http: httpx2.AsyncClient, path: str) -> None:
+    """The page of a private incident, and the stream behind it, are answered as those of an id that was never given."""
+    headers = {"x-actor": "eve", "accept": "text/html"}
+    answers = [await http.get(f"/incidents/{incident}{path}", headers=headers) for incident in (SECRET, "INC-2026-9999")]
+    seen = [_WHEN.sub("", answer.text.replace(SECRET, "INC-2026-9999")) for answer in answers]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert seen[0] == seen[1]
+
+
+async def test_home_shows_it_to_those_in_it_only(http: httpx2.AsyncClient) -> None:
+    """The list of open incidents has no trace of what one is not in."""
+    pages = {who: (await http.get("/", headers={"x-actor": who})).text for who in ("ana", "eve")}
+
+    assert ("Breach" in pages["ana"], "Breach" in pages["eve"], SECRET in pages["eve"]) == (True, False, False)
 
 
 async def test_those_in_it_work_as_ever(http: httpx2.AsyncClient) -> None:
