@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity
+from incident.vocabulary import Access, Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity, Via
 
 LINE_LIMIT = 300
 TEXT_LIMIT = 10_000
@@ -78,6 +78,10 @@ Lines = Annotated[tuple[Line, ...], Field(max_length=LIST_LIMIT)]
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 IncidentId = Annotated[str, AfterValidator(_incident_id)]
 SeverityField = Annotated[Severity, BeforeValidator(_severity)]
+Roles = Annotated[tuple[Access, ...], Field(max_length=len(Access))]
+
+ENVELOPE = frozenset({"by", "key", "roles", "via"})
+"""What every command says beside its own fields. `roles` and `via` are the door's word, never a person's."""
 
 
 class Command(BaseModel):
@@ -91,6 +95,8 @@ class Command(BaseModel):
     key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = Field(
         default=None, description="a repeat with the same key answers as the first did and adds nothing"
     )
+    roles: Roles | None = Field(default=None, description="what the door vouches for; without it, everything is permitted")
+    via: Via | None = Field(default=None, description="the door through which it came")
 
 
 class Factors(BaseModel):
@@ -408,6 +414,8 @@ class Open(BaseModel):
 
     by: Line
     key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
+    roles: Roles | None = None
+    via: Via | None = None
     title: Line
     summary: Text | None = None
     symptom: Text | None = None

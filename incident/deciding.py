@@ -14,6 +14,7 @@ from incident import blockers, clocks, commands, mitigation_options, postmortem,
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
+from incident.permissions import same_person
 from incident.refusals import Blocker, Refusal, downgrade_problem, refuse, talked_round
 from incident.vocabulary import Audience, Criterion, Dismissal, Phase, PublicStatus, Severity
 
@@ -27,10 +28,6 @@ def _event(kind: str, by: str, text: str, now: datetime, /, **data: Any) -> Even
 def _entered(phase: Phase, now: datetime, reason: str | None = None, left_open: list[str] | None = None) -> Event:
     text = f"Phase {phase.number}: {phase.label}" if phase is not Phase.CLOSED else "Closed"
     return _event("phase_entered", SYSTEM, text, now, phase=phase.value, reason=reason, left_open=left_open or None)
-
-
-def _same_person(one: str, other: str) -> bool:
-    return one.strip().lstrip("@").casefold() == other.strip().lstrip("@").casefold()
 
 
 def _not_yet(incident: Incident, needed: Phase, doing: str) -> Refusal:
@@ -62,7 +59,7 @@ def _spoken(now: datetime, since: datetime) -> str:
 
 
 def describe(incident: Incident, command: commands.Describe, now: datetime) -> Outcome:
-    data = command.model_dump(mode="json", exclude={"by", "key"}, exclude_none=True)
+    data = command.model_dump(mode="json", exclude=set(commands.ENVELOPE), exclude_none=True)
     labels = {
         "symptom": "symptom",
         "affected": "affected",
@@ -310,7 +307,7 @@ def mitigate(incident: Incident, command: commands.Mitigate, now: datetime) -> O
         return refuse("wrong-phase", message="The incident is resolved.", action="Reopen it first if it is not over.")
     approval = incident.rule.approval
     warnings = list(mitigation_options.warnings(command.option, command.rationale))
-    data = command.model_dump(mode="json", exclude={"by", "key"})
+    data = command.model_dump(mode="json", exclude=set(commands.ENVELOPE))
     text = f"{command.by} chose {command.option.value.replace('_', ' ')}: {command.action} (owner {command.owner})"
     if warnings:
         text += f". Warning: {' '.join(warnings)}"
@@ -336,7 +333,7 @@ def approve(incident: Incident, command: commands.Approve, now: datetime) -> Out
         return []
     if not pending:
         return refuse("no-mitigation", message=f"Mitigation {mitigation.number} is finished; there is nothing left to approve.")
-    numbers = [one.number for one in pending if not _same_person(command.by, one.owner)]
+    numbers = [one.number for one in pending if not same_person(command.by, one.owner)]
     if not numbers or (mitigation in pending and mitigation.number not in numbers):
         return refuse(
             "not-permitted",
@@ -519,7 +516,7 @@ def restrict(incident: Incident, command: commands.Restrict, now: datetime) -> O
 
 
 def invite(incident: Incident, command: commands.Invite, now: datetime) -> Outcome:
-    if any(_same_person(command.person, member) for member in incident.members):
+    if any(same_person(command.person, member) for member in incident.members):
         return []
     return [_event("invited", command.by, f"{command.by} invited {command.person}", now, person=command.person)]
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from incident import alerts, clocks, messages
+from incident import alerts, clocks, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
@@ -29,7 +29,7 @@ from incident.naming import channel_name
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse
 from incident.severity import decide as severity_from
-from incident.vocabulary import Phase, Severity
+from incident.vocabulary import Phase, Severity, Via
 
 __all__ = ["Opening", "decide", "evolve", "opening", "record", "tick"]
 
@@ -67,16 +67,16 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
     if request.private:
         first = first.model_copy(update={"data": {**first.data, "private": True}})
-    incident, events = record(blank(start, now), [first])
+    incident, events = record(blank(start, now), _through(request.via, request.by, [first]))
     for follow_up in _opened_with(start, now):
         outcome = decide(incident, follow_up, now)
-        more = [refused(follow_up.verb, follow_up.by, outcome, now)] if isinstance(outcome, Refusal) else outcome
+        more = [refused(follow_up.verb, follow_up.by, outcome, now, via=request.via)] if isinstance(outcome, Refusal) else outcome
         incident, told = record(incident, more)
         events += told
     incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
     events += told
     if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
-        incident, told = record(incident, _only_a_ticket(request.by, now))
+        incident, told = record(incident, _through(request.via, request.by, _only_a_ticket(request.by, now)))
         events += told
     return incident, events
 
@@ -110,15 +110,16 @@ def _opened_with(start: Opening, now: datetime) -> list[Command]:
     """The commands that the opening request stands for."""
     request = start.request
     found: list[Command] = []
+    door = {"by": request.by, "roles": request.roles, "via": request.via}
     described = request.model_dump(include={"symptom", "users_affected", "customer_facing", "started_at"}, exclude_none=True)
     if request.services:
         described["affected"] = request.services
     if described:
-        found.append(Describe(by=request.by, **described))
+        found.append(Describe(**door, **described))
     not_an_incident = request.factors is not None and request.severity is None and severity_from(request.factors) is None
     if (request.severity or request.factors) and not not_an_incident:
         asked = {name: getattr(request, name) for name in ("summary", "customer_facing", "severity", "factors", "reason", "channel")}
-        found.append(Declare(by=request.by, **{name: value for name, value in asked.items() if value is not None}))
+        found.append(Declare(**door, **{name: value for name, value in asked.items() if value is not None}))
     return found
 
 
@@ -137,7 +138,23 @@ def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
     """
     if incident.phase is Phase.CLOSED:
         return refuse("already-closed")
-    return DECIDERS[command.verb](incident, command, now)
+    return permitted(incident, command, now)
+
+
+def permitted(incident: Incident, command: Command, now: datetime) -> Outcome:
+    """What follows from `command` by somebody who may; also after the end, where the follow-up decides what is still taken."""
+    objection = permissions.objection(incident, command)
+    if objection is not None:
+        return objection
+    outcome = DECIDERS[command.verb](incident, command, now)
+    return outcome if isinstance(outcome, Refusal) else _through(command.via, command.by, outcome)
+
+
+def _through(via: Via | None, by: str, events: list[Event]) -> list[Event]:
+    """The events, of which each that `by` did says through which door."""
+    if via is None:
+        return events
+    return [event.model_copy(update={"data": {**event.data, "via": via.value}}) if event.by == by else event for event in events]
 
 
 def check_dates(command: Command, now: datetime) -> None:
@@ -172,9 +189,11 @@ def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[
     return incident, recorded
 
 
-def refused(verb: str, by: str, refusal: Refusal, now: datetime) -> Event:
-    """The entry that keeps who asked for what, and why not."""
-    data = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
+def refused(verb: str, by: str, refusal: Refusal, now: datetime, *, via: Via | None = None) -> Event:
+    """The entry that keeps who asked for what, through which door, and why not."""
+    data: dict[str, Any] = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
+    if via is not None:
+        data["via"] = via.value
     return Event(kind="refused", by=by, at=now, text=f"{by} asked for {verb.replace('_', ' ')}, refused: {refusal.message}", data=data)
 
 

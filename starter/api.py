@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
@@ -34,6 +35,10 @@ from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
 from starter.guard import Guard
 from starter.health import Health, Look
+from starter.identity import routes as identity_routes
+from starter.identity.arrangement import Arrangement
+from starter.identity.entrance import Entrance
+from starter.identity.store import Store
 from starter.live import Rooms, event_stream
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
@@ -62,17 +67,28 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal. `who` says as whom a request looks at
-    private incidents: everybody sees them on one machine, where nobody signs in. `public` is the status page, where this
-    door has one.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `arrangement` is how people sign in, and
+    `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
+    says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
-    who: Callable[[Any], privacy.Viewer] = privacy.open_house
+    arrangement: Arrangement | None = None
+    identity: Store | None = None
     public: PublicSite | None = None
+    who: Callable[[Scope], privacy.Viewer] | None = None
+
+    @property
+    def signing_in(self) -> Arrangement:
+        """How people sign in: not at all, where nothing is arranged."""
+        return self.arrangement or Arrangement(user=self.user)
+
+    @property
+    def viewer(self) -> Callable[[Scope], privacy.Viewer]:
+        return self.who or (privacy.open_house if self.signing_in.mode == "dev" else privacy.signed_in)
 
 
 class Since(BaseModel):
@@ -102,14 +118,18 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     requests = metrics.Requests()
     health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
     app.include_router(_reads(desk, rooms))
-    app.include_router(_commands(desk, door))
+    app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
+    app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health))
     app.state.door = door
-    app.add_middleware(privacy.Looking, who=door.who)
-    app.add_middleware(Guard, also=door.hosts)
+    arrangement = door.signing_in
+    app.add_middleware(privacy.Looking, who=door.viewer)
+    app.add_middleware(Entrance, arrangement=arrangement, store=door.identity)
+    hosts = (*door.hosts, *arrangement.hosts)
+    app.add_middleware(Guard, also=hosts, origin=arrangement.public_url, tokens=door.identity is not None)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(requests.counting)
     _tell_problems(app)
@@ -184,7 +204,7 @@ async def _streamed(rooms: Rooms, incident: str, since: int) -> AsyncIterator[st
         yield event_stream(entry, to_json(entry).decode())
 
 
-def _commands(desk: Desk, door: Door) -> APIRouter:
+def _commands(desk: Desk) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["commands"])
 
     @router.post(
@@ -197,7 +217,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
         """Open an incident: declared at once with `severity` or `factors`, else it waits in detection."""
         fields = await json_object(request)
         key = key_of(request, fields)
-        state = await desk.open({"by": door.user, **fields}, key)
+        state = await desk.open(fields, key)
         if (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value:
             state |= await _why_undeclared(desk, state["incident"])
         return JSONResponse(state, status_code=201, headers={"Location": f"{PREFIX}/incidents/{state['incident']}"})
@@ -206,7 +226,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
         async def carry_out(incident: str, request: Request) -> JSONResponse:
             fields = await json_object(request)
             key = key_of(request, fields)
-            answer = await desk.command(incident, verb, {"by": door.user, **fields}, key)
+            answer = await desk.command(incident, verb, fields, key)
             if not answer["accepted"]:
                 raise Refused(answer)
             return JSONResponse(answer)
@@ -233,6 +253,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
     )
     async def alert(incident: str, request: Request) -> JSONResponse:
         """Hand one alert, or a list of them, to an incident; what can't be read is on its record."""
+        request.state.actor.need("alert")
         value = mended(await json_value(request))
         given = value if isinstance(value, list) else [value]
         await desk.alert(incident, given)

@@ -71,9 +71,9 @@ def _same(name: str) -> str:
 
 
 class Looking:
-    """Keeps who looks, for the length of a request. `who` says it from what sign-in left in the request's state."""
+    """Keeps who looks, for the length of a request. `who` says it from what the entrance left in the request's state."""
 
-    def __init__(self, app: ASGIApp, who: Callable[[Any], Viewer]) -> None:
+    def __init__(self, app: ASGIApp, who: Callable[[Scope], Viewer]) -> None:
         self._app = app
         self._who = who
 
@@ -81,17 +81,16 @@ class Looking:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with looking(self._who(scope.get("state", {}).get("actor"))):
+        with looking(self._who(scope)):
             await self._app(scope, receive, send)
 
 
-def signed_in(actor: Any) -> Viewer:
+def signed_in(scope: Scope) -> Viewer:
     """The viewer where people sign in: the actor by its name. Without one it is a stranger, whatever let the request in."""
-    return STRANGER if actor is None else open_house(actor)
+    actor = scope.get("state", {}).get("actor")
+    return Viewer(str(actor.name)) if actor is not None and actor.verified else STRANGER
 
 
-def open_house(actor: Any) -> Viewer:
-    """The viewer where nobody has to sign in: an actor whose name is vouched for by its name, everybody else all-seeing."""
-    if actor is None or not getattr(actor, "verified", True):
-        return EVERYBODY
-    return Viewer(str(actor.name))
+def open_house(_: Scope) -> Viewer:
+    """The viewer where nobody signs in."""
+    return EVERYBODY

@@ -29,6 +29,8 @@ from starter.api import Door, create_app
 from starter.desk import Desk
 from starter.guard import is_loopback
 from starter.health import Finding
+from starter.identity.arrangement import Arrangement, arranged
+from starter.identity.store import Store
 from starter.live import Rooms
 from starter.web.status_page import PublicSite
 
@@ -100,18 +102,19 @@ def main() -> int:
         configure_logs(settings.log_format, settings.log_level)
         for sentence in unknown_variables():
             log.warning(sentence)
-        if not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
+        arrangement = arranged(settings)
+        if arrangement.mode == "dev" and not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
             raise SettingsError(
-                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in. Listen on 127.0.0.1, and put a proxy "
-                "that signs people in before it."
+                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in (TOCSIN_AUTH=dev). Listen on "
+                "127.0.0.1, or let people sign in: TOCSIN_AUTH=proxy or oidc."
             )
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(settings, arrangement))
     except (SettingsError, TemporalUnreachable) as error:
         sys.stderr.write(f"tocsin serve: {error}\n")
         return 1
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     policy = policy_in_force(settings)
     listening = _listen(settings)
     client = await connect(lazy=True)
@@ -119,10 +122,28 @@ async def _serve(settings: Settings) -> int:
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
-    public = PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"http://{settings.host}:{settings.port}/status")
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)), public=public)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
+    door = Door(
+        user=settings.user,
+        version=_version(),
+        looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
+        arrangement=arrangement,
+        identity=Store(ledger) if arrangement.mode != "dev" else None,
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
+    )
     app = create_app(desk, door, ledger, rooms=rooms)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
+    if arrangement.mode != "dev" and arrangement.webhook_token is None:
+        log.warning("webhooks are closed: TOCSIN_WEBHOOK_TOKEN is not set")
+    # The peer must stay the peer: whose word is taken follows from it, and `identity.proxy` reads the headers itself.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+        lifespan="on",
+        proxy_headers=False,
+    )
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     await Server(config, rooms).serve(sockets=[listening])
     await ledger.close()

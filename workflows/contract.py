@@ -22,6 +22,9 @@ REGISTRY_ID = "registry"
 REGISTRY_OPEN = "open"
 REGISTRY_CLOSED = "incident_closed"
 
+NOT_PERMITTED = "NotPermitted"
+"""The type of failure with which the register turns somebody away who may not open an incident."""
+
 ALERTS = "alerts"
 """The signal by which an alert group takes what monitoring posts."""
 

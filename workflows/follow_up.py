@@ -15,7 +15,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import commands, deciding, lifecycle, snapshot
+    from incident import commands, lifecycle, snapshot
     from incident.commands import Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
@@ -102,10 +102,10 @@ class FollowUp:
             return self.answers[key]
         now = workflow.now()
         allowed = command.verb in TAKEN
-        outcome = deciding.DECIDERS[command.verb](self.incident, command, now) if allowed else refuse("already-closed")
+        outcome = lifecycle.permitted(self.incident, command, now) if allowed else refuse("already-closed")
         answer: dict[str, Any] = {"incident": self.incident.id, "phase": self.incident.phase.value}
         if isinstance(outcome, Refusal):
-            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer |= {"accepted": False, "refusal": outcome.model_dump(mode="json", exclude_none=True)}
         else:
             events = self.conductor.record(outcome)

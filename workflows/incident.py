@@ -325,7 +325,7 @@ class Incident:
         now = workflow.now()
         outcome = lifecycle.decide(self.incident, command, now)
         if isinstance(outcome, Refusal):
-            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
         else:
             events = self.conductor.record(outcome)

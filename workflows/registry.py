@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.alerts import presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
+    from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import Closed, Registered, Registration
     from workflows import contract, options
@@ -179,8 +180,13 @@ def _read(raw: Any, more: tuple[Any, ...]) -> Registration:
     if more:
         raise ApplicationError("open: takes one JSON object", type="InvalidInput", non_retryable=True)
     try:
-        return Registration.model_validate(raw)
+        request = Registration.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in found)
         raise ApplicationError(text, {"problems": found}, type="InvalidInput", non_retryable=True) from error
+    refusal = objection_to_opening(request.request)
+    if refusal is not None:
+        said = refusal.model_dump(mode="json", exclude_none=True)
+        raise ApplicationError(refusal.message, {"refusal": said}, type=contract.NOT_PERMITTED, non_retryable=True)
+    return request

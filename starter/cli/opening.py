@@ -24,7 +24,7 @@ IN_DETECTION = tuple(field for field in OPENING if field.name not in DECIDES | {
 def _opened(session: Session, client: Client, fields: tuple[Field, ...], values: dict[str, Any]) -> None:
     """Open an incident and tell what it is. Where the process did not take the severity, that is a refusal of an incident that exists."""
     body = arguments.payload(fields, values)
-    state: dict[str, Any] = client.post("/incidents", {"by": session.who(), **body}, session.request_key())
+    state: dict[str, Any] = client.post("/incidents", {**session.signature(), **body}, session.request_key())
     incident = str(state["incident"])
     if session.json:
         put_json(state)

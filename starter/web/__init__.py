@@ -18,7 +18,7 @@ from fastapi import APIRouter
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
-from starter.web import declare, frame, home, live, room, status_page
+from starter.web import declare, frame, home, live, room, sign_in, status_page
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -33,4 +33,5 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
     router.include_router(room.router(desk))
     router.include_router(live.router(desk, rooms))
     router.include_router(status_page.router(door.public))
+    router.include_router(sign_in.router(door.signing_in, door.identity))
     return router

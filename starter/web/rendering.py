@@ -54,8 +54,10 @@ class Local(NamedTuple):
 
 def actor_of(request: Request) -> Who:
     """Who acts in this request: whoever is signed in, else the user of this machine."""
-    actor: Who | None = getattr(request.state, "actor", None)
-    return actor if actor is not None else Local(str(request.app.state.door.user))
+    if not hasattr(request.state, "actor"):
+        return Local(str(request.app.state.door.user))
+    actor: Who | None = request.state.actor
+    return actor if actor is not None else Local("not signed in")
 
 
 def who(request: Request) -> str:
