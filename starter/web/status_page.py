@@ -28,10 +28,10 @@ from starter.web.status_views import Places, View, public_id, version_of
 
 log = structlog.get_logger()
 
-FRESH = timedelta(seconds=3)
+FRESH = timedelta(seconds=2)
 """How old what is shown may be: an update is there within 5 s, and ten thousand readers a second cost one reading."""
 
-MAX_AGE = 10
+MAX_AGE = 2
 """Seconds for which a browser or a cache on the way may keep a page."""
 
 HTML, JSON, RSS = "text/html; charset=utf-8", "application/json", "application/rss+xml; charset=utf-8"
