@@ -340,6 +340,20 @@ class Waive(Command):
     reason: Text
 
 
+class Restrict(Command):
+    """Make it private: from now on only those in it see it."""
+
+    verb = "restrict"
+    reason: Text
+
+
+class Invite(Command):
+    """Let a person see a private incident, without giving a role."""
+
+    verb = "invite"
+    person: Line
+
+
 class Close(Command):
     """Close it: nothing may be owed any more."""
 
@@ -393,6 +407,8 @@ COMMANDS: dict[str, type[Command]] = {
         CompleteActionItem,
         FilePostmortem,
         Waive,
+        Restrict,
+        Invite,
         Close,
         Dismiss,
     )
@@ -423,6 +439,7 @@ class Open(BaseModel):
     reason: Text | None = None
     channel: bool | None = None
     drill: bool = False
+    private: bool = Field(default=False, description="seen only by those in it; nothing about it goes to the public")
 
     @model_validator(mode="before")
     @classmethod

@@ -279,7 +279,11 @@ def post_update(incident: Incident, command: commands.PostUpdate, now: datetime)
             )
         return refuse("undocumented", action="Resolve the incident (resolve): it posts the resolution with its cause and fix.")
     if command.audience is Audience.EXTERNAL and incident.private:
-        return refuse("not-permitted", message="This incident is private; nothing about it goes to the public.")
+        return refuse(
+            "not-permitted",
+            message="This incident is private; nothing about it goes to the public.",
+            action="Tell those in it (audience internal). What the public must know, say in an incident of its own that is not private.",
+        )
     kind = f"{command.audience.value}_update"
     status = command.status.value if command.status else None
     return [_event(kind, command.by, command.text, now, text=command.text, status=status)]
@@ -505,6 +509,20 @@ def waive(incident: Incident, command: commands.Waive, now: datetime) -> Outcome
     return [_event("waived", command.by, text, now, obligation=clock.name, reason=command.reason)]
 
 
+def restrict(incident: Incident, command: commands.Restrict, now: datetime) -> Outcome:
+    """Never refused while it is open: what must not be seen can't wait. What was said before stays said."""
+    if incident.private:
+        return []
+    text = f"{command.by} made it private: {command.reason}"
+    return [_event("restricted", command.by, text, now, reason=command.reason)]
+
+
+def invite(incident: Incident, command: commands.Invite, now: datetime) -> Outcome:
+    if any(same_person(command.person, member) for member in incident.members):
+        return []
+    return [_event("invited", command.by, f"{command.by} invited {command.person}", now, person=command.person)]
+
+
 def close(incident: Incident, command: commands.Close, now: datetime) -> Outcome:
     if incident.phase is not Phase.POST_INCIDENT:
         return _not_yet(incident, Phase.POST_INCIDENT, "Closing")
@@ -558,6 +576,8 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "complete_action_item": complete_action_item,
     "file_postmortem": file_postmortem,
     "waive": waive,
+    "restrict": restrict,
+    "invite": invite,
     "close": close,
     "dismiss": dismiss,
 }

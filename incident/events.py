@@ -64,6 +64,8 @@ KINDS: dict[str, str] = {
     "action_item_completed": "it is done",
     "postmortem_filed": "the post-mortem is written",
     "waived": "an obligation was given up, by name and for a reason",
+    "restricted": "from now on only those in it see it",
+    "invited": "a person may see it, without holding a role",
     "closed": "nothing is owed any more",
     "dismissed": "it was not an incident",
     "refused": "somebody asked for what the process forbids",

@@ -21,7 +21,7 @@ from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
 from incident.deciding import DECIDERS, Outcome, verification_passed
-from incident.effects import Delivery, Effect, Port, Receipt
+from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import SYSTEM, Event
 from incident.evolving import evolve
 from incident.model import Incident
@@ -66,6 +66,8 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     request = start.request
     text = f"{request.by} opened {start.id}: {request.title}"
     first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
+    if request.private:
+        first = first.model_copy(update={"data": {**first.data, "private": True}})
     incident, events = record(blank(start, now), _through(request.via, request.by, [first]))
     for follow_up in _opened_with(start, now):
         outcome = decide(incident, follow_up, now)
@@ -92,6 +94,7 @@ def blank(start: Opening, now: datetime) -> Incident:
         source=start.source,
         group=start.group,
         drill=request.drill,
+        private=request.private,
         phase_entered_at=now,
         presumed_severity=start.presumed or request.severity or start.policy.presumed_otherwise,
         summary=request.summary or "",
@@ -267,15 +270,19 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["repeated"] = True
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
+    if effect.ask.action == "brief" and incident.private and receipt.person:
+        return [arrived.model_copy(update={"data": {**data, "person": receipt.person}})]
     if effect.ask.action == "open_channel":
         channel = receipt.channel or effect.ask.name
-        opened = {"kind": "channel_opened", "text": f"Channel {channel} opened", "data": {**data, "channel": channel}}
+        private = {"private": True} if effect.ask.private else {}
+        opened = {"kind": "channel_opened", "text": f"Channel {channel} opened", "data": {**data, "channel": channel, **private}}
         return [arrived.model_copy(update=opened)]
     if effect.ask.action == "find_on_call":
         return [arrived, *_found(incident, receipt, effect.ask.roles, now)]
     if effect.ask.action == "page":
-        text = f"Paged {receipt.person or effect.ask.to} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
-        return [arrived.model_copy(update={"text": text})]
+        person = receipt.person or effect.ask.to
+        text = f"Paged {person} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
+        return [arrived.model_copy(update={"text": text, "data": {**data, "person": person} if incident.private else data})]
     return [arrived]
 
 
@@ -321,8 +328,14 @@ def undeliverable(effect: Effect, error: str, now: datetime) -> Event:
 
 
 def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
-    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then."""
+    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then.
+
+    Here, and nowhere later, a private incident keeps its own counsel: whatever leaves its own channel says no more
+    than that there is one.
+    """
     ask = effect.ask
+    if incident.private and isinstance(ask, OpenTicket | CloseTicket):
+        ask = ask.model_copy(update=messages.private_ticket(incident, ask))
     if ask.action == "post":
         worded = AS_IT_STANDS.get(effect.purpose)
         if worded is not None:
@@ -332,7 +345,9 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
             "general": incident.policy.general_channel,
             "stakeholders": incident.policy.stakeholders_channel,
         }
-        ask = ask.model_copy(update={"channel": rooms[ask.room]})
+        told_to_all = incident.private and not (ask.room == "incident" and incident.among_themselves)
+        text = messages.private_notice(incident) if told_to_all else ask.text
+        ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text})
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 
@@ -357,4 +372,4 @@ def _commander_is_sought(incident: Incident) -> bool:
 
 def wanted_channel(incident: Incident) -> str:
     """The name to ask for; the chat adapter appends a number where it is taken."""
-    return channel_name(incident.title, incident.opened_at.date(), incident.id)
+    return channel_name("" if incident.private else incident.title, incident.opened_at.date(), incident.id)

@@ -14,7 +14,7 @@ from incident import clocks
 from incident.alerts import AlertInput
 from incident.checklists import TRIAGE_QUESTIONS
 from incident.commands import LINE_LIMIT, Open
-from incident.effects import Port
+from incident.effects import CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
 from incident.mitigation_options import label
 from incident.model import Clock, Incident
@@ -97,7 +97,22 @@ def page(incident: Incident) -> str:
     )
 
 
+def private_notice(incident: Incident) -> str:
+    """All that anybody outside a private incident hears of it."""
+    return f"{incident.id} is private: those in it have been told, and nothing is asked of anybody else."
+
+
+def private_ticket(incident: Incident, ask: OpenTicket | CloseTicket) -> dict[str, str]:
+    """A board is read by everybody: what is to be done, and why, stands in the incident."""
+    where = f"It belongs to a private incident; those in it find it with tocsin show {incident.id}."
+    if isinstance(ask, CloseTicket):
+        return {"note": where}
+    return {"title": f"{incident.id} {ask.ref}", "body": where}
+
+
 def topic(incident: Incident) -> str:
+    if incident.private:
+        return f"{incident.id}, private"
     return f"{_severity(incident)} {incident.id} {plain(incident.title)}"[:250]
 
 
@@ -191,6 +206,11 @@ def public_resolution(incident: Incident) -> str:
 
 def public_reopening(incident: Incident) -> str:
     return "The problem has come back, and we are working on it again."
+
+
+def public_silence(incident: Incident) -> str:
+    """The last word, until it is over, on an incident that was public and has become private. It promises no next update."""
+    return "We are still working on this. We will say here when it is resolved."
 
 
 def public_dismissal(incident: Incident) -> str:

@@ -225,8 +225,10 @@ class Incident(Frozen):
     factors: dict[str, Any] | None = None
 
     roles: dict[Role, str] = Field(default_factory=dict)
+    invited: tuple[str, ...] = ()
     channel_wanted: bool = False
     channel: str | None = None
+    channel_private: bool = False
 
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -241,6 +243,8 @@ class Incident(Frozen):
     internal_update: Update | None = None
     external_update: Update | None = None
     status_page_at: datetime | None = None
+    public_since: datetime | None = None
+    public_services: tuple[str, ...] = ()
 
     alerts: dict[str, Alert] = Field(default_factory=dict)
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -298,6 +302,16 @@ class Incident(Frozen):
     @property
     def commander(self) -> str | None:
         return self.roles.get(Role.COMMANDER)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Who is in it: who opened it, who holds a role, and who was invited or paged. A private incident exists for nobody else."""
+        return tuple(dict.fromkeys((self.opened_by, *self.roles.values(), *self.invited)))
+
+    @property
+    def among_themselves(self) -> bool:
+        """Whether its channel is for its members alone, so that what is said there stays there."""
+        return not self.private or (self.channel is not None and self.channel_private)
 
     @property
     def communications(self) -> str | None:

@@ -51,6 +51,8 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "assign": RESPONDERS,
     "change_severity": RESPONDERS,
     "post_update": RESPONDERS,
+    "restrict": RESPONDERS,
+    "invite": RESPONDERS,
     # What is said to the outside, and what ends or lowers something, is somebody's own responsibility.
     "post_update:external": SPEAKERS,
     "assign:held": COMMANDERS,

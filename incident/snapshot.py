@@ -25,6 +25,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "duplicate_of": incident.duplicate_of,
         "drill": incident.drill,
         "private": incident.private,
+        "members": list(incident.members) if incident.private else [],
         "source": incident.source,
         "summary": incident.summary,
         "symptom": incident.symptom,
@@ -133,6 +134,7 @@ def row(incident: Incident) -> dict[str, Any]:
         "customer_facing": incident.customer_facing,
         "drill": incident.drill,
         "private": incident.private,
+        **({"members": list(incident.members)} if incident.private else {}),
         "opened_by": incident.opened_by,
         **{name: _iso(getattr(incident, name)) for name in _ROW_MOMENTS},
         "next_clock": urgent.name if urgent is not None else None,
@@ -142,7 +144,17 @@ def row(incident: Incident) -> dict[str, Any]:
 def shown(incident: Incident) -> tuple[object, ...]:
     """The facts that `row` and the search attributes are made of: while they are equal, nothing there has changed."""
     moments = (getattr(incident, name) for name in _ROW_MOMENTS)
-    facts = (incident.title, incident.severity, incident.phase, incident.outcome, incident.services, incident.roles, incident.channel)
+    facts: tuple[object, ...] = (
+        incident.title,
+        incident.severity,
+        incident.phase,
+        incident.outcome,
+        incident.services,
+        incident.roles,
+        incident.channel,
+    )
+    if incident.private:
+        facts = (*facts, incident.invited)
     return (*facts, incident.customer_facing, incident.drill, incident.private, *moments, incident.clocks)
 
 

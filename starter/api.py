@@ -19,6 +19,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
@@ -28,7 +29,7 @@ from incident.model import Incident
 from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
-from starter import audit, metrics, openapi, stats
+from starter import audit, metrics, openapi, privacy, stats
 from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
@@ -44,6 +45,7 @@ from starter.reading import Filters
 from starter.web import frame, pages
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
+from starter.web.status_page import PublicSite, Unread
 from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
 from starter.webhooks import Intake, Payload, read
 
@@ -66,7 +68,8 @@ class Door:
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
     the loopback ones. `looks` are what its doctor looks at beside Temporal. `arrangement` is how people sign in, and
-    `identity` what is kept of them; without it nobody does.
+    `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
+    says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
     """
 
     user: str
@@ -75,11 +78,17 @@ class Door:
     looks: tuple[Look, ...] = ()
     arrangement: Arrangement | None = None
     identity: Store | None = None
+    public: PublicSite | None = None
+    who: Callable[[Scope], privacy.Viewer] | None = None
 
     @property
     def signing_in(self) -> Arrangement:
         """How people sign in: not at all, where nothing is arranged."""
         return self.arrangement or Arrangement(user=self.user)
+
+    @property
+    def viewer(self) -> Callable[[Scope], privacy.Viewer]:
+        return self.who or (privacy.open_house if self.signing_in.mode == "dev" else privacy.signed_in)
 
 
 class Since(BaseModel):
@@ -111,11 +120,13 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_reads(desk, rooms))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health))
     app.state.door = door
     arrangement = door.signing_in
+    app.add_middleware(privacy.Looking, who=door.viewer)
     app.add_middleware(Entrance, arrangement=arrangement, store=door.identity)
     hosts = (*door.hosts, *arrangement.hosts)
     app.add_middleware(Guard, also=hosts, origin=arrangement.public_url, tokens=door.identity is not None)
@@ -295,7 +306,10 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """For Prometheus."""
         lines = requests.exposition()
         try:
-            lines += metrics.incidents(await desk.listing(), datetime.now(UTC))
+            # Counts only, and of all: an alarm on what is overdue has to hear of private incidents as well.
+            with privacy.looking(privacy.EVERYBODY):
+                rows = await desk.listing()
+            lines += metrics.incidents(rows, datetime.now(UTC))
             up = 1
         except Problem as problem:
             log.warning("metrics without incidents", cause=problem.detail)
@@ -308,7 +322,26 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """What the embedded chat, status page, ticket board or pager has accepted, oldest first."""
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
-        return JSONResponse(await embedded.delivered(kind))
+        told = await embedded.delivered(kind)
+        visible = await desk.visible({row["incident"] for row in told})
+        return JSONResponse([row for row in told if row["incident"] in visible])
+
+    return router
+
+
+def _public_files(door: Door) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["surroundings"])
+
+    @router.get("/status-page", responses={404: openapi.problem("Nothing is published from here"), 503: openapi.NOT_NOW})
+    async def export_status_page() -> JSONResponse:
+        """The public status page as files for any web server, each by its path; `tocsin status-page export` writes them."""
+        if door.public is None:
+            raise Unknown("Nothing is published from here: this installation tells another status page.")
+        try:
+            files = await door.public.files()
+        except Unread as error:
+            raise Unavailable("What was published can't be read now; tocsin doctor says why.") from error
+        return JSONResponse({"files": {path: body.decode() for path, body in files.items()}})
 
     return router
 

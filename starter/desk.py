@@ -108,6 +108,7 @@ class Desk(Reading):
         """
         checked(incident)
         asked = request(verb, fields, key or fresh_key())
+        await self.admit(incident)
         for _ in range(RACES):
             try:
                 answer = await self._update(incident, verb, asked)
@@ -124,6 +125,7 @@ class Desk(Reading):
     async def alert(self, incident: str, alerts: list[dict[str, Any]]) -> None:
         """Hand alerts to one incident, as monitoring does; they are recorded, valid or not."""
         handle = self.client.get_workflow_handle(checked(incident))
+        await self.admit(incident)
 
         async def call() -> None:
             await handle.signal(contract.ALERT, alerts)

@@ -17,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from incident import snapshot
 from incident.commands import SeverityField
 from incident.vocabulary import Phase
+from starter import privacy
 from starter.calls import patiently
 from starter.problems import Broken, NoWorker, UnknownIncident
 from workflows import contract
@@ -92,7 +93,27 @@ class Reading:
             return [await _row(each) async for each in found]
 
         rows = await patiently(self.client, call, within=LIST_WITHIN)
-        return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
+        return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
+
+    async def visible(self, incidents: set[str]) -> set[str]:
+        """Those of `incidents` that the one who looks may know of.
+
+        An incident that the lists do not know yet is left out: it may turn out to be private. What is no incident's id
+        (an alert group's) is kept.
+        """
+        if privacy.viewer().all_seeing or not incidents:
+            return incidents
+        listed = {row["incident"] for row in await self.listing()}
+        return {name for name in incidents if name in listed or not INCIDENT_ID.fullmatch(name)}
+
+    async def admit(self, incident: str) -> None:
+        """Let those pass who may know of the incident.
+
+        Raises:
+            UnknownIncident: for everybody else, as where there is none.
+        """
+        if not privacy.viewer().all_seeing:
+            await self.describe(incident)
 
     async def row(self, incident: str) -> Row:
         """What lists know of one incident; works with no worker."""
@@ -102,13 +123,16 @@ class Reading:
         """The latest run of the incident as Temporal sees it.
 
         Raises:
-            UnknownIncident: where there is none.
+            UnknownIncident: where there is none, and where the one who looks may not know that there is.
         """
         handle = self.client.get_workflow_handle(checked(incident))
         try:
-            return await patiently(self.client, handle.describe, within=READ_WITHIN)
+            found = await patiently(self.client, handle.describe, within=READ_WITHIN)
         except RPCError as error:
             raise _as_unknown(error, incident) from error
+        if not privacy.may_see(await found.memo()):
+            raise UnknownIncident(incident)
+        return found
 
     async def state(self, incident: str) -> dict[str, Any]:
         """The whole snapshot of one incident, open or closed; what its follow-up did since is in it."""
@@ -155,6 +179,7 @@ class Reading:
 
     async def _follow_up(self, incident: str, name: str) -> Any:
         """What the incident's follow-up answers to a query; None where there is no follow-up."""
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(contract.follow_up_id(incident))
 
         async def call() -> Any:
@@ -169,6 +194,7 @@ class Reading:
 
     async def previous_run(self, incident: str, run: str | None) -> str | None:
         """The run that `run` (the latest, where None) continued; None for the first, and where the server has it no more."""
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(incident, run_id=run)
 
         async def call() -> str:
@@ -185,6 +211,7 @@ class Reading:
 
     async def _ended_run(self, incident: str, run: str) -> list[Entry]:
         name = (incident, run)
+        await self.admit(incident)
         if name in self._ended_runs:
             self._ended_runs.move_to_end(name)
             return self._ended_runs[name]
@@ -201,6 +228,7 @@ class Reading:
         return list(await self._query(incident, "timeline", {"since": since}, run=run))
 
     async def _query(self, incident: str, name: str, *args: Any, run: str | None = None) -> Any:
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(checked(incident), run_id=run)
 
         async def call() -> Any:
@@ -247,6 +275,7 @@ async def _row(execution: WorkflowExecution) -> Row:
     due = execution.typed_search_attributes.get(contract.NEXT_DUE)
     return {
         **known,
+        **({"members": privacy.members_of(written)} if known["private"] else {}),
         "incident": execution.id,
         "opened_at": known.get("opened_at") or _iso(execution.start_time),
         "next_due": _iso(due) if due is not None else None,

@@ -20,6 +20,8 @@ from incident.policy_file import PolicyProblem, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.oncall.rota import FileRota
+from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
@@ -30,6 +32,7 @@ from starter.health import Finding
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
+from starter.web.status_page import PublicSite
 
 log = structlog.get_logger("tocsin.door")
 
@@ -78,6 +81,20 @@ def policy_in_force(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
 
+def layout_in_force(settings: Settings) -> Layout:
+    """The public status page's name, address and components.
+
+    Raises:
+        SettingsError: its file has mistakes; names each.
+    """
+    if settings.status_page is None:
+        return Layout()
+    try:
+        return layout_from(read_toml(settings.status_page))
+    except LayoutProblem as error:
+        raise SettingsError(f"{settings.status_page}: {error}") from error
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
@@ -104,12 +121,15 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
+    layout = layout_in_force(settings)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
     door = Door(
         user=settings.user,
         version=_version(),
         looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
     )
     app = create_app(desk, door, ledger, rooms=rooms)
     if arrangement.mode != "dev" and arrangement.webhook_token is None:

@@ -249,7 +249,10 @@ class Conductor:
         return {"row": self._row}
 
     def resume_listing(self, carried: dict[str, Any]) -> None:
-        self._row = carried.get("row", {})
+        # A field that the run before did not know counts as told until it changes: it must not add a command to the first
+        # task of an incident that an earlier version has begun.
+        told = carried.get("row", {})
+        self._row = {**snapshot.row(self.incident), **told} if told else {}
         self._attributes = contract.search_attributes(self.incident)
 
 

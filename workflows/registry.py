@@ -163,6 +163,8 @@ class Registry:
             policy=policy,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
+        # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.
+        memo = {"private": True, "opened_by": opening.request.by, "members": [opening.request.by]} if opening.request.private else None
         await workflow.start_child_workflow(
             "Incident",
             {"opening": opening.model_dump(mode="json", exclude_defaults=True)},
@@ -171,6 +173,7 @@ class Registry:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             task_timeout=options.WORKFLOW_TASK_TIMEOUT,
             priority=options.priority(severity),
+            memo=memo,
         )
 
     def _remember(self, incident: str, request: Registration) -> None:

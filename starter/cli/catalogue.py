@@ -24,6 +24,7 @@ MADE_AT: dict[str, str] = {
     "verify": "starter.cli.record:verify",
     "replay": "starter.cli.record:replay",
     "policy": "starter.cli.policy:policy",
+    "status-page": "starter.cli.status_page:status_page",
     "stats": "starter.cli.health:stats",
     "doctor": "starter.cli.health:doctor",
     "token": "starter.cli.tokens:token",
@@ -61,6 +62,7 @@ _OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("replay", "Replay a record against this version's code."),
         ("policy", "The severity matrix: show, check."),
         ("stats", "How long things take, by severity."),
+        ("status-page", "The public status page as files: export."),
     ),
     MACHINE: (
         ("up", "Run everything on this machine."),

@@ -43,7 +43,7 @@ def _answer(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(state: dict[str, Any], url: str) -> str:
-    drill = "  DRILL" if state.get("drill") else ""
+    drill = ("  DRILL" if state.get("drill") else "") + ("  PRIVATE" if state.get("private") else "")
     what = f"declared  {state['severity']}" if state.get("severity") else "open in detection"
     commander = (state.get("roles") or {}).get("commander")
     who = f"  commander: {clean(commander)}" if commander else ""

@@ -92,6 +92,7 @@ OPENING = (
     DISAGREES,
     CHANNEL,
     Field("drill", "flag", "practice: marked everywhere, reaches nobody real"),
+    Field("private", "flag", "seen only by those in it; nothing about it goes to the public"),
 )
 """What opens an incident (`incident.commands.Open`)."""
 
@@ -289,6 +290,18 @@ VERBS: dict[str, Verb] = {
             (Field("obligation", "line", "a clock or an action item, as status names it", required=True), _reason("why it is let go")),
             main="reason",
             places=("obligation",),
+        ),
+        Verb(
+            "restrict",
+            "Make it private: from now on only those in it see it.",
+            (_reason("why it must not be seen"),),
+            main="reason",
+        ),
+        Verb(
+            "invite",
+            "Let a person see a private incident, without giving a role.",
+            (Field("person", "line", "who may see it from now on", required=True),),
+            places=("person",),
         ),
         Verb("close", "Close it: nothing is owed any more."),
         Verb(

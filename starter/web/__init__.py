@@ -5,6 +5,7 @@ answered by a redirect, and a refusal comes back on the same page with what was 
 never possible: with JavaScript off everything can be read and every form be posted.
 
     rendering   templates, filters, static files, the frame that all pages share
+    status_page what the public reads; it shares nothing with the rest
     headers     what every page forbids the browser to do
 """
 
@@ -17,7 +18,7 @@ from fastapi import APIRouter
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
-from starter.web import declare, frame, home, live, room, sign_in
+from starter.web import declare, frame, home, live, room, sign_in, status_page
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -31,5 +32,6 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
     router.include_router(live.router(desk, rooms))
+    router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))
     return router

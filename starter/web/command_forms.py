@@ -45,6 +45,7 @@ LABELS = {
     "duplicate_of": "Duplicate of",
     "succeeded": "Did it work?",
     "drill": "This is a drill",
+    "private": "Private: only those in it see it",
 }
 
 HINTS = {
@@ -79,13 +80,15 @@ TITLES = {
     "complete_action_item": "Complete an action item",
     "file_postmortem": "File the post-mortem",
     "waive": "Waive an obligation",
+    "restrict": "Make it private",
+    "invite": "Invite a person",
     "close": "Close",
     "dismiss": "Dismiss: not an incident",
 }
 
 GROUPS = (
     ("Now", ("acknowledge", "describe", "declare", "assign", "change_severity", "advance", "check", "skip")),
-    ("Say", ("post_update", "note", "hypothesize", "dispatch", "file_report")),
+    ("Say", ("post_update", "note", "hypothesize", "dispatch", "file_report", "restrict", "invite")),
     ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "resolve", "reopen")),
     (
         "Afterwards",

@@ -8,6 +8,7 @@ share one watcher, and one read of its state a change.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -56,7 +57,8 @@ class Readings:
         """What an incident is once entry `seq` has happened."""
         known = self._kept.get(incident)
         if known is None or known[0] < seq or (known[1].done() and (known[1].cancelled() or known[1].exception() is not None)):
-            known = (seq, asyncio.create_task(self._read(incident)))
+            # In a context of its own: it is read for all viewers, each of whom was let in by the room (`Rooms.entries`).
+            known = (seq, asyncio.create_task(self._read(incident), context=contextvars.Context()))
             self._kept[incident] = known
             self._kept.move_to_end(incident)
             while len(self._kept) > KEPT_READINGS:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 
 from incident.refusals import refuse
+from starter import privacy
 from starter.desk import Desk, opening, request
 from starter.problems import NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
@@ -57,6 +58,8 @@ class FakeDesk(Desk):
             "opened_by": asked.by,
             "opened_at": f"2026-11-24T03:{len(self.states):02d}:00Z",
             "drill": asked.drill,
+            "private": asked.private,
+            "members": [asked.by] if asked.private else [],
         }
         refusal = {"verb": "declare", "refusal": refuse("undocumented").model_dump(mode="json")}
         entries = [("opened", {}), *([("refused", refusal)] if "open" in self.refuses else [])]
@@ -81,7 +84,14 @@ class FakeDesk(Desk):
     async def listing(self, filters: Filters | None = None) -> list[Row]:
         wanted = filters or Filters()
         rows = [{**state, "open": state["phase"] != "closed", "next_due": state.get("next_due")} for state in self.states.values()]
-        return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
+        return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
+
+    async def describe(self, incident: str) -> WorkflowExecutionDescription:
+        self._known(incident)
+        return await super().describe(incident)
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
 
     async def row(self, incident: str) -> Row:
         return {**self._known(incident), "open": True, "next_due": None}
@@ -97,7 +107,7 @@ class FakeDesk(Desk):
         return [entry for entry in self.timelines[incident] if entry["seq"] > since]
 
     def _known(self, incident: str) -> dict[str, Any]:
-        if incident not in self.states:
+        if incident not in self.states or not privacy.may_see(self.states[incident]):
             raise UnknownIncident(incident)
         return self.states[incident]
 

@@ -303,6 +303,8 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
         ["resolve", ONE, "--root-cause", "a", "--fix-applied", "b", "--next-steps", "c", "--next-steps", "d"],
         {"root_cause": "a", "fix_applied": "b", "next_steps": ["c", "d"]},
     ),
+    ("restrict", ["restrict", ONE, "-m", "it may be a breach"], {"reason": "it may be a breach"}),
+    ("invite", ["invite", ONE, "fay"], {"person": "fay"}),
     ("waive", ["waive", "internal_update", "-m", "all in one room"], {"obligation": "internal_update", "reason": "all in one room"}),
 ]
 
@@ -632,6 +634,18 @@ def test_without_a_command_the_help_is_shown(cli: Cli) -> None:
 
     assert ran.code == 0
     assert "change-severity" in ran.out
+
+
+def test_the_status_page_is_exported_as_files(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """The public page lands in a folder; a second run has nothing to write, and a server that is away costs nothing written."""
+    stub.says["GET /status-page"] = Reply(200, {"files": {"index.html": "<h1>well</h1>", "api/v2/status.json": "{}"}})
+    ran = [cli("status-page", "export", str(tmp_path / "site")) for _ in range(2)]
+    stub.says["GET /status-page"] = problem(503, "unavailable", "What was published can't be read now.")
+    away = cli("status-page", "export", str(tmp_path / "site"))
+
+    assert [each.code for each in (*ran, away)] == [0, 0, 7]
+    assert [each.out.strip().partition("files, ")[2] for each in ran] == ["2 of them new or changed", "0 of them new or changed"]
+    assert (tmp_path / "site" / "index.html").read_text() == "<h1>well</h1>"
 
 
 def test_a_token_goes_with_every_request_and_says_who_acts(cli: Cli, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
