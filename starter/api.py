@@ -29,15 +29,17 @@ from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
 from starter import audit, metrics, openapi, stats
-from starter.answers import ProblemResponse, problem_response
+from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
 from starter.guard import Guard
 from starter.health import Health, Look
-from starter.home import HOME, interface
 from starter.live import Rooms, event_stream
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
+from starter.web import frame, pages
+from starter.web.headers import SecurityHeaders
+from starter.web.rendering import page
 from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
 from starter.webhooks import Intake, Payload, read
 
@@ -98,7 +100,10 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_webhooks(desk))
+    app.include_router(pages(desk, rooms, door))
+    app.state.door = door
     app.add_middleware(Guard, also=door.hosts)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(requests.counting)
     _tell_problems(app)
     return app
@@ -248,13 +253,9 @@ async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
 def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
     router = APIRouter(tags=["surroundings"])
 
-    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def home() -> str:
-        return HOME
-
-    @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    async def docs(request: Request) -> str:
-        return interface(request.app.openapi())
+    @router.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return page(request, "interface.html", described=request.app.openapi())
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -309,50 +310,53 @@ def _webhooks(desk: Desk) -> APIRouter:
 
 
 def _tell_problems(app: FastAPI) -> None:
-    """Tell everything that goes wrong in the one shape."""
+    """Tell everything that goes wrong in the one shape: as a page to people, as a problem document to programs."""
+
+    def told(request: Request, problem: Problem) -> Response:
+        return frame.problem_page(request, problem) if frame.wants_page(request) else problem_response(problem)
 
     @app.exception_handler(Problem)
-    async def problem(_: Request, error: Exception) -> ProblemResponse:
+    async def problem(request: Request, error: Exception) -> Response:
         if not isinstance(error, Problem):
             raise error
         if isinstance(error, Broken):
             log.error("a request failed", detail=error.detail)
-        return problem_response(error)
+        return told(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def mistaken(_: Request, error: Exception) -> ProblemResponse:
+    async def mistaken(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
         found = [{"field": str(item["loc"][-1]), "message": _message(item)} for item in error.errors()]
-        return problem_response(Invalid(found))
+        return told(request, Invalid(found))
 
     @app.exception_handler(HTTPException)
-    async def refused_by_routing(request: Request, error: Exception) -> ProblemResponse:
+    async def refused_by_routing(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         path = request.url.path[:200]
         if error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "another method")
-            answer = problem_response(WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
+            answer = told(request, WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
             answer.headers["Allow"] = allowed
             return answer
         if error.status_code == 404:
-            return problem_response(Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
-        return problem_response(NotJson(str(error.detail)))
+            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
+        return told(request, NotJson(str(error.detail)))
 
     @app.exception_handler(IntegrationError)
-    async def embedded_part_failed(_: Request, error: Exception) -> ProblemResponse:
+    async def embedded_part_failed(request: Request, error: Exception) -> Response:
         log.warning("an embedded part can't be read", error=str(error))
-        return problem_response(Unavailable(str(error)))
+        return told(request, Unavailable(str(error)))
 
     @app.exception_handler(RPCError)
-    async def temporal_said_no(_: Request, error: Exception) -> ProblemResponse:
+    async def temporal_said_no(request: Request, error: Exception) -> Response:
         log.error("Temporal refused a call", error=str(error))
-        return problem_response(Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
+        return told(request, Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> ProblemResponse:
-        return problem_response(Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
+    async def broken(request: Request, error: Exception) -> Response:
+        return told(request, Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
 
 
 def _message(item: dict[str, Any]) -> str:

@@ -1,0 +1,30 @@
+"""The pages that people read in a browser: one more skin over the desk.
+
+Whatever a page can do, the command line and the API can. Pages are rendered here, on the server; a form is posted,
+answered by a redirect, and a refusal comes back on the same page with what was typed. Scripts make that quicker,
+never possible: with JavaScript off everything can be read and every form be posted.
+
+    rendering   templates, filters, static files, the frame that all pages share
+    headers     what every page forbids the browser to do
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from starter.desk import Desk
+from starter.live import Rooms
+from starter.web import frame, home
+
+if TYPE_CHECKING:
+    from starter.api import Door
+
+
+def pages(desk: Desk, rooms: Rooms, door: Door) -> APIRouter:
+    """All pages of one door. None of them stands in /openapi.json: they are for people."""
+    router = APIRouter(include_in_schema=False)
+    router.include_router(frame.router())
+    router.include_router(home.router(desk))
+    return router
