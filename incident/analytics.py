@@ -50,6 +50,22 @@ class Item(NamedTuple):
         return self.status == "open" and self.due < today
 
 
+class Postmortem(NamedTuple):
+    """Where the post-mortem of one incident stands; `due` None where none is owed yet, or any more."""
+
+    due: datetime | None = None
+    filed_at: datetime | None = None
+    filed_by: str | None = None
+    waived: bool = False
+
+    def state(self, now: datetime) -> str:
+        if self.filed_at is not None:
+            return "filed"
+        if self.waived or self.due is None:
+            return "waived" if self.waived else "not-due"
+        return "overdue" if self.due <= now else "due"
+
+
 class Facts(NamedTuple):
     """What one incident adds to the numbers. `late` holds, per duty, the seconds by which each was late (0: in time).
 
@@ -71,6 +87,7 @@ class Facts(NamedTuple):
     owed: tuple[tuple[str, datetime], ...]
     refusals: tuple[str, ...]
     items: tuple[Item, ...]
+    postmortem: Postmortem
     detailed: bool
 
     @property
@@ -98,6 +115,7 @@ def facts(row: Mapping[str, Any], timeline: Sequence[Event] | None = None) -> Fa
         owed=owed,
         refusals=tuple(_code(event) for event in timeline or () if event.kind == "refused"),
         items=_items(timeline or ()),
+        postmortem=_postmortem(timeline or ()),
         detailed=timeline is not None,
     )
 
@@ -141,6 +159,22 @@ def _items(timeline: Sequence[Event]) -> tuple[Item, ...]:
             if id in items and data["obligation"] != id:
                 items[id] = items[id]._replace(status="waived")
     return tuple(items.values())
+
+
+def _postmortem(timeline: Sequence[Event]) -> Postmortem:
+    found = Postmortem()
+    for event in timeline:
+        moved = event.data.get("clocks")
+        started = (moved.get("started") or {}) if isinstance(moved, dict) else {}
+        if event.kind == "reopened":
+            found = Postmortem()
+        if clocks.POSTMORTEM in started:
+            found = found._replace(due=datetime.fromisoformat(started[clocks.POSTMORTEM]))
+        if event.kind == "postmortem_filed" and found.filed_at is None:
+            found = found._replace(filed_at=event.at, filed_by=event.by)
+        if event.kind == "waived" and event.data.get("obligation") == clocks.POSTMORTEM:
+            found = found._replace(waived=True)
+    return found
 
 
 def summary(found: Iterable[Facts]) -> dict[str, Any]:
@@ -299,6 +333,29 @@ def action_items(found: Iterable[Facts], today: date) -> list[dict[str, Any]]:
         for item in each.items
     ]
     return sorted(rows, key=lambda row: (row["status"] != "open", row["due"], row["incident"], row["id"]))
+
+
+def postmortems(found: Iterable[Facts], now: datetime) -> list[dict[str, Any]]:
+    """Where each post-mortem that is or was owed stands: the owed ones first by due time, then the filed ones, newest first."""
+    rows = [
+        {
+            "incident": each.incident,
+            "title": each.title,
+            "severity": each.severity,
+            "drill": each.drill,
+            "state": each.postmortem.state(now),
+            "due": _iso(each.postmortem.due) if each.postmortem.due else None,
+            "filed_at": _iso(each.postmortem.filed_at) if each.postmortem.filed_at else None,
+            "by": each.postmortem.filed_by,
+            "late": bool(each.postmortem.due and (each.postmortem.filed_at or now) > each.postmortem.due and not each.postmortem.waived),
+        }
+        for each in found
+        if each.postmortem.state(now) != "not-due"
+    ]
+    owed = [row for row in rows if row["state"] in {"due", "overdue"}]
+    rest = [row for row in rows if row["state"] not in {"due", "overdue"}]
+    newest = sorted(rest, key=lambda row: str(row["filed_at"] or ""), reverse=True)
+    return [*sorted(owed, key=lambda row: (str(row["due"]), row["incident"])), *newest]
 
 
 def _row(one: Facts, now: datetime) -> dict[str, Any]:

@@ -22,19 +22,20 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
+from incident.analytics import facts, summary
 from incident.commands import COMMANDS, Command, Open
-from incident.events import Event
-from incident.model import Incident
-from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
-from starter import audit, metrics, openapi, stats
+from starter import audit, metrics, openapi, record_api
+from starter.analytics import Records
 from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
+from starter.drafts import Drafts
 from starter.guard import Guard
 from starter.health import Health, Look
 from starter.live import Rooms, event_stream
+from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
 from starter.web import frame, pages
@@ -76,9 +77,16 @@ class Since(BaseModel):
     since: Annotated[int, Query(ge=0, le=10**9)] = 0
 
 
-def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None) -> FastAPI:
-    """Build the application of one door. `embedded` is None where the integrations are somebody else's."""
+def create_app(
+    desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None, drafts: Drafts | None = None
+) -> FastAPI:
+    """Build the application of one door.
+
+    `embedded` is None where the integrations are somebody else's; `drafts` is None where nothing can be kept.
+    """
     rooms = rooms or Rooms(desk)
+    records = Records(desk)
+    postmortems = Postmortems(desk, drafts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -97,10 +105,11 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     requests = metrics.Requests()
     health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
     app.include_router(_reads(desk, rooms))
+    app.include_router(record_api.router(desk, records, postmortems, door))
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_webhooks(desk))
-    app.include_router(pages(desk, rooms, door))
+    app.include_router(pages(desk, rooms, door, records, postmortems))
     app.state.door = door
     app.add_middleware(Guard, also=door.hosts)
     app.add_middleware(SecurityHeaders)
@@ -138,21 +147,6 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         await desk.row(incident)
         return StreamingResponse(_streamed(rooms, incident, since), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
-    @router.get("/incidents/{incident}/postmortem", responses=openapi.READS)
-    async def show_postmortem(incident: str, accept: Annotated[str, Header()] = "") -> Response:
-        """The post-mortem that was filed, else a draft from the timeline; as Markdown where `Accept` asks for it."""
-        model = Incident.model_validate(await desk.model(incident))
-        document = model.postmortem
-        if document is None:
-            timeline = [Event.model_validate(entry) for entry in await desk.timeline(incident)]
-            document = draft(model, timeline)
-        if "text/markdown" in accept:
-            return PlainTextResponse(document, media_type="text/markdown")
-        filed_at = model.postmortem_at.isoformat().replace("+00:00", "Z") if model.postmortem_at else None
-        return JSONResponse(
-            {"incident": incident, "filed": filed_at is not None, "filed_at": filed_at, "by": model.postmortem_by, "document": document}
-        )
-
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
     async def export_audit(incident: str) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
@@ -161,7 +155,7 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
     @router.get("/stats", responses={503: openapi.NOT_NOW})
     async def show_stats() -> JSONResponse:
         """Median and 90th percentile of the times to acknowledge, declare, mitigate and resolve; drills left out."""
-        return JSONResponse(stats.summary(await desk.listing()))
+        return JSONResponse(summary(facts(row) for row in await desk.listing()))
 
     @router.get("/policy")
     async def show_policy() -> JSONResponse:

@@ -14,11 +14,12 @@ from incident.commands import COMMANDS, Open
 from incident.events import Event
 from incident.refusals import Refusal
 from starter.bodies import KEY_HEADER
+from starter.postmortem import Saving
 from starter.webhooks import Payload
 
 COMPONENTS = "#/components/schemas/"
 
-BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, *COMMANDS.values())
+BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, Saving, *COMMANDS.values())
 
 
 class Mistake(BaseModel):

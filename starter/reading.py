@@ -245,6 +245,7 @@ async def _row(execution: WorkflowExecution) -> Row:
     return {
         **known,
         "incident": execution.id,
+        "run_id": execution.run_id,
         "opened_at": known.get("opened_at") or _iso(execution.start_time),
         "next_due": _iso(due) if due is not None else None,
         "open": running and known["phase"] != Phase.CLOSED.value,

@@ -25,6 +25,7 @@ from runtime.settings import Settings, SettingsError, load_settings, read_toml, 
 from runtime.temporal import TemporalUnreachable, connect
 from starter.api import Door, create_app
 from starter.desk import Desk
+from starter.drafts import KeptDrafts
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.live import Rooms
@@ -102,7 +103,7 @@ async def _serve(settings: Settings) -> int:
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
     door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
-    app = create_app(desk, door, ledger, rooms=rooms)
+    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     await Server(config, rooms).serve(sockets=[listening])

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from starter.analytics import Records
 from starter.desk import Desk
 from starter.live import Rooms
+from starter.postmortem import Postmortems
 from starter.web import frame, home
 
 if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door) -> APIRouter:
+def pages(desk: Desk, rooms: Rooms, door: Door, records: Records, postmortems: Postmortems) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())

@@ -162,6 +162,36 @@ def test_a_post_mortem_is_on_time_or_late(days: int, on_time: int) -> None:
     assert (kept["due"], kept["on_time"]) == (1, on_time)
 
 
+def test_where_each_post_mortem_stands() -> None:
+    """Owed ones stand first; a filed one says who filed it, and whether in time."""
+    owed, late, filed = (Walk.open("SEV1").reaches(Phase.POST_INCIDENT) for _ in range(3))
+    late.forward(days=3)
+    filed.does("file_postmortem", by="dana", document=DOCUMENT)
+    found = [told(filed, incident="filed"), told(late, incident="late"), told(owed, incident="owed"), told(Walk.open(), incident="none")]
+    later = analytics.postmortems(found, late.now)
+    at_once = analytics.postmortems(found, owed.now)
+
+    assert [(row["incident"], row["state"], row["late"], row["by"]) for row in at_once] == [
+        ("late", "due", False, None),
+        ("owed", "due", False, None),
+        ("filed", "filed", False, "dana"),
+    ]
+    assert [(row["incident"], row["state"], row["late"]) for row in later] == [
+        ("late", "overdue", True),
+        ("owed", "overdue", True),
+        ("filed", "filed", False),
+    ]
+
+
+def test_a_reopened_incident_owes_its_post_mortem_anew() -> None:
+    """What was filed about the first end does not explain the second."""
+    walk = Walk.open("SEV1").reaches(Phase.POST_INCIDENT)
+    walk.does("file_postmortem", document=DOCUMENT)
+    walk.does("reopen", reason="errors are back")
+
+    assert analytics.postmortems([told(walk)], walk.now) == []
+
+
 def test_refusals_are_counted_by_code_with_their_incidents() -> None:
     """What the process forbids most often is what people should learn first."""
     walk = Walk.open("SEV2")
