@@ -62,13 +62,15 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `temporal_ui` is where browsers find
+    Temporal's own UI, where they can.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    temporal_ui: str | None = None
 
 
 class Since(BaseModel):

@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import snapshot
@@ -166,6 +173,30 @@ class Reading:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return None
+
+    async def histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw histories of all runs that the server still has, first to last. No worker is needed."""
+        await self.describe(incident)
+        return await self._runs(incident)
+
+    async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw history of the incident's follow-up; none where there is no follow-up."""
+        return await self._runs(contract.follow_up_id(checked(incident)))
+
+    async def _runs(self, workflow_id: str) -> list[WorkflowHistory]:
+        found: list[WorkflowHistory] = []
+        run: str | None = None
+        while run is None or run:
+            handle = self.client.get_workflow_handle(workflow_id, run_id=run)
+            try:
+                history = await patiently(self.client, handle.fetch_history, within=LIST_WITHIN)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    break
+                raise
+            found.insert(0, history)
+            run = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        return found
 
     async def previous_run(self, incident: str, run: str | None) -> str | None:
         """The run that `run` (the latest, where None) continued; None for the first, and where the server has it no more."""

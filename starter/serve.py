@@ -102,7 +102,9 @@ async def _serve(settings: Settings) -> int:
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    door = Door(
+        user=settings.user, version=_version(), temporal_ui=settings.temporal_ui, looks=(lambda: _ledger(ledger), lambda: _rota(settings))
+    )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())

@@ -18,7 +18,7 @@ from starter.analytics import Records
 from starter.desk import Desk
 from starter.live import Rooms
 from starter.postmortem import Postmortems
-from starter.web import frame, home
+from starter.web import actions_page, analytics_page, audit_page, frame, home, postmortem_page
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -29,4 +29,8 @@ def pages(desk: Desk, rooms: Rooms, door: Door, records: Records, postmortems: P
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
     router.include_router(home.router(desk))
+    router.include_router(postmortem_page.router(desk, records, postmortems))
+    router.include_router(actions_page.router(desk, records))
+    router.include_router(analytics_page.router(records))
+    router.include_router(audit_page.router(desk, door))
     return router
