@@ -59,7 +59,8 @@ class Records:
         found = [(row, facts(row)) for row in await self._desk.listing()]
         within = [(row, known) for row, known in found if window.admits(known, now)]
         counted = await self.detailed([row for row, known in within if known.counts])
-        return report([*counted, *(known for _, known in within if not known.counts)], now, window)
+        services = sorted({service for _, known in found if not known.drill for service in known.services})
+        return {**report([*counted, *(known for _, known in within if not known.counts)], now, window), "services": services}
 
     async def everything(self) -> list[Facts]:
         """The facts of all incidents, drills too."""
