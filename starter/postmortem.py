@@ -238,7 +238,7 @@ def _section(
         "at": _iso(version.at) if version is not None else None,
         "writable": _typed(title),
         "prefilled": prefilled and version is None,
-        "filled": name not in {gap["section"] for gap in gaps},
+        "filled": bool(lines and lines[-1].seq) if not _typed(title) else name not in {gap["section"] for gap in gaps},
         "missing": next((problem["message"] for problem in missing if problem["section"] == name), None),
         "lines": [{"text": line.text, "seq": line.seq} for line in lines if line.seq is not None] if title != "Timeline" else [],
     }

@@ -14,6 +14,9 @@ AXIS = 26
 SIDE = 9
 """Two dots nearer than this, in pixels, are put one above the other."""
 
+NARROWEST = 60
+"""How much longer than the left edge the right one is at least: dots of one second don't fill the chart."""
+
 TICKS = (
     (1, "1 s"),
     (10, "10 s"),
@@ -59,7 +62,7 @@ def chart(rows: Sequence[Mapping[str, Any]], milestone: str) -> Chart | None:
         return None
     lengths = [_length(row[milestone]) for row in measured]
     low = max((tick for tick, _ in TICKS if tick <= min(lengths)), default=1)
-    high = min((tick for tick, _ in TICKS if tick >= max(lengths) and tick > low), default=max(max(lengths), low * 10))
+    high = min((tick for tick, _ in TICKS if tick >= max(max(lengths), low * NARROWEST)), default=max(lengths))
 
     def x(seconds: float) -> float:
         share = (math.log(_length(seconds)) - math.log(low)) / (math.log(high) - math.log(low))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-_READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+_READER = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
 
 
 def rendered(document: str) -> Markup:
