@@ -111,7 +111,7 @@ def create_app(
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_webhooks(desk))
-    app.include_router(pages(desk, rooms, door, records, postmortems))
+    app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door
     app.add_middleware(Guard, also=door.hosts)
     app.add_middleware(SecurityHeaders)

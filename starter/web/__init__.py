@@ -16,19 +16,23 @@ from fastapi import APIRouter
 
 from starter.analytics import Records
 from starter.desk import Desk
+from starter.health import Health
 from starter.live import Rooms
 from starter.postmortem import Postmortems
-from starter.web import actions_page, analytics_page, audit_page, frame, home, postmortem_page
+from starter.web import actions_page, analytics_page, audit_page, declare, frame, home, live, postmortem_page, room
 
 if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door, records: Records, postmortems: Postmortems) -> APIRouter:
+def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
-    router.include_router(home.router(desk))
+    router.include_router(home.router(desk, health))
+    router.include_router(declare.router(desk))
+    router.include_router(room.router(desk))
+    router.include_router(live.router(desk, rooms))
     router.include_router(postmortem_page.router(desk, records, postmortems))
     router.include_router(actions_page.router(desk, records))
     router.include_router(analytics_page.router(records))

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident import clocks
 from incident.vocabulary import Phase
+from starter.desk import fresh_key
 from starter.web.headers import FOR_PAGES
 
 HERE = Path(__file__).parent
@@ -28,6 +29,9 @@ STATIC = HERE / "static"
 THEME_COOKIE = "tocsin_theme"
 KEYS_COOKIE = "tocsin_keys"
 THEMES = ("light", "dark")
+
+WORTH_ZIPPING = 1_000
+"""Bytes. A phone on a bad line waits for each packet; a smaller page fits into one anyway."""
 
 NAVIGATION = (("Incidents", "/"), ("Post-mortems", "/postmortems"), ("Actions", "/actions"), ("Analytics", "/analytics"))
 """What the frame links to, as far as this door has it."""
@@ -64,7 +68,12 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
     It brings its own security headers: the answer to a mistake of ours is sent from outside the middleware.
     """
-    return HTMLResponse(fragment(request, template, **context), status_code=status, headers={**FOR_PAGES, "Cache-Control": "no-store"})
+    body = fragment(request, template, **context).encode()
+    headers = {**FOR_PAGES, "Cache-Control": "no-store", "Vary": "Accept-Encoding, Cookie"}
+    if len(body) > WORTH_ZIPPING and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 5, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return HTMLResponse(body, status_code=status, headers=headers)
 
 
 def fragment(request: Request, template: str, **context: Any) -> str:
@@ -115,7 +124,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(utc=utc, span=span, iso=iso, moment=moment, words=words, clock_label=clocks.label, phase_label=phase_label)
-    made.globals["static"] = static
+    made.globals.update(static=static, fresh_key=fresh_key)
     return made
 
 
