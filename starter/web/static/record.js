@@ -5,11 +5,11 @@ document.documentElement.classList.add("scripted");
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => window.print());
 document.querySelector("[data-focus]")?.focus();
 
-const form = document.querySelector("[data-draft]");
+const form = document.querySelector("[data-postmortem]");
 if (form) {
   const IDLE = 2000;
   const AGAIN = 5000;
-  const incident = form.dataset.draft;
+  const incident = form.dataset.postmortem;
   const saved = form.querySelector("[data-saved]");
   const boxes = [...form.querySelectorAll("textarea[data-section]")];
   const clock = (at) => at.slice(11, 19) + " UTC";
