@@ -42,11 +42,43 @@ CAUSES = frozenset(
 )
 """What a task can be scheduled for, updates aside."""
 
-SYSTEM_KINDS = frozenset({"overdue", "reminder", "verification_passed"})
+CLOCK_KINDS = frozenset({"overdue", "reminder", "verification_passed"})
 """Kinds that clocks make."""
 
-DELIVERY_KINDS = frozenset({"delivered", "channel_opened", "parked", "undeliverable", "paged", "paging_failed", "report_filed"})
-"""Kinds that an activity's or a child's end makes."""
+DELIVERY_KINDS = frozenset({"delivered", "channel_opened", "parked", "undeliverable", "paged", "paging_failed"})
+"""Kinds that an activity's, a child's or a page's end makes."""
+
+VERB_OF: dict[str, str] = {
+    "acknowledged": "acknowledge",
+    "described": "describe",
+    "declared": "declare",
+    "severity_changed": "change_severity",
+    "role_assigned": "assign",
+    "item_checked": "check",
+    "item_skipped": "skip",
+    "internal_update": "post_update",
+    "external_update": "post_update",
+    "note": "note",
+    "hypothesis": "hypothesize",
+    "mitigation_proposed": "mitigate",
+    "mitigation_approved": "approve",
+    "mitigation_finished": "finish_mitigation",
+    "criterion_confirmed": "confirm",
+    "criterion_withdrawn": "withdraw",
+    "resolved": "resolve",
+    "reopened": "reopen",
+    "dispatched": "dispatch",
+    "report_filed": "file_report",
+    "retrospective_scheduled": "schedule_retrospective",
+    "action_item_added": "add_action_item",
+    "action_item_completed": "complete_action_item",
+    "postmortem_filed": "file_postmortem",
+    "waived": "waive",
+    "closed": "close",
+    "dismissed": "dismiss",
+    "alert": "alert",
+}
+"""The message that asks for an entry of each kind: as a signal it has no answer that would name its entries."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +103,7 @@ class _Task:
     started: HistoryEvent
     causes: list[HistoryEvent]
     accepted: list[HistoryEvent] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
 
 
 def origins(histories: Sequence[WorkflowHistory], timeline: Sequence[Entry]) -> dict[int, Origin]:
@@ -130,19 +163,20 @@ def _answered(history: WorkflowHistory) -> dict[int, HistoryEvent]:
 def _cause(task: _Task, entry: Entry) -> HistoryEvent:
     """The likeliest of what the task was scheduled for; the task itself where nothing tells."""
     kind = entry["kind"]
-    if kind == "refused":
-        verb = entry["data"].get("verb")
-        named = [event for event in task.accepted if _name(event) == verb]
-        signals = [event for event in task.causes if event.event_type == SIGNALED and _name(event) == verb]
-        return (named or signals or [task.started])[0]
-    if kind == "alert":
-        return _first(task, SIGNALED, STARTED) or task.started
-    if kind in SYSTEM_KINDS:
+    data = entry.get("data") or {}
+    name = {"refused": data.get("verb"), "invalid": data.get("signal")}.get(kind, VERB_OF.get(kind))
+    asked = [event for event in (*task.accepted, *task.causes) if name is not None and _name(event) == name]
+    if asked:
+        # Of several alike in one task each is told once, in their order.
+        event = next((event for event in asked if event.event_id not in task.used), asked[-1])
+        task.used.add(event.event_id)
+        return event
+    if kind in CLOCK_KINDS:
         return _first(task, EventType.EVENT_TYPE_TIMER_FIRED) or task.started
     if kind in DELIVERY_KINDS:
         ended = [event for event in task.causes if event.event_type not in {STARTED, SIGNALED, EventType.EVENT_TYPE_TIMER_FIRED}]
         return (ended or task.causes or [task.started])[0]
-    return _first(task, STARTED, SIGNALED) or (task.accepted or task.causes or [task.started])[0]
+    return _first(task, STARTED) or (task.causes or task.accepted or [task.started])[0]
 
 
 def _first(task: _Task, *types: int) -> HistoryEvent | None:
