@@ -154,7 +154,8 @@ async def gathered(entries: AsyncIterator[Entry | None]) -> AsyncIterator[list[E
 def partials(request: Request, view: RoomView, news: list[Entry], shown: dict[str, str]) -> str:
     """The new rows, and each region that looks other than `shown` remembers; which is brought up to date."""
     about = context(request, view)
-    rows = fragment(request, "room/rows.html", entries=list(reversed(news)), key_moments=about["key_moments"])
+    # They arrive out of sight, and the page shows them unless somebody reads further down: nothing moves in between.
+    rows = fragment(request, "room/rows.html", queued=True, entries=list(reversed(news)), key_moments=about["key_moments"])
     parts = [f'<hx-partial hx-target="#timeline" hx-swap="afterbegin">{rows}</hx-partial>']
     for region in REGIONS:
         drawn = fragment(request, f"room/{region}.html", **about)

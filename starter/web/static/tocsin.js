@@ -32,17 +32,19 @@ const lastLeft = new Map();
 const MARKS = [300, 60, 0];
 const title = document.title;
 
-/** Speak politely, and only at five minutes, one minute and when it is overdue. @param {string} name @param {string} due @param {number} left */
-function announce(name, due, left) {
+/** What to say of a clock: something at five minutes, at one minute and when it is overdue, else nothing. @param {string} name @param {string} due @param {number} left */
+function spoken(name, due, left) {
   const before = lastLeft.get(name + due);
   lastLeft.set(name + due, left);
   const mark = before === undefined ? undefined : MARKS.find((each) => before > each && left <= each);
-  if (mark === undefined) return;
-  write(one("#announce"), mark === 0 ? `${name} is overdue` : `${name} is due in ${mark / 60} minute${mark > 60 ? "s" : ""}`);
+  if (mark === undefined) return [];
+  return [mark === 0 ? `${name} is overdue` : `${name} is due in ${mark / 60} minute${mark > 60 ? "s" : ""}`];
 }
 
 function tick() {
   let urgent = Infinity;
+  /** @type {string[]} */
+  const sentences = [];
   for (const clock of all("[data-due]")) {
     const left = (Date.parse(clock.dataset.due ?? "") - serverNow()) / 1000;
     const face = one("[data-countdown]", clock);
@@ -50,9 +52,10 @@ function tick() {
     write(one("[data-state-word]", clock), left <= 0 ? "overdue" : "left");
     clock.classList.toggle("overdue", left <= 0);
     clock.classList.toggle("due-soon", left > 0 && left < 300);
-    announce(face.getAttribute("aria-label") ?? "", clock.dataset.due ?? "", left);
+    sentences.push(...spoken(face.getAttribute("aria-label") ?? "", clock.dataset.due ?? "", left));
     urgent = Math.min(urgent, left);
   }
+  if (sentences.length) write(one("#announce"), sentences.join(". "));
   for (const age of all("[data-age]")) write(age, span((serverNow() - Date.parse(age.dataset.age ?? "")) / 1000));
   document.title = urgent === Infinity ? title : `${urgent <= 0 ? "+" : ""}${span(urgent)}${urgent <= 0 ? " overdue" : ""} · ${title}`;
 }
@@ -121,15 +124,15 @@ if (timeline) {
   const waiting = () => all(".entry.queued", timeline).filter((row) => timeline.dataset.shows !== "key" || row.classList.contains("key"));
   const tell = () => {
     const count = waiting().length;
-    news.hidden = count === 0;
     news.classList.toggle("floating", timeline.getBoundingClientRect().top < 0);
+    news.hidden = count === 0;
     write(news, `${count} new ↑`);
   };
   new MutationObserver((changes) => {
     for (const row of /** @type {any[]} */ (changes.flatMap((change) => [...change.addedNodes]))) {
       if (row.nodeType !== 1 || !row.id) continue;
       if (all(`[id="${row.id}"]`, timeline).length > 1) row.remove();
-      else if (reading()) row.classList.add("queued");
+      else if (!reading()) row.classList.remove("queued");
     }
     mine();
     tell();
