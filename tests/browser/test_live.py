@@ -100,7 +100,8 @@ def test_a_countdown_speaks_at_five_minutes_at_one_and_when_it_is_over(site: Sit
     page = window.page
     page.goto(f"/incidents/{incident}")
     page.evaluate(
-        "window.said = []; new MutationObserver(() => said.push(document.querySelector('#announce').textContent)).observe(document.querySelector('#announce'), {childList: true, characterData: true, subtree: true})"
+        "() => { window.said = []; const place = document.querySelector('#announce');"
+        " new MutationObserver(() => said.push(place.textContent)).observe(place, {childList: true, characterData: true, subtree: true}) }"
     )
     due = truth(site, incident)
     for left in (310, 295, 200, 65, 58, 30, 2, -1, -60):

@@ -9,17 +9,17 @@ import pytest
 
 from starter.api import Door, create_app
 from starter.live import Rooms
-from tests.starter.desks import FakeDesk
-from tests.starter.test_api import HERE, Delivered, no_history
+from tests.starter.test_api import HERE, Delivered
+from tests.starter.web.memory import MemoryDesk
 
 
 @pytest.fixture
-async def desk() -> FakeDesk:
-    return await FakeDesk.made()
+async def desk() -> MemoryDesk:
+    return await MemoryDesk.made()
 
 
 @pytest.fixture
-async def http(desk: FakeDesk) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create_app(desk, Door(user="ana", version="0"), Delivered(), rooms=Rooms(desk, no_history))
+async def http(desk: MemoryDesk) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(desk, Door(user="ana", version="0"), Delivered(), rooms=Rooms(desk, desk.history))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app, raise_app_exceptions=False), base_url=HERE) as client:
         yield client
