@@ -109,7 +109,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             trouble.problem = problem
             return await shown(incident, request, "write", trouble)
         place = form.text("into") if act == "insert" and form.text("into") in TITLES else place
-        return RedirectResponse(f"/incidents/{incident}/postmortem?view=write" + (f"#{place}" if place else ""), status_code=303)
+        return RedirectResponse(f"/incidents/{incident}/postmortem?view=write" + (f"#pm-{place}" if place else ""), status_code=303)
 
     async def carry_out(incident: str, verb: str, fields: dict[str, Any]) -> None:
         answer = await desk.command(incident, verb, fields)

@@ -177,7 +177,7 @@ async def test_filing_is_refused_with_what_is_missing_and_the_way_there(http: ht
 
     assert answer.status_code == 409
     assert "The post-mortem is not complete." in answer.text
-    assert '<a href="#root-cause">Go to Root Cause</a>' in answer.text
+    assert '<a href="#pm-root-cause">Go to Root Cause</a>' in answer.text
     assert (box(answer.text, "root-cause"), box(answer.text, "lessons-learned")) == ("[to come]", "Mine.")
     assert walk.incident.postmortem is None
     assert walk.timeline[-1].kind == "refused"
@@ -233,7 +233,7 @@ async def test_action_items_are_added_and_completed_from_the_page(http: httpx2.A
     after_adding = (await http.get(PAGE)).text
     done = await http.post(PAGE, data=posted(after_adding, "done:AI-1"))
 
-    assert (added.headers["location"], done.headers["location"]) == (f"{PAGE}?view=write#action-items",) * 2
+    assert (added.headers["location"], done.headers["location"]) == (f"{PAGE}?view=write#pm-action-items",) * 2
     assert box(after_adding, "lessons-learned") == "Mine."
     assert [(item.item, item.owner, item.done) for item in walk.incident.action_items] == [("Budget the retries", "ben", True)]
 
