@@ -152,7 +152,10 @@ if (form) {
       const box = form.querySelector(`textarea[data-section="${form.querySelector("[data-into]").value}"]`);
       if (!box) return;
       const line = box.dataset.section === "timeline" ? button.dataset.row : button.dataset.point;
-      const at = last === box && box.selectionStart < box.value.length ? box.selectionStart : box.value.length;
+      // Below the line that one was in; at the end where one has not been in it yet.
+      const caret = last === box ? box.selectionStart : 0;
+      const below = caret > 0 ? box.value.indexOf("\n", caret) : -1;
+      const at = below < 0 ? box.value.length : below;
       const before = box.value.slice(0, at);
       const after = box.value.slice(at);
       const lead = before === "" || before.endsWith("\n") ? "" : "\n";
