@@ -120,6 +120,12 @@ def facts(row: Mapping[str, Any], timeline: Sequence[Event] | None = None) -> Fa
     )
 
 
+def followed(one: Facts, later: Sequence[Event]) -> Facts:
+    """The facts of an incident that has ended with what its follow-up has seen since: items done or waived, and refusals."""
+    refusals = tuple(_code(event) for event in later if event.kind == "refused")
+    return one._replace(items=_items(later, one.items), refusals=(*one.refusals, *refusals))
+
+
 def _code(event: Event) -> str:
     refusal = event.data.get("refusal")
     return str(refusal.get("code")) if isinstance(refusal, dict) else "unknown"
@@ -146,8 +152,8 @@ def _duties(timeline: Sequence[Event]) -> tuple[dict[str, tuple[int, ...]], tupl
     return {name: tuple(found) for name, found in late.items()}, still
 
 
-def _items(timeline: Sequence[Event]) -> tuple[Item, ...]:
-    items: dict[str, Item] = {}
+def _items(timeline: Sequence[Event], before: Iterable[Item] = ()) -> tuple[Item, ...]:
+    items = {item.id: item for item in before}
     for event in timeline:
         data = event.data
         if event.kind == "action_item_added":

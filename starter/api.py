@@ -32,6 +32,7 @@ from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
 from starter.drafts import Drafts
+from starter.facts import Ended
 from starter.guard import Guard
 from starter.health import Health, Look
 from starter.live import Rooms, event_stream
@@ -80,20 +81,27 @@ class Since(BaseModel):
 
 
 def create_app(
-    desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None, drafts: Drafts | None = None
+    desk: Desk,
+    door: Door,
+    embedded: Embedded | None = None,
+    *,
+    rooms: Rooms | None = None,
+    drafts: Drafts | None = None,
+    ended: Ended | None = None,
 ) -> FastAPI:
     """Build the application of one door.
 
-    `embedded` is None where the integrations are somebody else's; `drafts` is None where nothing can be kept.
+    `embedded` is None where the integrations are somebody else's; `drafts` and `ended` are None where nothing can be kept.
     """
     rooms = rooms or Rooms(desk)
-    records = Records(desk)
+    records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
+        records.close()
 
     app = FastAPI(
         title="Tocsin",

@@ -134,10 +134,14 @@ class Reading:
         """The entries after `since`, oldest first: the incident's own and, once it is closed, those of its follow-up."""
         entries = await self.own_timeline(incident, since)
         if any(entry["kind"] == "closed" for entry in entries):
-            later = await self._follow_up(incident, "timeline") or []
+            later = await self.follow_up_timeline(incident)
             last = entries[-1]["seq"]
             entries += [{**entry, "seq": last + number} for number, entry in enumerate(later, start=1)]
         return entries
+
+    async def follow_up_timeline(self, incident: str) -> list[Entry]:
+        """What the follow-up of a closed incident has seen, by its own numbers; nothing where there is no follow-up."""
+        return list(await self._follow_up(incident, "timeline") or [])
 
     async def own_timeline(self, incident: str, since: int = 0) -> list[Entry]:
         """The entries after `since`, oldest first, over all runs of the incident.

@@ -26,6 +26,7 @@ from runtime.temporal import TemporalUnreachable, connect
 from starter.api import Door, create_app
 from starter.desk import Desk
 from starter.drafts import KeptDrafts
+from starter.facts import KeptFacts
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.live import Rooms
@@ -105,7 +106,7 @@ async def _serve(settings: Settings) -> int:
     door = Door(
         user=settings.user, version=_version(), temporal_ui=settings.temporal_ui, looks=(lambda: _ledger(ledger), lambda: _rota(settings))
     )
-    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger))
+    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     await Server(config, rooms).serve(sockets=[listening])

@@ -64,7 +64,8 @@ def _besides(found: dict[str, Any]) -> list[str]:
     if items.get("total"):
         lines.append(f"action items: {items['open']} open, {items['overdue']} overdue, {items['done']} done, {items['waived']} waived")
     if found.get("without_details"):
-        lines.append(f"of {len(found['without_details'])} incidents only the times are known: no worker answers for the rest")
+        why = "their histories are being read, ask again" if found.get("being_read") else "no worker answers for the rest"
+        lines.append(f"of {len(found['without_details'])} incidents only the times are known: {why}")
     return lines
 
 

@@ -152,6 +152,8 @@ def _placed(words: tuple[str, ...], text: str | None) -> tuple[str | None, str |
 def _put_sections(session: Session, work: dict[str, Any]) -> None:
     rows = []
     for one in work["sections"]:
+        if not one["text"] and one["section"] == "other":
+            continue
         state = "required" if one["missing"] else "written" if one["filled"] else "to write"
         style = RED if one["missing"] else GREEN if one["filled"] else None
         rows.append([Cell(one["section"]), Cell(state, style=style), Cell(one["version"] or None), Cell(one["by"]), Cell(one["at"])])

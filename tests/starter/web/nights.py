@@ -28,13 +28,16 @@ ONE = "INC-2026-0001"
 
 
 class WalkedDesk(FakeDesk):
-    """Answers from walks; a command is decided by the core. `read` counts the timelines that were asked for."""
+    """Answers from walks; a command is decided by the core. `read` and `chased` count the timelines that were asked for;
+    `later` is what the follow-ups of closed ones have seen."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.walks: dict[str, Walk] = {}
         self.runs: dict[str, list[WorkflowHistory]] = {}
         self.read: list[str] = []
+        self.chased: list[str] = []
+        self.later: dict[str, list[Entry]] = {}
 
     def holds(self, walk: Walk, incident: str = ONE) -> Walk:
         """This incident exists. Its id is written over the walk's own."""
@@ -67,6 +70,10 @@ class WalkedDesk(FakeDesk):
 
     async def own_timeline(self, incident: str, since: int = 0) -> list[Entry]:
         return await self.timeline(incident, since)
+
+    async def follow_up_timeline(self, incident: str) -> list[Entry]:
+        self.chased.append(incident)
+        return self.later.get(incident, [])
 
     async def histories(self, incident: str) -> list[WorkflowHistory]:
         self._walk(incident)

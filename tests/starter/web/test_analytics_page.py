@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from incident.vocabulary import Phase
+from integrations.ledger import Ledger
 from starter.analytics import Asked, Records, cell
+from starter.facts import KeptFacts
 from starter.web.dots import AXIS, LANE, LEFT, RIGHT, TOP, WIDTH, chart
 from tests.incident.walk import DOCUMENT, Walk, opening_of
 from tests.starter.web.nights import ONE, WalkedDesk, after, opened
@@ -153,17 +157,58 @@ async def test_an_incident_that_has_ended_is_read_once(desk: WalkedDesk) -> None
     assert [each["incidents"] for each in made] == [2, 2, 2]
 
 
-async def test_a_closed_incident_with_open_items_is_read_again(desk: WalkedDesk) -> None:
-    """Its follow-up may have seen one done since."""
+async def test_of_a_closed_incident_only_the_follow_up_is_asked_again(desk: WalkedDesk) -> None:
+    """Its follow-up may have seen an item done since; once all are, nobody is asked."""
     closed = desk.holds(after())
     closed.settles_everything()
     closed.does("close")
     records = Records(desk)
     before = await records.report(Asked(days=0), datetime.now(UTC))
-    await records.report(Asked(days=0), datetime.now(UTC))
+    done = {"seq": 1, "at": "2026-11-30T00:00:00Z", "kind": "action_item_completed", "by": "ben", "text": "done", "data": {"id": "AI-1"}}
+    desk.later[ONE] = [done]
+    later = [await records.report(Asked(days=0), datetime.now(UTC)) for _ in range(2)]
 
-    assert before["action_items"]["open"] == 1
-    assert desk.read == [ONE, ONE]
+    assert [made["action_items"]["open"] for made in (before, *later)] == [1, 0, 0]
+    assert (desk.read, desk.chased) == ([ONE], [ONE, ONE])
+
+
+async def test_a_door_that_starts_again_reads_no_ended_incident_twice(desk: WalkedDesk, tmp_path: Path) -> None:
+    """Several hundred histories to replay would take minutes, so their facts are kept in the database."""
+    closed = desk.holds(after())
+    closed.settles_everything()
+    closed.does("complete_action_item", id="AI-1")
+    closed.does("close")
+    ledger = Ledger(tmp_path / "embedded.db")
+    now = datetime.now(UTC)
+    made = [await Records(desk, KeptFacts(ledger)).report(Asked(days=0), now) for _ in range(2)]
+    await ledger.close()
+
+    assert made[0] == made[1]
+    assert made[0]["on_time"]["postmortem"]["due"] == 1
+    assert desk.read == [ONE]
+
+
+async def test_a_page_waits_no_longer_than_it_may(desk: WalkedDesk) -> None:
+    """What is not read in time is counted with the row's own times, said so, and known at the next look."""
+    desk.holds(recent()).does("acknowledge")
+    heard = asyncio.Event()
+
+    class Slow(WalkedDesk):
+        async def own_timeline(self, incident: str, since: int = 0) -> list[dict[str, Any]]:
+            await heard.wait()
+            return await super().own_timeline(incident, since)
+
+    slow = await Slow.made()
+    assert isinstance(slow, Slow)
+    slow.walks = desk.walks
+    records = Records(slow, waits=timedelta(0))
+    first = await records.report(Asked(days=0), datetime.now(UTC))
+    heard.set()
+    second = await Records(slow).report(Asked(days=0), datetime.now(UTC))
+    records.close()
+
+    assert (first["without_details"], first["being_read"], first["times"]["all"]["acknowledge"]["measured"]) == ([ONE], 1, 1)
+    assert (second["without_details"], second["being_read"]) == ([], 0)
 
 
 @pytest.mark.parametrize(
