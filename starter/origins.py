@@ -8,14 +8,14 @@ that it made), a signal, a timer, an activity's end. Nothing here needs a worker
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
 from temporalio.client import WorkflowHistory
 
 from starter.reading import Entry
@@ -23,6 +23,7 @@ from starter.reading import Entry
 TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 ACCEPTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 ANSWERED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 STARTED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
@@ -114,11 +115,16 @@ def origins(histories: Sequence[WorkflowHistory], timeline: Sequence[Entry]) -> 
         tasks = list(_tasks(history))
         at_of = {task.at: task for task in tasks}
         answered = _answered(history)
+        activities = {
+            event.event_id: event.activity_task_scheduled_event_attributes for event in history.events if event.event_type == SCHEDULED
+        }
         for seq, entry in list(waiting.items()):
             task = at_of.get(_moment(entry["at"]))
             if task is not None:
-                event = answered.get(seq) or _cause(task, entry)
-                found[seq] = Origin(history.workflow_id, history.run_id, event.event_id, _type(event), _name(event))
+                event = answered.get(seq) or _delivery(task, entry, activities) or _cause(task, entry)
+                activity = activities.get(_scheduled_by(event))
+                name = activity.activity_type.name if activity is not None else _name(event)
+                found[seq] = Origin(history.workflow_id, history.run_id, event.event_id, _type(event), name)
                 del waiting[seq]
     return found
 
@@ -158,6 +164,28 @@ def _answered(history: WorkflowHistory) -> dict[int, HistoryEvent]:
                     if attributes.accepted_event_id in by_id and isinstance(entry, dict) and isinstance(entry.get("seq"), int):
                         found.setdefault(entry["seq"], by_id[attributes.accepted_event_id])
     return found
+
+
+def _scheduled_by(event: HistoryEvent) -> int:
+    """The event that scheduled the activity whose end this is; 0 where it is no activity's end."""
+    ends = (
+        event.activity_task_completed_event_attributes,
+        event.activity_task_failed_event_attributes,
+        event.activity_task_timed_out_event_attributes,
+    )
+    return next((end.scheduled_event_id for end in ends if end.scheduled_event_id), 0)
+
+
+def _delivery(task: _Task, entry: Entry, activities: Mapping[int, ActivityTaskScheduledEventAttributes]) -> HistoryEvent | None:
+    """The end of the activity that carried out the effect which the entry names by its number; its id is the effect's key."""
+    number = (entry.get("data") or {}).get("number")
+    if not isinstance(number, int):
+        return None
+    for event in task.causes:
+        activity = activities.get(_scheduled_by(event))
+        if activity is not None and activity.activity_id.partition("#")[0].rpartition(":")[2] == str(number):
+            return event
+    return None
 
 
 def _cause(task: _Task, entry: Entry) -> HistoryEvent:

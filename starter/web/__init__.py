@@ -6,6 +6,7 @@ never possible: with JavaScript off everything can be read and every form be pos
 
     rendering   templates, filters, static files, the frame that all pages share
     headers     what every page forbids the browser to do
+    postmortem_page, actions_page, analytics_page, audit_page: the record
 """
 
 from __future__ import annotations

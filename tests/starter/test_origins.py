@@ -45,7 +45,8 @@ def test_what_people_asked_for_leads_to_what_they_sent() -> None:
     """An auditor who opens the event finds the very request."""
     history, timeline = recorded(shape("closed")[0])
     found = origins([history], timeline)
-    names = {entry["kind"]: found[entry["seq"]].name for entry in timeline if entry["kind"] in VERB_OF}
+    asked = [entry for entry in timeline if entry["kind"] in VERB_OF and found[entry["seq"]].type != "ActivityTaskCompleted"]
+    names = {entry["kind"]: found[entry["seq"]].name for entry in asked}
     wanted = {kind: name for kind, name in names.items() if name is not None}
 
     assert wanted == {kind: VERB_OF[kind] for kind in wanted}
@@ -72,6 +73,16 @@ def test_clocks_deliveries_and_the_opening_lead_to_what_made_them() -> None:
     assert types["overdue"] == types["reminder"] == {"TimerFired"}
     assert types["delivered"] == {"ActivityTaskCompleted"}
     assert types["opened"] == {"WorkflowExecutionStarted"}
+
+
+def test_each_delivery_leads_to_the_end_of_its_own_activity() -> None:
+    """Two messages that arrive in the same moment are two events, each with what it carried out."""
+    history, timeline = recorded(shape("closed")[0])
+    found = origins([history], timeline)
+    delivered = [entry for entry in timeline if entry["kind"] == "delivered"]
+
+    assert len({found[entry["seq"]].event_id for entry in delivered}) == len(delivered)
+    assert [found[entry["seq"]].name for entry in delivered] == [entry["data"]["action"] for entry in delivered]
 
 
 def test_an_entry_whose_run_is_gone_has_no_origin() -> None:
