@@ -9,7 +9,7 @@ from temporalio.api.enums.v1 import EventType
 
 from bench import canonical
 from bench.plan import LISTING
-from bench.report import Figure, interleaved, spread
+from bench.report import Figure, Pairs, interleaved, paired
 from bench.rig import Rig, rigged
 
 PLAN = "canonical"
@@ -17,7 +17,7 @@ PLAN = "canonical"
 
 @dataclass(frozen=True)
 class Cost:
-    """One arm's round: CPU seconds, events and bytes an incident; `listing` are the events that only lists need."""
+    """One arm's round: CPU seconds, events and bytes an incident; `listing` are the events that only the product has."""
 
     server: float
     worker: float
@@ -32,29 +32,36 @@ class Cost:
 
 
 async def figures(*, rounds: int = 1, incidents: int = 6) -> list[Figure]:
-    """`rounds` times A B B A, `incidents` at once in each."""
+    """G1 and G2: `rounds` times A B B A, `incidents` at once in each."""
+    pairs = await _measured(rounds, incidents)
+    layout = "both arms: one workflow worker and one worker a port; archiving answers at once, as all ports do"
+    return [
+        paired("G1", "lifecycle CPU, server and worker", "s", pairs, lambda cost: cost.total, 1.15, layout),
+        paired("G1", "lifecycle CPU, worker alone", "s", pairs, lambda cost: cost.worker, 1.25),
+        *_of_history(pairs),
+    ]
+
+
+async def events(*, rounds: int = 1, incidents: int = 1) -> list[Figure]:
+    """G2 alone."""
+    return _of_history(await _measured(rounds, incidents))
+
+
+async def _measured(rounds: int, incidents: int) -> Pairs[Cost]:
     async with rigged() as rig:
         first = await canonical.live(rig, "product")
         suffixes = tuple(await rig.plan(first, PLAN, ended=True))
-        await canonical.live(rig, "bare", PLAN, suffixes)
-        await asyncio.gather(*(canonical.live(rig, "product", PLAN, suffixes) for _ in range(2)))
-        pairs = await interleaved(rounds, lambda arm: _round(rig, arm, incidents, suffixes))
-    total, worker = pairs.ratios(lambda cost: cost.total), pairs.ratios(lambda cost: cost.worker)
-    events, size = pairs.ratios(lambda cost: cost.events), pairs.ratios(lambda cost: cost.size)
-    a_listing, _ = pairs.medians(lambda cost: cost.listing)
-    a_tasks, b_tasks = pairs.medians(lambda cost: cost.tasks)
+        await asyncio.gather(*(canonical.live(rig, arm, PLAN, suffixes) for arm in ("bare", "product")))
+        return await interleaved(rounds, lambda arm: _round(rig, arm, incidents, suffixes))
+
+
+def _of_history(pairs: Pairs[Cost]) -> list[Figure]:
+    listing, _ = pairs.medians(lambda cost: cost.listing)
+    tasks = pairs.medians(lambda cost: cost.tasks)
+    note = f"{listing:.0f} of the product's are memo and search attributes; workflow tasks {tasks[0]:.0f} and {tasks[1]:.0f}"
     return [
-        Figure("G1", "lifecycle CPU, server and worker", "s", *pairs.medians(lambda cost: cost.total), 1.15, note=spread(total)),
-        Figure("G1", "lifecycle CPU, worker alone", "s", *pairs.medians(lambda cost: cost.worker), 1.25, note=spread(worker)),
-        Figure(
-            "G2",
-            "events of the canonical incident",
-            "events",
-            *pairs.medians(lambda cost: cost.events),
-            1.15,
-            note=f"{spread(events)}; {a_listing:.0f} of them for lists; workflow tasks {a_tasks:.0f} and {b_tasks:.0f}",
-        ),
-        Figure("G2", "bytes of the canonical incident", "bytes", *pairs.medians(lambda cost: cost.size), 1.5, note=spread(size)),
+        paired("G2", "events of the canonical incident", "events", pairs, lambda cost: cost.events, 1.15, note),
+        paired("G2", "bytes of the canonical incident", "bytes", pairs, lambda cost: cost.size, 1.5),
     ]
 
 
@@ -62,12 +69,12 @@ async def _round(rig: Rig, arm: str, incidents: int, suffixes: tuple[str, ...]) 
     server, worker = rig.cpu(arm)
     subjects = await asyncio.gather(*(canonical.live(rig, arm, PLAN, suffixes) for _ in range(incidents)))
     server_after, worker_after = rig.cpu(arm)
-    histories = [await subject.events() for subject in subjects]
+    found = [event for subject in subjects for event in await subject.events()]
     return Cost(
         server=(server_after - server) / incidents,
         worker=(worker_after - worker) / incidents,
-        events=sum(map(len, histories)) / incidents,
-        size=sum(event.ByteSize() for events in histories for event in events) / incidents,
-        listing=sum(event.event_type in LISTING for events in histories for event in events) / incidents,
-        tasks=sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for events in histories for event in events) / incidents,
+        events=len(found) / incidents,
+        size=sum(event.ByteSize() for event in found) / incidents,
+        listing=sum(event.event_type in LISTING for event in found) / incidents,
+        tasks=sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in found) / incidents,
     )

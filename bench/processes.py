@@ -128,6 +128,9 @@ class WorkerProcess(Process):
         arguments = [sys.executable, "-m", "bench.worker", arm, server.address, queue, str(folder), str(self.effects)]
         super().__init__([*arguments, *(["--stock"] if stock else [])], folder / f"{queue}.log")
 
-    def effect_times(self) -> list[float]:
-        """When each effect was carried out so far, as seconds since 1970."""
-        return [float(line) for line in self.effects.read_text().split()] if self.effects.exists() else []
+    def effect_times(self) -> list[tuple[float, str]]:
+        """When (seconds since 1970) each effect was carried out so far, and for which incident."""
+        if not self.effects.exists():
+            return []
+        written = self.effects.read_text().rpartition("\n")[0]
+        return [(float(at), incident) for at, incident in (line.split(" ", 1) for line in written.splitlines())]

@@ -192,5 +192,5 @@ def use_world(world: Accepting) -> None:
 
 @activity.defn(name="carry")
 async def carry(delivery: dict[str, Any]) -> dict[str, Any]:
-    WORLD.arrived()
+    WORLD.arrived("")
     return {"reference": delivery["key"]}

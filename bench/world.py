@@ -14,21 +14,21 @@ from worker.wiring import Adapters
 
 
 class Accepting:
-    """Stands behind all ports; writes down when each effect arrived, where a file is given."""
+    """Stands behind all ports; writes down when each effect of which incident arrived, where a file is given."""
 
     def __init__(self, effects: Path | None = None) -> None:
         self._effects = effects.open("a", buffering=1) if effects is not None else None
 
-    def arrived(self) -> None:
+    def arrived(self, incident: str) -> None:
         if self._effects is not None:
-            self._effects.write(f"{time.time():.4f}\n")
+            self._effects.write(f"{time.time():.4f} {incident}\n")
 
     async def open_channel(self, delivery: Delivery) -> Receipt:
-        self.arrived()
+        self.arrived(delivery.incident)
         return Receipt(reference=delivery.key, channel=f"#{delivery.incident.lower()}")
 
     async def _accept(self, delivery: Delivery) -> Receipt:
-        self.arrived()
+        self.arrived(delivery.incident)
         return Receipt(reference=delivery.key)
 
     post = publish = open_ticket = close_ticket = page = brief = store_document = _accept

@@ -128,11 +128,12 @@ def _executives(incident: Incident, now: datetime) -> Iterator[Draft]:
 
 
 def _severity_changed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    if incident.severity is None:
+        return  # nothing is declared yet: who is paged changes, and there is nobody else to tell
     yield from _channel(incident)
     was = Severity(event.data["before"])
     yield _post(incident, messages.severity_changed(incident, was, event.data["reason"]), "severity", important=True)
-    raised = incident.severity is not None and incident.severity.rank < was.rank
-    if raised:
+    if incident.severity.rank < was.rank:
         yield from _executives(incident, event.at)
         if incident.commander is None:
             yield Draft(FindOnCall(roles=incident.rule.commander), "find_commander")

@@ -35,9 +35,13 @@ def _printable(value: str) -> str:
     return unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Unicode categories of characters that leave no mark by themselves: controls, joiners, directions, spaces."""
+
+
 def _filled(value: str) -> str:
     value = _printable(value)
-    if not value:
+    if all(unicodedata.category(character) in INVISIBLE for character in value):
         raise ValueError("is empty; it needs at least one character that can be seen")
     return value
 

@@ -133,12 +133,10 @@ def assign(incident: Incident, command: commands.Assign, now: datetime) -> Outco
 
 
 def change_severity(incident: Incident, command: commands.ChangeSeverity, now: datetime) -> Outcome:
-    if incident.phase is Phase.DETECTION:
-        return _not_yet(incident, Phase.DECLARATION, "Changing the severity")
     if incident.phase is Phase.POST_INCIDENT:
         return _too_late(incident, "Changing the severity")
-    current = incident.severity
-    if current is None or current is command.severity:
+    current = incident.severity or incident.presumed_severity
+    if current is command.severity:
         return []
     lowered = command.severity.rank > current.rank
     if lowered:
@@ -149,7 +147,8 @@ def change_severity(incident: Incident, command: commands.ChangeSeverity, now: d
         if problem is not None:
             return refuse("severity-downgrade-unjustified", message=problem)
     word = "lowered" if lowered else "raised"
-    text = f"{command.by} {word} {current.value} to {command.severity.value}: {command.reason}"
+    presumed = "presumed " if incident.severity is None else ""
+    text = f"{command.by} {word} {presumed}{current.value} to {command.severity.value}: {command.reason}"
     data = {"before": current.value, "severity": command.severity.value, "reason": command.reason}
     return [_event("severity_changed", command.by, text, now, **data)]
 

@@ -71,6 +71,7 @@ KINDS: dict[str, str] = {
     "overdue": "something was not done in time, and escalates",
     "paged": "a person was paged",
     "paging_failed": "a person could not be paged, or there was nobody to page",
+    "paging_stopped": "nobody is paged for this any more",
     "channel_opened": "the incident's channel exists",
     "delivered": "an outside system has accepted what it was told",
     "parked": "an outside system can't be reached; what it is owed is kept",

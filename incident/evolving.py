@@ -41,7 +41,9 @@ def evolve(incident: Incident, event: Event) -> Incident:
     return asking.after(incident, after, event)
 
 
-QUIET = frozenset({"note", "refused", "invalid", "delivered", "parked", "undeliverable", "reminder", "overdue", "paged", "paging_failed"})
+_SPOKEN = ("note", "refused", "invalid", "reminder", "overdue")
+_SENT = ("delivered", "parked", "undeliverable", "replaced", "paged", "paging_failed", "paging_stopped")
+QUIET = frozenset({*_SPOKEN, *_SENT})
 """Kinds that move no clock's facts; the clocks' own events among them say what they change themselves."""
 
 
@@ -168,11 +170,14 @@ def _declared(incident: Incident, event: Event) -> Changes:
 
 
 def _severity_changed(incident: Incident, event: Event) -> Changes:
-    severity = Severity(event.data["severity"])
-    changes: Changes = {"severity": severity}
-    if incident.policy.severities[severity].channel and incident.checklist["channel_created"].state is CheckState.NOT_APPLICABLE:
+    """Before the declaration it is the presumed severity that changes: whom to page, and how soon."""
+    severity, before = Severity(event.data["severity"]), Severity(event.data["before"])
+    declared = incident.severity is not None
+    changes: Changes = {"severity" if declared else "presumed_severity": severity}
+    without = incident.checklist["channel_created"].state is CheckState.NOT_APPLICABLE
+    if declared and without and incident.policy.severities[severity].channel:
         changes["checklist"] = _with_state(incident, event, CheckState.OPEN, ("channel_created",))
-    if severity.rank < (incident.severity or severity).rank and incident.acknowledged_at is None:
+    if severity.rank < before.rank and incident.acknowledged_at is None:
         changes["page_number"] = incident.page_number + 1
     return changes
 

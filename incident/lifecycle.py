@@ -166,7 +166,31 @@ def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[
             if moved:
                 event = event.model_copy(update={"data": {**event.data, "clocks": moved}})
         recorded.append(event)
+        for effect in _replaced(before, incident, event):
+            note = replaced(effect, event).model_copy(update={"seq": incident.seq + 1})
+            incident = evolve(incident, note)
+            recorded.append(note)
     return incident, recorded
+
+
+def _replaced(before: Incident, incident: Incident, event: Event) -> list[Effect]:
+    """What left the outbox without having been sent: `event` asks for something newer in its place."""
+    if incident.outbox is before.outbox or not before.outbox or event.kind in LEAVES_THE_OUTBOX:
+        return []
+    left = {effect.number for effect in incident.outbox}
+    return [effect for effect in before.outbox if effect.number not in left]
+
+
+LEAVES_THE_OUTBOX = frozenset({"delivered", "channel_opened", "undeliverable"})
+"""Kinds that take the effect that they speak of out of the outbox."""
+
+
+def replaced(effect: Effect, event: Event) -> Event:
+    """The entry for a message that was never sent: a newer one says more."""
+    data = {"number": effect.number, "port": effect.port.value, "action": effect.ask.action, "purpose": effect.purpose, "by": event.seq}
+    what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
+    text = f"{effect.port.value}: {what} {effect.number} was not sent, a newer one takes its place"
+    return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)
 
 
 def refused(verb: str, by: str, refusal: Refusal, now: datetime) -> Event:

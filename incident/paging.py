@@ -54,7 +54,7 @@ class PageReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    outcome: Literal["paged", "nobody", "failed"]
+    outcome: Literal["paged", "nobody", "failed", "stopped"]
     role: str = Field(max_length=200)
     person: str | None = Field(default=None, max_length=200)
     rung: int = 0
@@ -71,6 +71,8 @@ class PageReport(BaseModel):
 
     def event(self, now: datetime) -> Event:
         data = self.model_dump(mode="json", exclude_defaults=True)
+        if self.outcome == "stopped":
+            return Event(kind="paging_stopped", by=SYSTEM, at=now, text="Paging has stopped", data=data)
         if self.outcome == "paged":
             return Event(kind="paged", by=SYSTEM, at=now, text=f"Paged {self.person} ({self.role})", data=data)
         why = "nobody is on call" if self.outcome == "nobody" else f"the page to {self.person or 'them'} did not go out: {self.error}"

@@ -45,7 +45,6 @@ Code = Literal[
     "not-an-incident",
     "not-waivable",
     "unknown-obligation",
-    "already-resolved-publicly",
 ]
 
 CODES: dict[Code, tuple[str, str]] = {
@@ -116,10 +115,6 @@ CODES: dict[Code, tuple[str, str]] = {
     "unknown-obligation": (
         "Nothing by this name is owed.",
         "Name a clock or an action item that is open, as the incident's state lists it.",
-    ),
-    "already-resolved-publicly": (
-        "The status page has already told the public that this is resolved.",
-        "Reopen the incident if it is not over; else leave the public entry as it is.",
     ),
 }
 """Each code with the sentence that explains it and the way forward."""

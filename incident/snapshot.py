@@ -136,7 +136,6 @@ def row(incident: Incident) -> dict[str, Any]:
         "opened_by": incident.opened_by,
         **{name: _iso(getattr(incident, name)) for name in _ROW_MOMENTS},
         "next_clock": urgent.name if urgent is not None else None,
-        "next_owner": urgent.owner if urgent is not None else None,
     }
 
 
@@ -152,7 +151,7 @@ _ROW_MOMENTS = ("opened_at", "acknowledged_at", "declared_at", "mitigated_at", "
 BLANK_ROW: dict[str, Any] = {
     **dict.fromkeys(("incident", "title", "severity", "phase", "outcome", "services", "commander", "channel")),
     **dict.fromkeys(("customer_facing", "drill", "private"), False),
-    **dict.fromkeys(("opened_by", *_ROW_MOMENTS, "next_clock", "next_owner")),
+    **dict.fromkeys(("opened_by", *_ROW_MOMENTS, "next_clock")),
     "title": "",
     "phase": Phase.DETECTION.value,
     "services": [],

@@ -108,10 +108,13 @@ class Desk(Reading):
         asked = request(verb, fields, key or fresh_key())
         for _ in range(RACES):
             try:
-                return await self._update(incident, verb, asked)
+                answer = await self._update(incident, verb, asked)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
+            else:
+                closed = not answer["accepted"] and answer["refusal"]["code"] == "already-closed"
+                return await self._followed_up(incident, verb, asked, answer) if closed and verb in AFTER_THE_END else answer
             if await self._ended(incident):
                 return await self._late(incident, verb, asked)
         raise Broken(f"{incident} continued as new {RACES} times under one command. Repeat it with the key {asked['key']}.")
@@ -151,14 +154,18 @@ class Desk(Reading):
         repeated = await self._former_answer(incident, asked["key"])
         if repeated is not None:
             return repeated
-        if verb in AFTER_THE_END:
-            try:
-                return await self._update(contract.follow_up_id(incident), verb, asked)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
         refusal = refuse("already-closed").model_dump(mode="json", exclude_none=True)
-        return {"incident": incident, "phase": Phase.CLOSED.value, "accepted": False, "refusal": refusal}
+        no = {"incident": incident, "phase": Phase.CLOSED.value, "accepted": False, "refusal": refusal}
+        return await self._followed_up(incident, verb, asked, no) if verb in AFTER_THE_END else no
+
+    async def _followed_up(self, incident: str, verb: str, asked: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
+        """What the incident's follow-up answers, which may run before a closed incident has sent all it owes; `otherwise` without one."""
+        try:
+            return await self._update(contract.follow_up_id(incident), verb, asked)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        return otherwise
 
     async def _former_answer(self, incident: str, key: str) -> dict[str, Any] | None:
         handle = self.client.get_workflow_handle(incident).get_update_handle(key, result_type=dict[str, Any])

@@ -274,7 +274,10 @@ def _as_unknown(error: RPCError, incident: str) -> Exception:
 async def _row(execution: WorkflowExecution) -> Row:
     """A row with what every reader relies on, also for an incident that has not written its own yet."""
     written = await execution.memo()
+    found = execution.typed_search_attributes
     known: Row = {name: written.get(name, value) for name, value in snapshot.BLANK_ROW.items()}
+    known |= {name: value for name, key in contract.LISTED.items() if (value := found.get(key)) is not None}
+    known["opened_at"] = _iso(known["opened_at"]) if isinstance(known["opened_at"], datetime) else known["opened_at"]
     running = execution.status is WorkflowExecutionStatus.RUNNING
     due = execution.typed_search_attributes.get(contract.NEXT_DUE)
     return {

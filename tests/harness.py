@@ -297,10 +297,12 @@ class Story:
         self.handle = handle
 
     @classmethod
-    async def open(cls, stage: Stage, severity: str | None = None, *, policy: Policy | None = None, **fields: Any) -> Story:
+    async def open(
+        cls, stage: Stage, severity: str | None = None, *, policy: Policy | None = None, world: World | None = None, **fields: Any
+    ) -> Story:
         """A new incident; declared at once where a severity is given."""
         id = f"INC-2026-{next(_numbers):04d}"
-        world = stage.board.worlds[id] = World()
+        world = stage.board.worlds[id] = world or World()
         request = {"by": "ana", "title": "Checkout returns 5xx", "services": ["checkout"], **fields}
         if severity is not None:
             request["severity"] = severity

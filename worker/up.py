@@ -255,6 +255,7 @@ class Up:
         sys.stdout.write(
             f"""
 Tocsin is up.
+  Incidents       {self.url}/
   API and docs    {self.url}/docs
   webhook         {self.url}/webhooks/alertmanager   (for Alertmanager)
   Temporal UI     {self.ui}

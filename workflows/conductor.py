@@ -205,7 +205,7 @@ class Conductor:
         if shown == self._shown:
             return
         self._shown = shown
-        row = snapshot.row(self.incident)
+        row = {name: value for name, value in snapshot.row(self.incident).items() if name not in contract.LISTED}
         told = {name: value for name, value in row.items() if value != self._row.get(name)}
         if told:
             self._row = row
@@ -233,3 +233,15 @@ class Conductor:
 
 def _again() -> None:
     """Nothing: that it is called makes the loop look at its conditions once more."""
+
+
+def tail(timeline: list[Event]) -> list[Event]:
+    """The newest entries, as many as a payload holds with ease; the older ones stay with the run that is closing."""
+    kept: list[Event] = []
+    size = 0
+    for event in reversed(timeline):
+        size += len(event.text) + len(str(event.data)) + 120
+        if kept and (size > options.TIMELINE_BYTES_CARRIED or len(kept) >= options.TIMELINE_CARRIED):
+            break
+        kept.append(event)
+    return kept[::-1]

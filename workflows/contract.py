@@ -14,6 +14,7 @@ from temporalio.common import SearchAttributeKey
 
 from incident import clocks
 from incident.effects import Port
+from incident.events import Event
 from incident.model import Incident
 
 TASK_QUEUE = "incidents"
@@ -30,6 +31,8 @@ ALERT = "alert"
 
 PAGED = "page_report"
 PAGING_STOP = "stop"
+PAGING_ANSWER = "answer"
+"""What the stop signal says where the incident ends, and waits to hear of the page that is under way."""
 
 BEAT = "beat"
 """The memo field of a workflow task that had nothing else to say."""
@@ -40,6 +43,7 @@ SERVICE = SearchAttributeKey.for_keyword("IncidentService")
 COMMANDER = SearchAttributeKey.for_keyword("IncidentCommander")
 DRILL = SearchAttributeKey.for_bool("IncidentDrill")
 NEXT_DUE = SearchAttributeKey.for_datetime("IncidentNextDue")
+NEXT_CLOCK = SearchAttributeKey.for_keyword("IncidentNextClock")
 OPENED_AT = SearchAttributeKey.for_datetime("IncidentOpenedAt")
 
 SEARCH_ATTRIBUTES: dict[str, str] = {
@@ -49,9 +53,20 @@ SEARCH_ATTRIBUTES: dict[str, str] = {
     "IncidentCommander": "Keyword",
     "IncidentDrill": "Bool",
     "IncidentNextDue": "Datetime",
+    "IncidentNextClock": "Keyword",
     "IncidentOpenedAt": "Datetime",
 }
 """Each search attribute with its type, as the server registers it."""
+
+LISTED: dict[str, SearchAttributeKey[Any]] = {
+    "severity": SEVERITY,
+    "phase": PHASE,
+    "commander": COMMANDER,
+    "drill": DRILL,
+    "next_clock": NEXT_CLOCK,
+    "opened_at": OPENED_AT,
+}
+"""What a list's row reads from the search attributes. The memo does not say it again: each saying is an event."""
 
 
 def port_queue(queue: str, port: Port) -> str:
@@ -90,14 +105,17 @@ def search_attributes(incident: Incident) -> dict[SearchAttributeKey[Any], Any]:
         COMMANDER: incident.commander[:200] if incident.commander else None,
         DRILL: incident.drill,
         NEXT_DUE: urgent.due if urgent is not None else None,
+        NEXT_CLOCK: urgent.name[:200] if urgent is not None else None,
         OPENED_AT: incident.opened_at,
     }
 
 
 class FollowUpInput(BaseModel):
-    """What a closed incident still owes: its state, with the open action items in it."""
+    """What a closed incident still owes: its state, with the open action items in it; and what an earlier run of the follow-up knew."""
 
     incident: Incident
+    timeline: list[Event] = Field(default_factory=list)
+    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class AlertGroupInput(BaseModel):

@@ -20,8 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from incident.events import Event
     from incident.model import Incident as IncidentState
     from incident.refusals import Refusal, refuse
-    from workflows import contract
-    from workflows.conductor import Conductor
+    from workflows import contract, options
+    from workflows.conductor import Conductor, tail
     from workflows.payloads import decoded
 
 TAKEN = ("complete_action_item", "waive", "note")
@@ -33,8 +33,8 @@ class FollowUp:
 
     @workflow.init
     def __init__(self, start: contract.FollowUpInput) -> None:
-        self.conductor = Conductor(start.incident, [], lists_row=False)
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.conductor = Conductor(start.incident, start.timeline, lists_row=False)
+        self.answers: dict[str, dict[str, Any]] = dict(start.answers)
 
     @property
     def incident(self) -> IncidentState:
@@ -50,13 +50,28 @@ class FollowUp:
         self.conductor.start()
         while not self._over():
             self.conductor.tick()
+            if self._long_enough():
+                await self._continue_as_new()
             armed = self.conductor.next_wake()
             timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
             try:
-                await workflow.wait_condition(self._over, timeout=timeout, timeout_summary="the next action item")
+                await workflow.wait_condition(self._disturbed, timeout=timeout, timeout_summary="the next action item")
             except TimeoutError:
                 continue
         return {"action_items": snapshot.state(self.incident, workflow.now())["action_items"]}
+
+    def _disturbed(self) -> bool:
+        return self._over() or self._long_enough()
+
+    def _long_enough(self) -> bool:
+        info = workflow.info()
+        return info.get_current_history_length() >= self.incident.policy.history_limit or info.is_continue_as_new_suggested()
+
+    async def _continue_as_new(self) -> None:
+        """Go on in a new run with an empty history, with all that this one knows that still matters."""
+        await self.conductor.drained()
+        answers = dict(list(self.answers.items())[-options.ANSWERS_KEPT :])
+        workflow.continue_as_new(contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=answers))
 
     def _over(self) -> bool:
         pending = any(item.open for item in self.incident.action_items)

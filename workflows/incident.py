@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.registration import Closed
     from incident.vocabulary import Phase
     from workflows import contract, options
-    from workflows.conductor import Conductor
+    from workflows.conductor import Conductor, tail
     from workflows.payloads import decoded
 
 
@@ -80,6 +80,7 @@ class Incident:
     def __init__(self, start: IncidentInput) -> None:
         self.answers: dict[str, dict[str, Any]] = {}
         self.paged_through = 0
+        self.paging_over = False
         self.run_number = 1
         self.previous_run_id = ""
         if start.carried is not None:
@@ -193,7 +194,7 @@ class Incident:
         self.conductor.tick()
         carried = Carried(
             incident=self.incident,
-            timeline=_tail(self.timeline),
+            timeline=tail(self.timeline),
             answers=dict(list(self.answers.items())[-options.ANSWERS_KEPT :]),
             paged_through=self.paged_through,
             run=self.run_number + 1,
@@ -237,14 +238,16 @@ class Incident:
         closed = Closed(incident=self.incident.id, at=workflow.now())
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
 
-    async def _signal(self, workflow_id: str, name: str, message: BaseModel | None) -> None:
-        """Signal a fellow workflow; one that has ended needs no telling."""
+    async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | None) -> bool:
+        """Signal a fellow workflow; False where it has ended, and needs no telling."""
         handle = workflow.get_external_workflow_handle(workflow_id)
         self.conductor.mark()
         try:
             await handle.signal(name, message) if message is not None else await handle.signal(name)
         except ApplicationError as error:
             workflow.logger.info("nobody to signal", extra={"workflow_id": workflow_id, "signal": name, "cause": str(error)})
+            return False
+        return True
 
     # ------------------------------------------------------------------ paging
 
@@ -267,8 +270,20 @@ class Incident:
         asyncio.get_running_loop().call_soon(self._see_to_paging)
 
     async def _stop_paging(self, number: int) -> None:
-        await self._signal(contract.paging_id(self.incident.id, number), contract.PAGING_STOP, None)
+        closing = self.incident.phase is Phase.CLOSED
+        answer = contract.PAGING_ANSWER if closing else None
+        there = await self._signal(contract.paging_id(self.incident.id, number), contract.PAGING_STOP, answer)
         self.paged_through = -number
+        if closing and there:
+            await self._last_page_told()
+
+    async def _last_page_told(self) -> None:
+        """Wait to hear what became of a page that is under way; it is part of the record."""
+        self.conductor.mark()
+        try:
+            await workflow.wait_condition(lambda: self.paging_over, timeout=options.LAST_PAGE, timeout_summary="the last page's report")
+        except TimeoutError:
+            self.note_invalid(contract.PAGED, "the paging did not say what became of its last page", by=SYSTEM)
 
     # ------------------------------------------------------------------ commands
 
@@ -348,6 +363,7 @@ class Incident:
         if len(payloads) != 1:
             raise InvalidInput([{"field": contract.PAGED, "message": "takes one report"}])
         report = PageReport.read(payloads[0])
+        self.paging_over = self.paging_over or report.outcome == "stopped"
         self.conductor.record([report.event(workflow.now())])
 
     # ------------------------------------------------------------------ queries
@@ -367,15 +383,3 @@ class Incident:
     def model(self) -> IncidentState:
         """The state in the core's own shape, for drafting and replaying."""
         return self.incident
-
-
-def _tail(timeline: list[Event]) -> list[Event]:
-    """The newest entries, as many as a payload holds with ease; the older ones stay with the run that is closing."""
-    kept: list[Event] = []
-    size = 0
-    for event in reversed(timeline):
-        size += len(event.text) + len(str(event.data)) + 120
-        if kept and (size > options.TIMELINE_BYTES_CARRIED or len(kept) >= options.TIMELINE_CARRIED):
-            break
-        kept.append(event)
-    return kept[::-1]

@@ -16,6 +16,9 @@ WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30))
 """Quick enough for a hiccup, slow enough not to hammer a provider that is down."""
 
+LAST_PAGE = timedelta(minutes=3)
+"""How long a closing incident waits for the report of a page under way: finding the person and paging them take a minute each at most."""
+
 PATIENT_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1))
 """For what must happen some time and nobody waits for."""
 

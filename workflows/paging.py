@@ -24,14 +24,16 @@ class Paging:
     @workflow.init
     def __init__(self, start: PagingInput) -> None:
         self.stopped = False
+        self.answer = False
         self.start = start
         self.rung = start.rung
         self.pages = start.pages
 
     @workflow.signal(name=contract.PAGING_STOP)
-    def stop(self, _reason: object = None, *_more: object) -> None:
-        """Somebody has acknowledged, or there is nothing to acknowledge any more."""
+    def stop(self, reason: object = None, *_more: object) -> None:
+        """Somebody has acknowledged, or there is nothing to acknowledge any more. An incident that closes waits for an answer."""
         self.stopped = True
+        self.answer = self.answer or reason == contract.PAGING_ANSWER
 
     @workflow.run
     async def run(self, start: PagingInput) -> int:
@@ -45,6 +47,8 @@ class Paging:
                 await self._pause(start.next_rung_after)
                 if workflow.info().is_continue_as_new_suggested():
                     workflow.continue_as_new(start.model_copy(update={"rung": self.rung, "pages": self.pages}))
+        if self.answer:
+            await self._report(PageReport(outcome="stopped", role=start.rungs[self.rung], rung=self.rung))
         return self.pages
 
     async def _wait_on_rung(self, start: PagingInput, reached: bool) -> None:

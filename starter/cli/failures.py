@@ -30,7 +30,6 @@ HINTS: dict[str, str] = {
     "no-mitigation": "tocsin mitigate {id} --option …",
     "not-an-incident": 'tocsin dismiss {id} --as not_production -m "…"',
     "unknown-obligation": "tocsin status {id}",
-    "already-resolved-publicly": 'tocsin reopen {id} -m "…"',
 }
 """The command that goes on from each refusal, where there is one."""
 

@@ -94,6 +94,19 @@ GROUPS = (
 )
 
 
+def groups() -> list[tuple[str, list[str]]]:
+    """Every verb in its group; one that nobody has put into a group yet stands in the last."""
+    known = {verb for _, verbs in GROUPS for verb in verbs}
+    found = [(title, [verb for verb in verbs if verb in COMMANDS]) for title, verbs in GROUPS]
+    found[-1][1].extend(verb for verb in COMMANDS if verb not in known)
+    return found
+
+
+def title_of(verb: str) -> str:
+    """What a verb's button says."""
+    return TITLES.get(verb, words(verb).capitalize())
+
+
 @dataclass(frozen=True)
 class Choice:
     value: str
@@ -157,7 +170,7 @@ def _value(field: Field, form: Form) -> Any:
 def form_of_verb(verb: str) -> CommandForm:
     """The form of one verb, before anything is known of the incident."""
     model = COMMANDS[verb]
-    return CommandForm(verb, TITLES[verb], (model.__doc__ or "").strip(), _fields(model))
+    return CommandForm(verb, title_of(verb), (model.__doc__ or "").strip(), _fields(model))
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from starter.web.command_forms import opening_form
 from starter.web.forms import form_of
 from starter.web.rendering import page, who
 
-AT_ONCE = ("title", "severity", "services", "customer_facing", "summary")
+AT_ONCE = ("title", "severity", "customer_facing", "services", "summary")
 """What is asked first; everything else can wait, and be said in the room."""
 
 

@@ -11,19 +11,22 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 
+from incident import clocks
 from incident.commands import problems
 from incident.vocabulary import Phase, Severity
 from starter.desk import Desk
 from starter.health import Health
 from starter.problems import Invalid
 from starter.reading import Filters, Row
-from starter.web.rendering import NAVIGATION, moment, page, who
+from starter.web.rendering import moment, navigation, page, who
 
 ROWS_AT_MOST = 300
 
 PULSE_KEPT = timedelta(seconds=5)
 PULSE_WITHIN = timedelta(milliseconds=700)
-"""How long a page waits for a worker's sign of life; one that works gives it in some 20 ms."""
+"""How long a page waits for a worker's sign of life; one that works gives it in some 20 ms, and is looked at once for all pages."""
+
+OWED_BY_THE_COMMANDER = frozenset({clocks.INTERNAL_UPDATE, clocks.NOTIFY_EXECUTIVES, clocks.RESOLUTION, clocks.POSTMORTEM})
 
 NO_SIGN = {"detail": "no worker has answered yet", "fix": "tocsin doctor says what is missing."}
 
@@ -40,13 +43,15 @@ class Pulse:
     async def trouble(self) -> dict[str, Any] | None:
         """What is not well, with what mends it; None where all is well."""
         now = asyncio.get_running_loop().time()
+        if self._look is not None and self._look.done():
+            self._last = self._look.result()
         if self._look is None or (self._look.done() and now - self._since > PULSE_KEPT.total_seconds()):
             self._since = now
             self._look = asyncio.create_task(self._health.ready())
-        done, _ = await asyncio.wait({self._look}, timeout=PULSE_WITHIN.total_seconds() if self._last is None else 0.05)
+        done, _ = await asyncio.wait({self._look}, timeout=PULSE_WITHIN.total_seconds())
         if done:
             self._last = self._look.result()
-        if self._last is None:
+        elif self._last is None or self._last["ok"]:
             return NO_SIGN
         return next((check for check in self._last["checks"] if not check["ok"]), None)
 
@@ -86,7 +91,7 @@ def router(desk: Desk, health: Health) -> APIRouter:
             {"label": f"{row['severity'] or ''} {row['incident']} {row['title']}".strip(), "href": f"/incidents/{row['incident']}"}
             for row in rows
         ]
-        pages = [{"label": label, "href": path} for label, path in (*NAVIGATION[:1], ("Declare an incident", "/declare"))]
+        pages = [{"label": label, "href": path} for label, path in (*navigation(request), ("Declare an incident", "/declare"))]
         return JSONResponse({"jump": incidents + pages}, headers={"Cache-Control": "no-store"})
 
     return router
@@ -106,8 +111,11 @@ def filters_of(query: Mapping[str, str]) -> Filters:
 
 
 def needs(row: Row, actor: str, now: datetime) -> bool:
-    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own."""
+    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own.
+
+    A row says who commands and not who owes the next clock; so it tells the reader's own where the commander owes it.
+    """
     due = row.get("next_due")
     if not row["open"] or due is None:
         return False
-    return moment(due) <= now or actor == row.get("next_owner")
+    return moment(due) <= now or (actor == row.get("commander") and row.get("next_clock") in OWED_BY_THE_COMMANDER)

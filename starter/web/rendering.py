@@ -86,12 +86,12 @@ def fragment(request: Request, template: str, **context: Any) -> str:
         "theme": theme if theme in THEMES else None,
         "keys_off": request.cookies.get(KEYS_COOKIE) == "off",
         "path": request.url.path,
-        "navigation": _navigation(request),
+        "navigation": navigation(request),
     }
     return environment().get_template(template).render({**common, **context})
 
 
-def _navigation(request: Request) -> list[tuple[str, str]]:
+def navigation(request: Request) -> list[tuple[str, str]]:
     """The entries whose pages this door has; found out once."""
     state = request.app.state
     if not hasattr(state, "navigation"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
 from starter.problems import Invalid, NoWorker, Unavailable, Unknown
-from starter.web.command_forms import GROUPS, form_of_verb, forms_for, people_of
+from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEY_MOMENTS, KEYS, Answer, RoomView, accepted, refused
@@ -27,7 +28,7 @@ def router(desk: Desk) -> APIRouter:
     async def show_room(incident: str, request: Request) -> Response:
         """The whole room; with no worker, what lists know."""
         try:
-            state, timeline = await desk.state(incident), await desk.timeline(incident)
+            state, timeline = await asyncio.gather(desk.state(incident), desk.timeline(incident))
         except NoWorker as problem:
             return page(request, "room_stale.html", status=503, row=problem.more["last_known"], answer=None)
         query = request.query_params
@@ -90,7 +91,7 @@ def router(desk: Desk) -> APIRouter:
 
     async def _same_page(request: Request, incident: str, verb: str, typed: dict[str, str], answer: Answer) -> Response:
         try:
-            state, timeline = await desk.state(incident), await desk.timeline(incident)
+            state, timeline = await asyncio.gather(desk.state(incident), desk.timeline(incident))
         except NoWorker as problem:
             return page(request, "room_stale.html", status=answer.status, row=problem.more["last_known"], answer=answer)
         view = RoomView(state, timeline, "key", verb, typed, answer)
@@ -106,7 +107,7 @@ def context(request: Request, view: RoomView) -> dict[str, Any]:
         "answer": view.answer,
         "incident": view.state["incident"],
         "forms": forms_for(view.state),
-        "groups": GROUPS,
+        "groups": groups(),
         "keys": KEYS,
         "key_moments": KEY_MOMENTS,
         "people": people_of(view.state, who(request)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from incident.checklists import PHASE_OF, RESOLUTION_CRITERIA
 from incident.vocabulary import Criterion, Phase, PublicStatus
 from starter.reading import Entry
-from starter.web.command_forms import TITLES, form_of_verb
+from starter.web.command_forms import form_of_verb, title_of
 from starter.web.rendering import moment, words
 
 KEY_MOMENTS = frozenset(
@@ -144,10 +145,10 @@ class RoomView:
         step = self.state["next"]
         verb = step["verb"]
         if verb is None:
-            return {**step, "press": False, "href": None, "label": None}
+            return {**step, "why": lasting(step["why"]), "press": False, "href": None, "label": None}
         given = _options(step.get("command") or "")
         needs_text = any(each.required for each in form_of_verb(verb).fields) or "reason" in given
-        label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else TITLES[verb]
+        label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else title_of(verb)
         return {**step, "press": not needs_text, "label": label, "href": href(verb, given)}
 
     @property
@@ -160,7 +161,7 @@ class RoomView:
 
     @property
     def blockers(self) -> list[dict[str, Any]]:
-        return fixed(self.state["blockers"])
+        return fixed([{**blocker, "message": lasting(blocker["message"])} for blocker in self.state["blockers"]])
 
     @property
     def after(self) -> str:
@@ -256,6 +257,14 @@ def _options(command: str) -> dict[str, str]:
         elif part == "--reason":
             found["reason"] = ""
     return found
+
+
+def lasting(sentence: str) -> str:
+    """The sentence without how much is left: a page stays open, and the clock beside it counts."""
+    return _LEFT.sub(".", sentence)
+
+
+_LEFT = re.compile(r": [0-9hmins ]+ left\.$")
 
 
 def fixed(blockers: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -73,8 +73,12 @@ class Site:
         self._server = server = Quiet(config)
         self._close = rooms.close
 
+        async def serving() -> None:
+            self._loop = asyncio.get_running_loop()
+            await server.serve()
+
         def serve() -> None:
-            asyncio.run(server.serve())
+            asyncio.run(serving())
 
         self._thread = threading.Thread(target=serve, daemon=True)
         self._thread.start()
@@ -87,8 +91,8 @@ class Site:
     def stop(self) -> None:
         if self._server is None or self._thread is None:
             return
+        self._loop.call_soon_threadsafe(self._close)
         self._server.should_exit = True
-        self._server.force_exit = True
         self._thread.join(10)
         self._server = None
 

@@ -336,3 +336,22 @@ def test_single_keys_are_off_in_fields_and_by_a_setting(site: Site, tab: Open) -
     page.keyboard.press("Enter")
 
     assert page.locator("#do-mitigate").get_attribute("open") is not None
+
+
+def test_a_declaration_that_did_not_arrive_keeps_its_text(site: Site, tab: Open) -> None:
+    """A form that failed on the way is still filled in; one that arrived is empty the next time."""
+    page = tab().page
+    page.goto("/declare")
+    page.locator("#o-title").fill("Typed on a train")
+    page.route("**/declare", lambda route: route.abort())
+    page.locator("button.primary").click()
+    page.wait_for_timeout(100)
+    page.unroute("**/declare")
+    page.goto("/declare")
+    kept = page.locator("#o-title").input_value()
+    page.locator("button.primary").click()
+    page.wait_for_selector("#r-head")
+    page.goto("/declare")
+
+    assert kept == "Typed on a train"
+    assert page.locator("#o-title").input_value() == ""

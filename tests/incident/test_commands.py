@@ -55,6 +55,7 @@ def test_an_unknown_verb_is_told_the_verbs_there_are() -> None:
     [
         ("note", {"text": ""}, "text: is empty"),
         ("note", {"text": " \n\t "}, "text: is empty"),
+        ("note", {"text": "\u200b\u200d\u2060\ufeff"}, "text: is empty"),
         ("note", {"text": "x" * (TEXT_LIMIT + 1)}, "shorten it"),
         ("note", {"text": "bell\a"}, "text: holds the control character U+0007 at position 4"),
         ("note", {"text": "half \ud800"}, "text: "),

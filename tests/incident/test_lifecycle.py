@@ -10,9 +10,10 @@ import pytest
 
 from incident import lifecycle
 from incident.commands import InvalidInput, parse
+from incident.effects import Port
 from incident.events import KINDS, Event
 from incident.model import CheckState, Incident
-from incident.vocabulary import Criterion, Phase
+from incident.vocabulary import Criterion, Phase, Severity
 from tests.incident.walk import BETTER, OPENED, PLAN, Walk, alert
 
 RESOLVE = {"root_cause": "The retry budget was exhausted.", "fix_applied": "Rolled back."}
@@ -495,3 +496,30 @@ def test_an_action_item_is_waived_by_its_id() -> None:
 
     assert ("ana", False) == (walk.incident.action_items[0].waived_by, walk.incident.action_items[0].open)
     assert "action_item:AI-1" not in walk.incident.clocks
+
+
+def test_a_severity_can_be_changed_before_the_declaration() -> None:
+    """In detection it is the presumed severity: raised, the chain of the worse one is paged from its start."""
+    walk = Walk.open(None)
+    before = walk.incident.page_number
+    walk.does("change_severity", severity="SEV1", reason="everybody is affected")
+
+    assert Severity.SEV1 is walk.incident.presumed_severity
+    assert walk.incident.severity is None
+    assert before + 1 == walk.incident.page_number
+    assert walk.incident.rule == walk.incident.policy.severities[Severity.SEV1]
+
+
+def test_a_message_that_is_replaced_leaves_an_entry() -> None:
+    """While chat is down a newer update takes the older one's place, and the record says which was never sent."""
+    walk = Walk.open("SEV1")
+    walk.park(Port.CHAT)
+    walk.does("post_update", audience="internal", text="first")
+    [first] = [effect for effect in walk.incident.outbox if effect.collapse == "internal_update"]
+    walk.does("post_update", audience="internal", text="second")
+    [entry] = [event for event in walk.timeline if event.kind == "replaced" and event.data["number"] == first.number]
+    [waiting] = [effect for effect in walk.incident.outbox if effect.collapse == "internal_update"]
+
+    assert first.number != waiting.number
+    assert list(range(1, walk.incident.seq + 1)) == [event.seq for event in walk.timeline]
+    assert "was not sent" in entry.text

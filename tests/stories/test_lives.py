@@ -257,3 +257,61 @@ async def _dismiss(stage: Stage, id: str) -> None:
     handle = stage.client.get_workflow_handle(id)
     await handle.execute_update("dismiss", {"by": "ana", "as": "false_alarm", "reason": "an exercise"})
     await handle.result()
+
+
+async def test_a_page_under_way_at_the_dismissal_is_on_record(stage: Stage) -> None:
+    """An incident that is dismissed while a page is being sent ends only when it knows what became of that page."""
+    world = World()
+    world.pager.down = True
+    story = await Story.open(stage, world=world)
+    await eventually(lambda: world.pager.attempts > 0, what="a try to page")
+    await story.does("dismiss", as_="false_alarm", reason="the probe was broken")
+    await story.settled()
+
+    assert not await story.ended()
+
+    world.pager.down = False
+    await story.fast_forward(minutes=2)
+    await eventually(story.ended, what="the end")
+    kinds = await story.kinds()
+
+    assert len(world.pager.paged) == kinds.count("paged") == 1
+    assert kinds[-1] in ("paging_stopped", "delivered")
+    assert kinds.index("paged") < kinds.index("paging_stopped")
+
+
+async def test_a_follow_up_outgrows_its_history(stage: Stage) -> None:
+    """A follow-up of many notes goes on in a new run with its action items, its entries and the answers to its keys."""
+    policy = Policy(history_limit=120)
+    story = await Story.open(stage, "SEV3", policy=policy)
+    await story.does("acknowledge")
+    await story.does(
+        "add_action_item", item="Limit the retries", owner="eva", due=((await story.now()) + timedelta(days=30)).date().isoformat()
+    )
+    await story.does("add_action_item", item="Test it", owner="eva", due=((await story.now()) + timedelta(days=30)).date().isoformat())
+    incident: Any = await story.handle.query("model")
+    closed = {
+        **incident,
+        "phase": "closed",
+        "outbox": [],
+        "down": {},
+        "clocks": {n: c for n, c in incident["clocks"].items() if n.startswith("action")},
+    }
+    id = f"{story.id}/follow-up"
+    request = contract.FollowUpInput.model_validate({"incident": closed})
+    handle = await stage.client.start_workflow("FollowUp", request, id=id, task_queue=stage.queue)
+    first = await handle.execute_update("note", {"by": "ana", "text": "note 0", "key": "first"})
+    for number in range(1, 30):
+        await handle.execute_update("note", {"by": "ana", "text": f"note {number}"})
+    latest = stage.client.get_workflow_handle(id)
+
+    assert len(await runs(stage.client, id)) > 1
+    assert await latest.execute_update("note", {"by": "ana", "text": "note 0", "key": "first"}) == first
+    assert [entry["text"] for entry in await ask(latest, "timeline") if entry["kind"] == "note"] == [
+        f"note {number}" for number in range(30)
+    ]
+
+    for item in ("AI-1", "AI-2"):
+        answer = await latest.execute_update("complete_action_item", {"by": "eva", "id": item})
+
+        assert answer["accepted"]

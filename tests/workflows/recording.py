@@ -10,6 +10,7 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from incident.policy import Policy
 from tests.harness import POSTMORTEM, Stage, Story, alert, ask, eventually, runs, staged
@@ -81,6 +82,16 @@ async def continued(stage: Stage) -> Story:
 SCENARIOS = {"closed": closed, "mid-flight": mid_flight, "outage": outage, "continued": continued}
 
 
+def _impersonal(value: Any) -> Any:
+    """The history without the recording machine: its worker's name, and the paths in stack traces."""
+    if isinstance(value, list):
+        return [_impersonal(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _impersonal(item) for name, item in value.items() if name != "stackTrace"}
+    return {**kept, "identity": "worker"} if "identity" in kept else kept
+
+
 async def record(folder: Path, names: list[str]) -> list[Path]:
     """Play the scenarios; write each run's history and, beside it, the timeline that it had."""
     written = []
@@ -91,9 +102,8 @@ async def record(folder: Path, names: list[str]) -> list[Path]:
                 history, timeline = await run.fetch_history(), await ask(run, "timeline")
                 path = folder / f"{name}-{number}.history.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(
-                    json.dumps({"workflow_id": story.id, "history": json.loads(history.to_json())}, separators=(",", ":")) + "\n"
-                )
+                recorded = {"workflow_id": story.id, "history": _impersonal(json.loads(history.to_json()))}
+                path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n")
                 path.with_name(f"{name}-{number}.timeline.json").write_text(json.dumps(timeline, indent=0, ensure_ascii=False) + "\n")
                 written.append(path)
     return written

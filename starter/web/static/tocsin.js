@@ -78,6 +78,14 @@ function connected(on) {
 const stream = one("#live");
 if (stream) {
   let stopped = false;
+  const signedOut = (/** @type {number | undefined} */ status) => {
+    if (status !== 401) return false;
+    stopped = true;
+    write(words, `Signed out, data from ${newsAt}. Reload to sign in`);
+    words.className = "live off";
+    return true;
+  };
+  stream.addEventListener("htmx:sse:error", (/** @type {any} */ event) => { if (signedOut(event.detail.status)) stream.remove(); });
   let heardAt = Date.now();
   stream.addEventListener("htmx:sse:after:connection", () => { heardAt = Date.now(); connected(true); });
   stream.addEventListener("htmx:sse:before:connection", (/** @type {any} */ event) => { if (event.detail.connection.attempt > 0 && !document.hidden) connected(false); });
@@ -86,7 +94,7 @@ if (stream) {
   // htmx begins by itself as soon as it is loaded, which may be before its extension is: so the address is given to it here, after both.
   setTimeout(() => { stream.setAttribute("hx-sse:connect", stream.dataset.connect); /** @type {any} */ (window).htmx.process(stream); });
   // htmx does not retry a first connection that was refused or failed; later ones it does.
-  const again = () => { if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
+  const again = (/** @type {any} */ event) => { if (signedOut(event.detail.ctx?.response?.raw?.status)) return; if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
   for (const name of ["htmx:response:error", "htmx:error"]) stream.addEventListener(name, again);
   stream.addEventListener("over", () => { stopped = true; stream._htmx?.sse?.abortController.abort(); stream.remove(); write(words, `Closed, as of ${clockTime()} UTC`); words.className = "live"; });
   // A line that is cut without a word: the server says the time every 15 seconds.
@@ -116,9 +124,6 @@ if (list) {
 // ---- The timeline: new rows wait while somebody reads further down ---------------------------------------------
 const timeline = one("#timeline");
 const news = one("#news");
-function mine() {
-  for (const row of all(".entry", timeline)) row.classList.toggle("mine", row.dataset.by === timeline.dataset.actor);
-}
 if (timeline) {
   const reading = () => timeline.getBoundingClientRect().top < 0 || timeline.contains(document.activeElement);
   const waiting = () => all(".entry.queued", timeline).filter((row) => timeline.dataset.shows !== "key" || row.classList.contains("key"));
@@ -134,7 +139,6 @@ if (timeline) {
       if (all(`[id="${row.id}"]`, timeline).length > 1) row.remove();
       else if (!reading()) row.classList.remove("queued");
     }
-    mine();
     tell();
   }).observe(timeline, { childList: true });
   news.addEventListener("click", () => {
@@ -142,7 +146,6 @@ if (timeline) {
     tell();
     one("#timeline-title").scrollIntoView({ block: "start" });
   });
-  mine();
 }
 
 // ---- Drafts: nothing typed is lost -----------------------------------------------------------------------------
@@ -170,8 +173,11 @@ for (const form of drafts) {
   if (new URLSearchParams(location.search).has("done") && location.hash === "#answer" && form.dataset.draft === "composer") forget(form);
   restore(form);
   form.addEventListener("input", () => keep(form));
-  if (!form.dataset.command) form.addEventListener("submit", () => forget(form));
+  if (!form.dataset.command) form.addEventListener("submit", () => sessionStorage.setItem("tocsin sent", JSON.stringify([draftName(form), location.pathname])));
 }
+// A form that led to another page was accepted; one that failed on the way, or came back with its mistakes, keeps its draft.
+const [sentDraft, sentFrom] = JSON.parse(sessionStorage.getItem("tocsin sent") ?? "[]");
+if (sentDraft && sentFrom !== location.pathname) for (const name of [sentDraft, "tocsin sent"]) sessionStorage.removeItem(name);
 
 // ---- Forms answered in place ------------------------------------------------------------------------------------
 const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -251,11 +257,21 @@ function preview() {
 composer?.addEventListener("input", preview);
 
 // ---- Links that lead to a form of this page, filled in ----------------------------------------------------------
+/** Put a form beside what led to it, and the one that stood there back to its slot. What is typed goes with it. @param {any} place */
+function bring(place) {
+  const bench = one("#bench");
+  for (const there of /** @type {any[]} */ (all("details.verb", bench))) {
+    if (there === place) return;
+    there.open = false;
+    one(`[data-slot="${there.id.slice(3)}"]`).append(there);
+  }
+  bench.append(place);
+}
 /** @param {string} verb @param {URLSearchParams} [values] */
 function lead(verb, values) {
   const place = one(`#do-${verb}`);
   if (!place) return false;
-  if (place.tagName === "DETAILS") place.open = true;
+  if (place.tagName === "DETAILS") { bring(place); place.open = true; }
   const form = one("form", place);
   for (const [name, value] of values ?? []) if (form.elements[name] && name !== "do") form.elements[name].value = value;
   if (form === composer) preview();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from starter.health import Health
+from starter.web import home
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.test_room import SCRIPT, Markup, opened
 
@@ -45,7 +47,7 @@ async def test_what_is_overdue_or_mine_needs_me(http: httpx2.AsyncClient, desk: 
 
     assert "Needs you (2)" in needs
     assert [incident for incident in (late, mine, other) if incident in needs] == [late, mine]
-    assert "owed by you" in needs
+    assert "you command" in needs
     assert "overdue" in needs
 
 
@@ -107,6 +109,42 @@ async def test_a_list_that_nobody_works_on_says_so(http: httpx2.AsyncClient, des
     assert "Commands are accepted but nothing is executing" in page
     assert "tocsin doctor" in page
     assert "Checkout fails" in page
+
+
+class Looked(Health):
+    """Says at first that all is well, then takes its time. `looks` are the answers that it owes."""
+
+    def __init__(self) -> None:
+        self.looks: list[asyncio.Future[dict[str, Any]]] = []
+
+    async def ready(self) -> dict[str, Any]:
+        self.looks.append(asyncio.get_running_loop().create_future())
+        return {"ok": True, "checks": []} if len(self.looks) == 1 else await self.looks[-1]
+
+
+async def test_all_pages_together_look_for_a_worker_once_in_a_while() -> None:
+    """A hundred open lists don't ask a hundred times."""
+    health = Looked()
+    pulse = home.Pulse(health)
+    troubles = [await pulse.trouble() for _ in range(3)]
+
+    assert troubles == [None, None, None]
+    assert len(health.looks) == 1
+
+
+async def test_a_worker_that_stops_is_noticed_by_the_pages_that_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word of a moment ago is not taken for the present."""
+    monkeypatch.setattr(home, "PULSE_KEPT", timedelta(0))
+    monkeypatch.setattr(home, "PULSE_WITHIN", timedelta(milliseconds=20))
+    health = Looked()
+    pulse = home.Pulse(health)
+    well, silent = await pulse.trouble(), await pulse.trouble()
+    health.looks[-1].set_result({"ok": False, "checks": [{"ok": False, "detail": "gone"}]})
+    gone = await pulse.trouble()
+
+    assert well is None
+    assert silent == home.NO_SIGN
+    assert gone == {"ok": False, "detail": "gone"}
 
 
 async def test_a_worker_that_works_is_not_mentioned(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
