@@ -15,6 +15,7 @@ In reading order:
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem: what people read
+    analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """
 

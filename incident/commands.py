@@ -85,6 +85,7 @@ def _severity(value: Any) -> Any:
 Line = Annotated[str, Field(max_length=LINE_LIMIT), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_filled)]
 Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled), AfterValidator(_fits)]
+Draft = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_printable)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=LIST_LIMIT)]
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 IncidentId = Annotated[str, AfterValidator(_incident_id)]

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8700, ge=1, le=65_535, description="port of the HTTP server")
     temporal_port: int = Field(default=7233, ge=1, le=65_535, description="port of the embedded Temporal server")
     ui_port: int = Field(default=8233, ge=1, le=65_535, description="port of the embedded Temporal server's own UI")
+    temporal_ui: str | None = Field(
+        default=None, description="address of Temporal's UI as browsers reach it; the audit view links there (`tocsin up` sets it)"
+    )
     task_queue: str = Field(default="incidents", min_length=1, max_length=100, description="task queue; each port's adds `-port`")
     policy: Path | None = Field(default=None, description="TOML file that overrides rows of the severity matrix")
     rota: Path | None = Field(default=None, description="TOML file of the on-call rota (default: rota.toml in the data folder)")
@@ -178,6 +181,13 @@ class Settings(BaseSettings):
         if value is not None and not _DATABASE.match(value):
             raise ValueError("must look like sqlite:////folder/file.db or postgresql://user:password@host/database")
         return value
+
+    @field_validator("temporal_ui")
+    @classmethod
+    def _a_page(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"https?://[^\s/]+", value):
+            raise ValueError("must look like http://127.0.0.1:8233")
+        return value.rstrip("/") if value else None
 
     @property
     def rota_file(self) -> Path:

@@ -23,16 +23,17 @@ from starlette.types import Scope
 from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
+from incident.analytics import facts, summary
 from incident.commands import COMMANDS, Command, Open
-from incident.events import Event
-from incident.model import Incident
-from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
-from starter import audit, metrics, openapi, privacy, stats
+from starter import audit, metrics, openapi, privacy, record_api
+from starter.analytics import Records
 from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
+from starter.drafts import Drafts
+from starter.facts import Ended
 from starter.guard import Guard
 from starter.health import Health, Look
 from starter.identity import routes as identity_routes
@@ -40,6 +41,7 @@ from starter.identity.arrangement import Arrangement
 from starter.identity.entrance import Entrance
 from starter.identity.store import Store
 from starter.live import Rooms, event_stream
+from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
 from starter.web import frame, pages
@@ -70,12 +72,14 @@ class Door:
     the loopback ones. `looks` are what its doctor looks at beside Temporal. `arrangement` is how people sign in, and
     `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
     says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
+    `temporal_ui` is where browsers find Temporal's own UI, where they can.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    temporal_ui: str | None = None
     arrangement: Arrangement | None = None
     identity: Store | None = None
     public: PublicSite | None = None
@@ -97,14 +101,28 @@ class Since(BaseModel):
     since: Annotated[int, Query(ge=0, le=10**9)] = 0
 
 
-def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None) -> FastAPI:
-    """Build the application of one door. `embedded` is None where the integrations are somebody else's."""
+def create_app(
+    desk: Desk,
+    door: Door,
+    embedded: Embedded | None = None,
+    *,
+    rooms: Rooms | None = None,
+    drafts: Drafts | None = None,
+    ended: Ended | None = None,
+) -> FastAPI:
+    """Build the application of one door.
+
+    `embedded` is None where the integrations are somebody else's; `drafts` and `ended` are None where nothing can be kept.
+    """
     rooms = rooms or Rooms(desk)
+    records = Records(desk, ended)
+    postmortems = Postmortems(desk, drafts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
+        records.close()
 
     app = FastAPI(
         title="Tocsin",
@@ -118,12 +136,13 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     requests = metrics.Requests()
     health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
     app.include_router(_reads(desk, rooms))
+    app.include_router(record_api.router(desk, records, postmortems, door))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
-    app.include_router(pages(desk, rooms, door, health))
+    app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door
     arrangement = door.signing_in
     app.add_middleware(privacy.Looking, who=door.viewer)
@@ -165,21 +184,6 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         await desk.row(incident)
         return StreamingResponse(_streamed(rooms, incident, since), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
-    @router.get("/incidents/{incident}/postmortem", responses=openapi.READS)
-    async def show_postmortem(incident: str, accept: Annotated[str, Header()] = "") -> Response:
-        """The post-mortem that was filed, else a draft from the timeline; as Markdown where `Accept` asks for it."""
-        model = Incident.model_validate(await desk.model(incident))
-        document = model.postmortem
-        if document is None:
-            timeline = [Event.model_validate(entry) for entry in await desk.timeline(incident)]
-            document = draft(model, timeline)
-        if "text/markdown" in accept:
-            return PlainTextResponse(document, media_type="text/markdown")
-        filed_at = model.postmortem_at.isoformat().replace("+00:00", "Z") if model.postmortem_at else None
-        return JSONResponse(
-            {"incident": incident, "filed": filed_at is not None, "filed_at": filed_at, "by": model.postmortem_by, "document": document}
-        )
-
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
     async def export_audit(incident: str) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
@@ -188,7 +192,7 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
     @router.get("/stats", responses={503: openapi.NOT_NOW})
     async def show_stats() -> JSONResponse:
         """Median and 90th percentile of the times to acknowledge, declare, mitigate and resolve; drills left out."""
-        return JSONResponse(stats.summary(await desk.listing()))
+        return JSONResponse(summary(facts(row) for row in await desk.listing()))
 
     @router.get("/policy")
     async def show_policy() -> JSONResponse:

@@ -15,6 +15,7 @@ from incident.events import Event
 from incident.refusals import Refusal
 from incident.vocabulary import Access
 from starter.bodies import KEY_HEADER
+from starter.postmortem import Saving
 from starter.webhooks import Payload
 
 COMPONENTS = "#/components/schemas/"
@@ -28,7 +29,7 @@ class NewToken(BaseModel):
     roles: list[Access] | None = None
 
 
-BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, NewToken, *COMMANDS.values())
+BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, NewToken, Saving, *COMMANDS.values())
 
 
 class Mistake(BaseModel):

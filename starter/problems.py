@@ -10,6 +10,7 @@
     │   └── UnknownIncident
     ├── WrongMethod       405  the address exists and is asked in another way
     ├── Refused           409  the process forbids it; `refusal` says why and what to do instead
+    ├── Conflict          409  somebody else wrote the same section; `theirs` is what stands there now
     ├── TooLarge          413  the body is over the limit
     ├── Invalid           422  the wrong shape; `errors` names each field and the rule it breaks
     ├── TooMany           429  too many attempts to sign in
@@ -127,6 +128,14 @@ class Refused(Problem):
     @property
     def code(self) -> str:
         return str(self.answer["refusal"]["code"])
+
+
+class Conflict(Problem):
+    """Somebody else was quicker. Nothing was overwritten: `theirs` holds what stands there now, with its version."""
+
+    status = 409
+    kind = "draft-conflict"
+    title = "Somebody else has written here"
 
 
 class TooLarge(Problem):

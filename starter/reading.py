@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import snapshot
@@ -151,10 +158,14 @@ class Reading:
         """The entries after `since`, oldest first: the incident's own and, once it is closed, those of its follow-up."""
         entries = await self.own_timeline(incident, since)
         if any(entry["kind"] == "closed" for entry in entries):
-            later = await self._follow_up(incident, "timeline") or []
+            later = await self.follow_up_timeline(incident)
             last = entries[-1]["seq"]
             entries += [{**entry, "seq": last + number} for number, entry in enumerate(later, start=1)]
         return entries
+
+    async def follow_up_timeline(self, incident: str) -> list[Entry]:
+        """What the follow-up of a closed incident has seen, by its own numbers; nothing where there is no follow-up."""
+        return list(await self._follow_up(incident, "timeline") or [])
 
     async def own_timeline(self, incident: str, since: int = 0) -> list[Entry]:
         """The entries after `since`, oldest first, over all runs of the incident.
@@ -191,6 +202,31 @@ class Reading:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return None
+
+    async def histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw histories of all runs that the server still has, first to last. No worker is needed."""
+        await self.describe(incident)
+        return await self._runs(incident)
+
+    async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw history of the incident's follow-up; none where there is no follow-up."""
+        await self.admit(checked(incident))
+        return await self._runs(contract.follow_up_id(incident))
+
+    async def _runs(self, workflow_id: str) -> list[WorkflowHistory]:
+        found: list[WorkflowHistory] = []
+        run: str | None = None
+        while run is None or run:
+            handle = self.client.get_workflow_handle(workflow_id, run_id=run)
+            try:
+                history = await patiently(self.client, handle.fetch_history, within=LIST_WITHIN)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    break
+                raise
+            found.insert(0, history)
+            run = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        return found
 
     async def previous_run(self, incident: str, run: str | None) -> str | None:
         """The run that `run` (the latest, where None) continued; None for the first, and where the server has it no more."""
@@ -277,6 +313,7 @@ async def _row(execution: WorkflowExecution) -> Row:
         **known,
         **({"members": privacy.members_of(written)} if known["private"] else {}),
         "incident": execution.id,
+        "run_id": execution.run_id,
         "opened_at": known.get("opened_at") or _iso(execution.start_time),
         "next_due": _iso(due) if due is not None else None,
         "open": running and known["phase"] != Phase.CLOSED.value,

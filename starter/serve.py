@@ -27,6 +27,8 @@ from runtime.settings import Settings, SettingsError, load_settings, read_toml, 
 from runtime.temporal import TemporalUnreachable, connect
 from starter.api import Door, create_app
 from starter.desk import Desk
+from starter.drafts import KeptDrafts
+from starter.facts import KeptFacts
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.identity.arrangement import Arrangement, arranged
@@ -126,12 +128,13 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     door = Door(
         user=settings.user,
         version=_version(),
+        temporal_ui=settings.temporal_ui,
         looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
     )
-    app = create_app(desk, door, ledger, rooms=rooms)
+    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if arrangement.mode != "dev" and arrangement.webhook_token is None:
         log.warning("webhooks are closed: TOCSIN_WEBHOOK_TOKEN is not set")
     # The peer must stay the peer: whose word is taken follows from it, and `identity.proxy` reads the headers itself.

@@ -125,6 +125,7 @@ class Up:
             "TOCSIN_PORT": str(settings.port),
             "TOCSIN_TEMPORAL_PORT": str(settings.temporal_port),
             "TOCSIN_UI_PORT": str(settings.ui_port),
+            "TOCSIN_TEMPORAL_UI": self.ui,
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -56,12 +56,12 @@ _OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     RECORD: (
         ("action", "Action items: add, done, list."),
-        ("pm", "The post-mortem: show, file, publish."),
+        ("pm", "The post-mortem: show, draft, file, publish, list."),
         ("audit", "Export the whole record with its proof."),
         ("verify", "Check an exported record, offline."),
         ("replay", "Replay a record against this version's code."),
         ("policy", "The severity matrix: show, check."),
-        ("stats", "How long things take, by severity."),
+        ("stats", "How long things take, what was on time, by severity and service."),
         ("status-page", "The public status page as files: export."),
     ),
     MACHINE: (

@@ -64,13 +64,13 @@ class Client:
         """
         return self._value(self.ask("GET", path, query=query))
 
-    def raw(self, path: str) -> bytes:
+    def raw(self, path: str, query: dict[str, str] | None = None) -> bytes:
         """The bytes at a path below `/api/v1`.
 
         Raises:
             Failure: for every answer but a good one.
         """
-        return self.ask("GET", path).body
+        return self.ask("GET", path, query=query).body
 
     def post(self, path: str, fields: dict[str, Any], key: str) -> Any:
         """Post fields under a key, and give the JSON answered.
@@ -87,6 +87,14 @@ class Client:
             Failure: for every answer but a good one.
         """
         return self._value(self.ask("DELETE", path))
+
+    def put(self, path: str, fields: dict[str, Any]) -> Any:
+        """Put fields where they belong, and give the JSON answered; a repeat of the same is the same.
+
+        Raises:
+            Failure: for every answer but a good one.
+        """
+        return self._value(self.ask("PUT", path, fields=fields))
 
     def headers(self, **more: str) -> dict[str, str]:
         """What every request brings along; `more` with underscores for dashes."""

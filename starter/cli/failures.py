@@ -70,6 +70,12 @@ def from_problem(status: int, document: dict[str, Any], key: str | None = None) 
         lines = [f"error: {_option(str(each.get('field')))} {each.get('message')}" for each in errors if isinstance(each, dict)]
     else:
         lines = [f"error: {detail}"]
+    theirs = document.get("theirs")
+    if isinstance(theirs, dict):
+        lines += [
+            f"  theirs, version {theirs.get('version')}, by {theirs.get('by')}:",
+            *(f"  | {line}" for line in str(theirs.get("text")).splitlines()),
+        ]
     if code == UNREACHABLE and key is not None:
         lines.append(f"Repeating it with --key {key} is safe.")
         document = {**document, "key": key}

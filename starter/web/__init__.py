@@ -7,6 +7,7 @@ never possible: with JavaScript off everything can be read and every form be pos
     rendering   templates, filters, static files, the frame that all pages share
     status_page what the public reads; it shares nothing with the rest
     headers     what every page forbids the browser to do
+    postmortem_page, actions_page, analytics_page, audit_page: the record
 """
 
 from __future__ import annotations
@@ -15,16 +16,30 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from starter.analytics import Records
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
-from starter.web import declare, frame, home, live, room, sign_in, status_page
+from starter.postmortem import Postmortems
+from starter.web import (
+    actions_page,
+    analytics_page,
+    audit_page,
+    declare,
+    frame,
+    home,
+    live,
+    postmortem_page,
+    room,
+    sign_in,
+    status_page,
+)
 
 if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
+def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
@@ -34,4 +49,8 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
     router.include_router(live.router(desk, rooms))
     router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))
+    router.include_router(postmortem_page.router(desk, records, postmortems))
+    router.include_router(actions_page.router(desk, records))
+    router.include_router(analytics_page.router(records))
+    router.include_router(audit_page.router(desk, door))
     return router

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starter.api import Door, create_app
 from starter.live import Rooms
 from tests.starter.web.memory import MemoryDesk
+from tests.starter.web.nights import HeldDrafts
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
 
@@ -57,6 +58,7 @@ class Site:
         with ThreadPoolExecutor(1) as elsewhere:
             self.desk = elsewhere.submit(lambda: asyncio.run(MemoryDesk.made())).result()
         self.user = "priya"
+        self.drafts = HeldDrafts()
         self.refusals_of_live = 0
         self.live_requests: list[str | None] = []
         self.viewers: Callable[[], int] = lambda: 0
@@ -66,7 +68,7 @@ class Site:
     def start(self) -> None:
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
-        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms)
+        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
         config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
         self._server = server = Quiet(config)
         self._close = rooms.close

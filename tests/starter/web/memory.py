@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 
 from incident import lifecycle, snapshot
 from incident.commands import parse
@@ -119,6 +119,16 @@ class MemoryDesk(Desk):
     async def timeline(self, incident: str, since: int = 0) -> list[Entry]:
         self._known(incident)
         return [event.model_dump(mode="json") for event in self.entries[incident] if event.seq > since]
+
+    async def model(self, incident: str) -> dict[str, Any]:
+        return self._known(incident).model_dump(mode="json")
+
+    async def histories(self, incident: str) -> list[WorkflowHistory]:
+        self._known(incident)
+        return []
+
+    async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
+        return []
 
     async def history(self, _: Client, incident: str) -> AsyncIterator[list[HistoryEvent]]:
         """What a room watches: one task done for each change."""
