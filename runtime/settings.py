@@ -23,8 +23,8 @@ _DATABASE = re.compile(r"(sqlite(\+aiosqlite)?|postgres(ql)?(\+asyncpg)?)://\S+$
 _SECRET = frozenset({"database_url"})
 """Settings whose value may hold a password and is therefore never shown."""
 
-NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_BEHIND_LOOPBACK"})
-"""Variables that other parts read: the command line's server, and the compose file's word on its port."""
+NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_BEHIND_LOOPBACK", "TOCSIN_UP"})
+"""Variables that other parts read: the command line's server, the compose file's word on its port, and that `tocsin up` is the parent."""
 
 
 class SettingsError(Exception):

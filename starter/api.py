@@ -61,13 +61,15 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `kill_worker` ends the worker of this
+    machine at once, for the drill's step that shows that nothing is lost; None where it is not ours to kill.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    kill_worker: Callable[[], int] | None = None
 
 
 class Since(BaseModel):

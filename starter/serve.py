@@ -28,6 +28,7 @@ from starter.desk import Desk
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.live import Rooms
+from starter.practice import worker_killer
 
 log = structlog.get_logger("tocsin.door")
 
@@ -101,7 +102,12 @@ async def _serve(settings: Settings) -> int:
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    door = Door(
+        user=settings.user,
+        version=_version(),
+        looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
+        kill_worker=worker_killer(settings.data),
+    )
     app = create_app(desk, door, ledger, rooms=rooms)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())

@@ -125,6 +125,7 @@ class Up:
             "TOCSIN_PORT": str(settings.port),
             "TOCSIN_TEMPORAL_PORT": str(settings.temporal_port),
             "TOCSIN_UI_PORT": str(settings.ui_port),
+            "TOCSIN_UP": "1",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -254,6 +255,7 @@ class Up:
         sys.stdout.write(
             f"""
 Tocsin is up.
+  start here      {self.url}/      (incidents, and a three-minute drill)
   API and docs    {self.url}/docs
   webhook         {self.url}/webhooks/alertmanager   (for Alertmanager)
   Temporal UI     {self.ui}

@@ -17,7 +17,7 @@ from fastapi import APIRouter
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
-from starter.web import declare, frame, home, live, room
+from starter.web import coach, declare, frame, home, live, room
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -30,5 +30,6 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health) -> APIRouter:
     router.include_router(home.router(desk, health))
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
+    router.include_router(coach.router(desk, door.kill_worker))
     router.include_router(live.router(desk, rooms))
     return router
