@@ -29,8 +29,8 @@ _HEADER = re.compile(r"[A-Za-z0-9-]+$")
 _SECRET = frozenset({"database_url", "proxy_secret", "oidc_client_secret", "webhook_token"})
 """Settings whose value may hold a password and is therefore never shown."""
 
-NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE", "TOCSIN_BEHIND_LOOPBACK"})
-"""Variables that other parts read: the command line's server and token, and the compose file's word on its port."""
+NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE", "TOCSIN_BEHIND_LOOPBACK", "TOCSIN_UP"})
+"""Variables that other parts read: the command line's server and token, the compose file's word on its port, and that `tocsin up` is the parent."""
 
 Words = Annotated[tuple[str, ...], NoDecode]
 """Several words in one variable, with commas between them."""

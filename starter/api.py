@@ -73,12 +73,15 @@ class Door:
     `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
     says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
     `temporal_ui` is where browsers find Temporal's own UI, where they can.
+    `kill_worker` ends the worker of this machine at once, for the drill's step that shows that nothing is lost; None where it is
+    not ours to kill.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    kill_worker: Callable[[], int] | None = None
     temporal_ui: str | None = None
     arrangement: Arrangement | None = None
     identity: Store | None = None

@@ -34,6 +34,7 @@ from starter.health import Finding
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
+from starter.practice import worker_killer
 from starter.web.status_page import PublicSite
 
 log = structlog.get_logger("tocsin.door")
@@ -130,6 +131,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         version=_version(),
         temporal_ui=settings.temporal_ui,
         looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
+        kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),

@@ -126,6 +126,7 @@ class Up:
             "TOCSIN_TEMPORAL_PORT": str(settings.temporal_port),
             "TOCSIN_UI_PORT": str(settings.ui_port),
             "TOCSIN_TEMPORAL_UI": self.ui,
+            "TOCSIN_UP": "1",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -255,7 +256,7 @@ class Up:
         sys.stdout.write(
             f"""
 Tocsin is up.
-  Incidents       {self.url}/
+  start here      {self.url}/   (incidents, and a three-minute drill)
   API and docs    {self.url}/docs
   webhook         {self.url}/webhooks/alertmanager   (for Alertmanager)
   Temporal UI     {self.ui}

@@ -25,6 +25,7 @@ from starter.web import (
     actions_page,
     analytics_page,
     audit_page,
+    coach,
     declare,
     frame,
     home,
@@ -46,6 +47,7 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     router.include_router(home.router(desk, health))
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
+    router.include_router(coach.router(desk, door.kill_worker))
     router.include_router(live.router(desk, rooms))
     router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))

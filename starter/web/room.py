@@ -13,6 +13,7 @@ from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
 from starter.problems import Invalid, NoWorker, Unavailable, Unknown
+from starter.web.coach import strip
 from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
 from starter.web.rendering import fragment, page, who
@@ -102,8 +103,10 @@ def router(desk: Desk) -> APIRouter:
 
 def context(request: Request, view: RoomView) -> dict[str, Any]:
     """What the templates of the room need beside what all pages have."""
+    may_kill = request.app.state.door.kill_worker is not None
     return {
         "room": view,
+        "coach": strip(view.state, view.timeline, may_kill=may_kill),
         "answer": view.answer,
         "incident": view.state["incident"],
         "forms": forms_for(view.state),
