@@ -30,7 +30,7 @@ _SECRET = frozenset({"database_url", "proxy_secret", "oidc_client_secret", "webh
 """Settings whose value may hold a password and is therefore never shown."""
 
 NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE", "TOCSIN_BEHIND_LOOPBACK", "TOCSIN_UP"})
-"""Variables that other parts read: the command line's server and token, the compose file's word on its port, and that `tocsin up` is the parent."""
+"""Variables that other parts read: the command line's server and token, and what the compose file and `tocsin up` tell their doors."""
 
 Words = Annotated[tuple[str, ...], NoDecode]
 """Several words in one variable, with commas between them."""

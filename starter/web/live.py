@@ -159,7 +159,7 @@ def partials(request: Request, view: RoomView, news: list[Entry], shown: dict[st
     # They arrive out of sight, and the page shows them unless somebody reads further down: nothing moves in between.
     rows = fragment(request, "room/rows.html", queued=True, entries=list(reversed(news)), key_moments=about["key_moments"])
     parts = [f'<hx-partial hx-target="#timeline" hx-swap="afterbegin">{rows}</hx-partial>']
-    for region in REGIONS:
+    for region in (region for region in REGIONS if region != "coach" or about["coach"] is not None):
         drawn = fragment(request, f"room/{region}.html", **about)
         # A form's key differs each time; that alone is no change.
         plain = _KEY.sub("", drawn)

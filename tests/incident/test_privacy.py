@@ -132,7 +132,7 @@ def test_whoever_makes_it_private_is_in_it() -> None:
     walk = Walk.open("SEV2")
     events = walk.does("restrict", by="gus", reason="it may be a breach")
 
-    assert [event.kind for event in events] == ["restricted"]
+    assert [event.kind for event in events if event.kind != "replaced"] == ["restricted"]
     assert (walk.incident.private, walk.incident.members) == (True, ("ana", "gus"))
     assert walk.does("restrict", reason="again") == []
 

@@ -185,7 +185,6 @@ async def test_a_mistake_names_its_field_and_keeps_the_rest_and_the_key(http: ht
 
     assert answer.status_code == 422
     assert {attributes["name"] for _, attributes in tags if attributes.get("aria-invalid")} == {
-        "title",
         "severity",
         "factors.users_affected_percent",
     }
