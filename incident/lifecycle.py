@@ -232,6 +232,8 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["purpose"] = effect.purpose
     if receipt.repeated:
         data["repeated"] = True
+    if receipt.detail:
+        data["detail"] = receipt.detail
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
     if effect.ask.action == "open_channel":
@@ -288,7 +290,7 @@ def undeliverable(effect: Effect, error: str, now: datetime) -> Event:
 
 
 def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
-    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then."""
+    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then, a closing to the ticket."""
     ask = effect.ask
     if ask.action == "post":
         rooms = {
@@ -297,6 +299,8 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
             "stakeholders": incident.policy.stakeholders_channel,
         }
         ask = ask.model_copy(update={"channel": rooms[ask.room]})
+    elif ask.action == "close_ticket":
+        ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 

@@ -23,6 +23,8 @@ REGISTRY_ID = "registry"
 REGISTRY_OPEN = "open"
 REGISTRY_CLOSED = "incident_closed"
 
+CHECKUP_ID = "checkup"
+
 ALERTS = "alerts"
 """The signal by which an alert group takes what monitoring posts."""
 
