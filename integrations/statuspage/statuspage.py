@@ -68,21 +68,18 @@ class StatuspageStatus:
             if entry is not None and _number(_told(entry)) >= _number(delivery.key):
                 return Receipt(reference=entry["id"], repeated=True)
             components = self._states(ask, unresolved, delivery.incident)
-            answer = await self._write(entry, delivery, ask, components)
+            answer = await self._write(entry, delivery, ask, components, last=not components)
             gone: list[str] = []
-            if answer.status in (404, 422, 400) and components:
+            if answer.status >= 400:
                 gone = await self._gone(components)
                 components = {id: state for id, state in components.items() if id not in gone}
                 answer = await self._write(entry, delivery, ask, components, last=True)
-            elif answer.status >= 400:
-                answer = await self._write(entry, delivery, ask, components, last=True)
-            detail = {"components_gone": gone} if gone else {}
-            return Receipt(reference=answer.data["id"], detail=detail)
+            return Receipt(reference=answer.data["id"], detail={"components_gone": gone} if gone else {})
 
     async def _write(
-        self, entry: Mapping[str, Any] | None, delivery: Delivery, ask: Publish, components: Mapping[str, str], *, last: bool = False
+        self, entry: Mapping[str, Any] | None, delivery: Delivery, ask: Publish, components: Mapping[str, str], *, last: bool
     ) -> Answer:
-        """Open or update the entry. A refusal is answered, for a second look, unless it is the `last` word."""
+        """Open or update the entry. A refusal is answered, since a component may be gone, unless this is the `last` try."""
         incident: dict[str, Any] = {
             "name": clipped(marked(delivery, defused(ask.title)), NAME_LIMIT),
             "status": ask.status.value,

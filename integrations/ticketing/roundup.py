@@ -61,12 +61,11 @@ class RoundupTracker:
         return self._ticket(found[0]["id"], found[0].get("status")) if found else None
 
     async def read(self, reference: str) -> Ticket | None:
-        try:
-            answer = await self.http.call("GET", f"/data/issue/{_id(reference)}", params={"@verbose": 2})
-        except NotFound:
-            return None
-        found = answer.data["data"]
-        return None if found.get("@retired") else self._ticket(found["id"], found["attributes"].get("status"))
+        # By search: asked for itself, a deleted (retired) issue answers as if nothing had happened.
+        params: dict[str, str | int] = {"id": _id(reference), "@fields": "status", "@verbose": 2}
+        answer = await self.http.call("GET", "/data/issue", params=params)
+        found = answer.data["data"]["collection"]
+        return self._ticket(found[0]["id"], found[0].get("status")) if found else None
 
     async def create(self, new: NewTicket) -> Ticket:
         message = await self._message(new.body)

@@ -99,8 +99,9 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
-    assert [adapters.tracker] == [*adapters.checks[Port.TICKETS]]
-    assert [adapters.page] == [*adapters.checks[Port.STATUS]]
+    looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
+
+    assert [adapters.tracker, adapters.page] == looked_at
 
 
 async def test_a_drill_stays_with_the_embedded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
