@@ -86,9 +86,12 @@ class OpenTicket(Frozen):
 
 
 class CloseTicket(Frozen):
+    """Close a ticket. `ticket` is the reference that its receipt gave, where it is known by then."""
+
     action: Literal["close_ticket"] = "close_ticket"
     ref: str
     note: str
+    ticket: str | None = Field(default=None, exclude_if=_nothing)
 
 
 class Page(Frozen):

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from incident import asking, clocks
-from incident.effects import Effect, OpenChannel, Port, Publish
+from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.model import (
     ActionItem,
@@ -485,7 +485,16 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         changes["executives_told_at"] = incident.executives_told_at or event.at
     if port is Port.STATUS:
         changes["public_since"] = incident.public_since or event.at
+    if event.data.get("action") == "open_ticket":
+        changes["action_items"] = _with_tickets(incident, event)
     return changes | _paged(incident, event)
+
+
+def _with_tickets(incident: Incident, event: Event) -> tuple[ActionItem, ...]:
+    """The action items, the one whose ticket has been filed with that ticket's reference."""
+    refs = {effect.ask.ref for effect in incident.outbox if effect.number == event.data["number"] and isinstance(effect.ask, OpenTicket)}
+    ticket = {"ticket": event.data["reference"]}
+    return tuple(item.model_copy(update=ticket) if item.id in refs else item for item in incident.action_items)
 
 
 _ITEMS_OF_PURPOSE = {

@@ -268,6 +268,8 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["purpose"] = effect.purpose
     if receipt.repeated:
         data["repeated"] = True
+    if receipt.detail:
+        data["detail"] = receipt.detail
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
     if effect.ask.action == "brief" and incident.private and receipt.person:
@@ -328,7 +330,8 @@ def undeliverable(effect: Effect, error: str, now: datetime) -> Event:
 
 
 def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
-    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then.
+    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then, a
+    closing to the ticket.
 
     Here, and nowhere later, a private incident keeps its own counsel: whatever leaves its own channel says no more
     than that there is one.
@@ -348,6 +351,8 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
         told_to_all = incident.private and not (ask.room == "incident" and incident.among_themselves)
         text = messages.private_notice(incident) if told_to_all else ask.text
         ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text})
+    elif ask.action == "close_ticket":
+        ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 

@@ -178,6 +178,7 @@ class ActionItem(Frozen):
     done_at: datetime | None = None
     done_by: str | None = None
     waived_by: str | None = None
+    ticket: str | None = None
 
     @property
     def open(self) -> bool:

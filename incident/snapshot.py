@@ -98,7 +98,10 @@ def _iso(moment: datetime | None) -> str | None:
 
 def _action_item(item: Any) -> dict[str, Any]:
     status = "done" if item.done else "waived" if item.waived_by else "open"
-    return {**item.model_dump(mode="json", include={"id", "item", "owner", "due", "done_at", "done_by", "waived_by"}), "status": status}
+    return {
+        **item.model_dump(mode="json", include={"id", "item", "owner", "due", "done_at", "done_by", "waived_by", "ticket"}),
+        "status": status,
+    }
 
 
 def clock_view(clock: Clock, now: datetime) -> dict[str, Any]:

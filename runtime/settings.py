@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -95,6 +96,12 @@ class Settings(BaseSettings):
         default=1_000, ge=0, le=100_000, description="open incidents kept in a worker's memory, about 60 kB each"
     )
     drill_speed: float = Field(default=60.0, gt=1, le=3_600, description="how much faster a drill's clocks run")
+    chat: Literal["embedded"] = Field(default="embedded", description="where incidents have their channels")
+    statuspage: Literal["embedded", "statuspage"] = Field(default="embedded", description="where the public is told")
+    tickets: Literal["embedded", "jira", "github", "roundup", "redmine"] = Field(
+        default="embedded", description="where action items become tickets"
+    )
+    paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
 
     @field_validator("hosts", "proxies", mode="before")
@@ -259,9 +266,9 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(lines)) from None
 
 
-def unknown_variables() -> list[str]:
-    """A sentence for each `TOCSIN_…` variable that nobody reads, with the likely meaning."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+def unknown_variables(also: Iterable[str] = ()) -> list[str]:
+    """A sentence for each `TOCSIN_…` variable that nobody reads, with the likely meaning. `also` is read by others (`vendors`)."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS | set(also)
     found = []
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:

@@ -25,6 +25,7 @@ from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
 from starter.desk import Desk
 from starter.drafts import KeptDrafts
@@ -103,7 +104,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_format, settings.log_level)
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             log.warning(sentence)
         arrangement = arranged(settings)
         if arrangement.mode == "dev" and not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":

@@ -27,6 +27,7 @@ from integrations.oncall.rota import FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from worker import dev_server
 from worker.__main__ import ensure_rota
 from worker.child import Child
@@ -315,7 +316,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(data=options.data, port=options.port, temporal_port=options.temporal_port, ui_port=options.ui_port)
         configure_logs("console", "warning")
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             _say(sentence)
         return asyncio.run(Up(settings, accept_rollback=options.accept_rollback).run())
     except (SettingsError, FolderProblem, dev_server.ServerProblem, TemporalUnreachable) as error:
