@@ -19,11 +19,15 @@ drill: $(STAMP)
 ## test: the whole suite (ARGS="-k name" for a part)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)")
+
+# The short form of `make browser`: one test of each promise that only a browser can break.
+SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is
 
 ## browser: the pages in headless Chromium, with axe-core; installs Chromium where it is missing and apt is there
 browser: $(STAMP) .cache/axe.min.js
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	$(BIN)/python -m pytest tests/browser -m browser $(ARGS)
 
 .cache/axe.min.js: starter/web/static/vendor/vendor.lock
 	$(BIN)/python -m tests.vendor --axe
