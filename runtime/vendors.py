@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.settings import PREFIX, SettingsError
@@ -40,6 +40,20 @@ Address = Annotated[str, AfterValidator(_address)]
 """Of what somebody hosts: http inside one's own network is their choice."""
 
 CloudAddress = Annotated[str, AfterValidator(_private_address)]
+
+
+def _names(value: Any) -> Any:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+"""Several names in one variable, with commas between them."""
+
+
+def _each_like(value: tuple[str, ...], pattern: str, rule: str) -> tuple[str, ...]:
+    if not all(re.fullmatch(pattern, name) for name in value):
+        raise ValueError(rule)
+    return value
 
 
 class Vendor(BaseSettings):
@@ -155,7 +169,29 @@ class Statuspage(Vendor):
         return {service.strip(): id.strip() for service, _, id in pairs}
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage)
+class Matrix(Vendor):
+    """Matrix."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MATRIX_", extra="ignore", frozen=True)
+    chosen = ("chat", "matrix")
+    permissions = (
+        ("make rooms, post, set topics, invite", "an account of its own on the homeserver that may make rooms and aliases"),
+        ("post to the general and the stakeholders' room", "those rooms are public, or the account is invited"),
+    )
+
+    url: Address = Field(description="the homeserver's client API, https://matrix.example.org")
+    token: SecretStr = Field(
+        min_length=1, description="access token of one device of the account; keep it, a new device may repeat a message"
+    )
+    invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
+
+    @field_validator("invite")
+    @classmethod
+    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _each_like(value, r"@[^:\s]+:\S+", "must look like @ana:example.org,@ben:example.org")
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix)
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

@@ -25,7 +25,9 @@ from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
-from integrations.drills import StatusPageOrDrill, TicketingOrDrill
+from integrations.chat.layout import Rooms
+from integrations.chat.matrix import MatrixChat
+from integrations.drills import ChatOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
@@ -50,7 +52,7 @@ from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import GitHub, Jira, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import GitHub, Jira, Matrix, Redmine, Roundup, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -116,6 +118,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     """
     embedded = embedded_adapters(settings, ledger, policy)
     checks: dict[Port, Sequence[Checkable]] = {}
+    chat, outside = embedded.chat, _chat(settings, policy)
+    if outside is not None:
+        chat = ChatOrDrill(FaultyChat(outside, ledger), embedded.chat)
+        checks[Port.CHAT] = (outside,)
     tickets, tracker = embedded.tickets, _tracker(settings)
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
@@ -124,7 +130,17 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+    return replace(embedded, chat=chat, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+
+
+def _chat(settings: Settings, policy: Policy) -> MatrixChat | None:
+    rooms = Rooms(general=policy.general_channel, stakeholders=policy.stakeholders_channel, link=settings.public_url)
+    match settings.chat:
+        case "embedded":
+            return None
+        case "matrix":
+            matrix = vendor_settings(Matrix)
+            return MatrixChat(matrix.url, token=matrix.token, rooms=rooms, invite=matrix.invite)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

@@ -87,6 +87,8 @@ VENDORS = {
     "TOCSIN_REDMINE_KEY_FIELD": "3",
     "TOCSIN_STATUSPAGE_KEY": "k",
     "TOCSIN_STATUSPAGE_PAGE": "kctbh9vrtdwd",
+    "TOCSIN_MATRIX_URL": "http://matrix",
+    "TOCSIN_MATRIX_TOKEN": "t",
 }
 
 
@@ -102,6 +104,23 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
     assert [adapters.tracker, adapters.page] == looked_at
+
+
+@pytest.mark.parametrize("vendor", ["matrix"])
+async def test_the_settings_choose_the_chat(vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chat that the settings can name is wired, can be looked at by the doctor, and hears of no drill."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, chat=vendor)
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, Policy())
+    for number, ask in enumerate(of_port(Port.CHAT), start=1):
+        await getattr(adapters.chat, ask.action)(delivery(ask, number, drill=True))
+    told = await ledger.delivered("chat")
+    await ledger.close()
+
+    assert [f"chat: {vendor}"] == [(await check.check()).name.lower() for check in adapters.checks[Port.CHAT]]
+    assert len(told) == 2
 
 
 async def test_a_drill_stays_with_the_embedded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
