@@ -13,7 +13,7 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -93,7 +93,10 @@ class TicketSeen(BaseModel):
 
 
 class TicketReading(Protocol):
-    """What a tracker outside offers besides: people close tickets there. Reading only."""
+    """What a tracker outside offers besides: people close tickets there. Reading only; `vendor` is its name for people."""
+
+    @property
+    def vendor(self) -> str: ...
 
     async def read_tickets(self, references: Iterable[str]) -> tuple[TicketSeen, ...]: ...
 
@@ -108,9 +111,12 @@ class Published(BaseModel):
 
 
 class StatusReading(Protocol):
-    """What a status page outside offers besides: people write there, too. Reading only."""
+    """What a status page outside offers besides: people write there, too. Reading only; answers for each incident asked for."""
 
-    async def read_page(self, incident: str) -> Published: ...
+    @property
+    def vendor(self) -> str: ...
+
+    async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]: ...
 
 
 class Checkable(Protocol):

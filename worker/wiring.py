@@ -17,6 +17,7 @@ from activities.checkup import CheckupActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
+from activities.read_back import ReadBackActivities
 from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
@@ -174,18 +175,20 @@ def workflow_classes() -> list[type]:
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
     from workflows.paging import Paging as PagingWorkflow
+    from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow]
 
 
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
-        Port.STATUS: [StatusPageActivities(adapters.status).publish],
-        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
+        Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
+        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
         Port.PAGING: [PagingActivities(adapters.pager, adapters.rota).page],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
