@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,13 @@ async def http(roundup: Roundup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 async def test_a_ticket_goes_out_and_comes_back_done(http: httpx2.AsyncClient, roundup: Roundup) -> None:
     """The item is a ticket at the tracker, closing it there completes it here, a drill's stays at home, and no file holds the password."""
     doctor = (await http.get("/doctor")).json()
-    item = {"by": "ana", "item": "Limit the retries", "owner": "eva", "due": "2099-01-01"}
+    due = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    item = {"by": "ana", "item": "Limit the retries", "owner": "eva", "due": due}
     ids = []
     for drill in (False, True):
         opened = await http.post("/incidents", json={"by": "ana", "title": "Checkout fails", "severity": "SEV3", "drill": drill})
         ids.append(opened.json()["incident"])
-        await http.post(f"/incidents/{ids[-1]}/add_action_item", json=item)
+        (await http.post(f"/incidents/{ids[-1]}/add_action_item", json=item)).raise_for_status()
 
     async def items(id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await http.get(f"/incidents/{id}")).json()["action_items"]
@@ -70,7 +72,7 @@ async def test_a_ticket_goes_out_and_comes_back_done(http: httpx2.AsyncClient, r
     await tracker.call("PUT", "/data/issue/1", json=change, headers={"If-Match": etag})
 
     async def done() -> bool:
-        return (await items(ids[0]))[0]["status"] == "done"
+        return bool((await items(ids[0]))[0]["status"] == "done")
 
     await eventually(done, within=40, what="the action item to be done")
 
