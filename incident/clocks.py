@@ -28,6 +28,9 @@ ACTION_ITEM = "action_item:"
 DISPATCH = "dispatch:"
 DRIFT = "drift:"
 
+PUBLIC = frozenset({STATUS_PAGE, "components"})
+"""Contradictions that the public can see; they are the communications lead's."""
+
 DRIFT_WITHIN = timedelta(minutes=30)
 """How long an outside system may go on showing something else before somebody is asked: an edit by hand takes minutes."""
 
@@ -275,7 +278,7 @@ def _drifts(incident: Incident) -> Iterator[Wanted]:
     for name, drift in incident.drifts.items():
         if drift.waived:
             continue
-        owner = (incident.communications or "communications") if name == STATUS_PAGE else (incident.commander or "commander")
+        owner = (incident.communications or "communications") if name in PUBLIC else (incident.commander or "commander")
         met_by = None if drift.settled_at is None else drift.system
         yield Wanted(f"{DRIFT}{name}", owner, drift.since, drift.since + DRIFT_WITHIN, met_at=drift.settled_at, met_by=met_by, remind=False)
 

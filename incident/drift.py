@@ -17,10 +17,11 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from incident.commands import InvalidInput, problems
 from incident.effects import PORT_OF, CloseTicket, OpenTicket, Port
 from incident.events import Event
-from incident.model import Frozen, Incident
+from incident.model import Frozen, Incident, Publication
 from incident.vocabulary import Phase, PublicStatus
 
 STATUS_PAGE = "status_page"
+COMPONENTS = "components"
 TICKET = "ticket:"
 
 NOTHING_THERE = "no entry"
@@ -35,10 +36,11 @@ class TicketShown(Frozen):
 
 
 class PageShown(Frozen):
-    """The newest update that the public reads. `status` None: the incident has no entry there."""
+    """The newest update that the public reads, and the services shown as well. `status` None: the incident has no entry there."""
 
     status: str | None = Field(default=None, max_length=60)
     body: str = Field(default="", max_length=100_000)
+    operational: tuple[str, ...] = Field(default=(), max_length=500)
 
 
 class ReadBack(Frozen):
@@ -107,12 +109,20 @@ def _page(incident: Incident, seen: ReadBack, now: datetime) -> Iterator[Event]:
     if page.status is None:
         yield from _compared(incident, seen, now, STATUS_PAGE, f"{said.status}: {said.body}", NOTHING_THERE)
         return
+    yield from _components(incident, seen, now, said, page)
     # After "resolved" the page may go on to its own "postmortem", with a text of its own.
     further = said.status is PublicStatus.RESOLVED and page.status == "postmortem"
     if further or (page.status == said.status.value and _same(said.body, page.body)):
         yield from _compared(incident, seen, now, STATUS_PAGE, "", "")
     else:
         yield from _compared(incident, seen, now, STATUS_PAGE, f"{said.status}: {said.body}", f"{page.status}: {page.body}")
+
+
+def _components(incident: Incident, seen: ReadBack, now: datetime, said: Publication, page: PageShown) -> Iterator[Event]:
+    """A service that is said to fail and shown as well. One that has recovered may still be held by another incident."""
+    well = [] if said.status is PublicStatus.RESOLVED else [service for service in said.components if service in page.operational]
+    names = ", ".join(well)
+    yield from _compared(incident, seen, now, COMPONENTS, f"affected: {names}", f"operational: {names}" if well else "")
 
 
 def _same(here: str, there: str) -> bool:

@@ -469,7 +469,11 @@ def _publication(incident: Incident, event: Event) -> Publication | None:
     """What the status page shows now: the update that it has just taken, where the outbox still knew it."""
     told = (effect.ask for effect in incident.outbox if effect.number == event.data["number"])
     newest = next((ask for ask in told if isinstance(ask, Publish)), None)
-    return incident.published if newest is None else Publication(status=newest.status, body=newest.body, at=event.at)
+    return (
+        incident.published
+        if newest is None
+        else Publication(status=newest.status, body=newest.body, at=event.at, components=newest.components)
+    )
 
 
 def _drift(incident: Incident, event: Event) -> Changes:

@@ -193,6 +193,7 @@ class Publication(Frozen):
     status: PublicStatus
     body: str
     at: datetime
+    components: tuple[str, ...] = ()
 
 
 class Drift(Frozen):

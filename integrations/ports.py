@@ -102,12 +102,16 @@ class TicketReading(Protocol):
 
 
 class Published(BaseModel):
-    """What the public reads about an incident: the newest update. `status` None: there is no entry (any more)."""
+    """What the public reads about an incident: the newest update, and which of its services are shown as if nothing were wrong.
+
+    `status` None: there is no entry (any more).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: str | None = None
     body: str = ""
+    operational: tuple[str, ...] = ()
 
 
 class StatusReading(Protocol):

@@ -75,6 +75,7 @@ async def _work(settings: Settings) -> int:
         pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
         failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]
     finally:
+        await adapters.close()
         await ledger.close()
     for error in failed:
         log.error("the worker failed", exc_info=error)

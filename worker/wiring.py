@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -78,6 +78,12 @@ class Adapters:
     tracker: TicketReading | None = None
     page: StatusReading | None = None
     """The vendors' adapters that are read back; None where the port's part is embedded."""
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def close(self) -> None:
+        """Let go of the vendors' connections."""
+        for close in self.closing:
+            await close()
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -125,7 +131,8 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+    closing = [vendor.close for vendor in (tracker, page) if vendor is not None]
+    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page, closing=closing)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

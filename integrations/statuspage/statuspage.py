@@ -134,7 +134,18 @@ class StatuspageStatus:
                 more = (await self.http.call("GET", f"{self._page}/incidents", params={"limit": PAGE, "page": page})).data
                 entries += more
                 missing = [incident for incident in missing if _ours(more, incident) is None] if len(more) == PAGE else []
-        return {incident: _published(_ours(entries, incident)) for incident in incidents}
+        return {incident: self._published(_ours(entries, incident)) for incident in incidents}
+
+    def _published(self, entry: Mapping[str, Any] | None) -> Published:
+        if entry is None:
+            return Published()
+        updates = entry.get("incident_updates") or []
+        well = {component["id"] for component in entry.get("components") or [] if component.get("status") == OPERATIONAL}
+        return Published(
+            status=entry["status"],
+            body=(updates[0].get("body") or "") if updates else "",
+            operational=tuple(service for service, id in self._components.items() if id in well),
+        )
 
     async def check(self) -> Checked:
         name = "status page: Statuspage"
@@ -167,13 +178,6 @@ def _told(entry: Mapping[str, Any]) -> str:
 
 def _ours(entries: Sequence[Mapping[str, Any]], incident: str) -> Mapping[str, Any] | None:
     return next((entry for entry in entries if _about(entry).get("incident") == incident), None)
-
-
-def _published(entry: Mapping[str, Any] | None) -> Published:
-    if entry is None:
-        return Published()
-    updates = entry.get("incident_updates") or []
-    return Published(status=entry["status"], body=(updates[0].get("body") or "") if updates else "")
 
 
 def _number(key: str) -> int:

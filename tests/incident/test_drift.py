@@ -26,8 +26,9 @@ def _tickets(walk: Walk, **states: str) -> list[Event]:
     return walk.record(drift.told(walk.incident, ReadBack(system="Jira", tickets=shown), walk.now))
 
 
-def _page(walk: Walk, status: str | None, body: str = "") -> list[Event]:
-    return walk.record(drift.told(walk.incident, ReadBack(system="Statuspage", page=PageShown(status=status, body=body)), walk.now))
+def _page(walk: Walk, status: str | None, body: str = "", operational: tuple[str, ...] = ()) -> list[Event]:
+    page = PageShown(status=status, body=body, operational=operational)
+    return walk.record(drift.told(walk.incident, ReadBack(system="Statuspage", page=page), walk.now))
 
 
 def _kinds(events: list[Event]) -> list[str]:
@@ -37,7 +38,7 @@ def _kinds(events: list[Event]) -> list[str]:
 @pytest.fixture
 def walk() -> Walk:
     """A SEV1 with one action item, whose ticket is OPS-1, and one update that the public has read."""
-    walk = Walk.open("SEV1", customer_facing=True)
+    walk = Walk.open("SEV1", customer_facing=True, services=["checkout", "search"])
     walk.does("acknowledge")
     walk.deliver_all()
     walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
@@ -129,6 +130,29 @@ def test_a_page_that_says_something_else_is_owed_to_communications(walk: Walk, s
     assert there == found.data["there"]
     assert "eva" == walk.clock(PAGE_CLOCK).owner
     assert any(there in text and "contradicts the incident" in text for text in posts)
+
+
+def test_a_service_that_fails_and_is_shown_as_well_is_owed_to_communications(walk: Walk) -> None:
+    """Somebody turned the component green by hand while the incident goes on; green again after the end is as it should be."""
+    found = _page(walk, "investigating", _published(walk), ("checkout", "billing"))
+    owner = walk.clock("drift:components").owner
+    settled = _page(walk, "investigating", _published(walk))
+    walk.reaches(Phase.POST_INCIDENT)
+    walk.deliver_all()
+    over = _page(walk, "resolved", _published(walk), ("checkout", "search"))
+
+    assert [("components", "operational: checkout")] == [(event.data["name"], event.data["there"]) for event in found]
+    assert "cem" == owner
+    assert (["drift_settled"], []) == (_kinds(settled), _kinds(over))
+
+
+def test_what_a_vendor_could_not_take_is_on_record(walk: Walk) -> None:
+    """A component that is gone did not hold the update up; the timeline says which it was."""
+    walk.does("post_update", audience="external", text="It is the database.", status="identified")
+    (effect,) = [each for each in walk.incident.outbox if isinstance(each.ask, Publish)]
+    (arrived, *_) = walk.deliver(effect, detail={"components_gone": ["000000000000"]})
+
+    assert {"components_gone": ["000000000000"]} == arrived.data["detail"]
 
 
 def test_an_update_on_its_way_is_not_compared(walk: Walk) -> None:

@@ -214,9 +214,10 @@ async def test_the_page_is_read_back(stage: StatuspageStage) -> None:
     first = (await stage.page.read_page([INCIDENT]))[INCIDENT]
     await stage.tell(delivery(_publication("resolved", body="All is well."), 2))
     last = (await stage.page.read_page([INCIDENT]))[INCIDENT]
+    stage.fake.components[SEARCH] = "major_outage"
 
     assert [Published(), Published(status="investigating", body="We are looking into it.")] == [nothing, first]
-    assert Published(status="resolved", body="All is well.") == last
+    assert Published(status="resolved", body="All is well.", operational=("checkout",)) == last
 
 
 async def test_a_revoked_key_is_named_without_it(stage: StatuspageStage) -> None:
