@@ -191,7 +191,32 @@ class Matrix(Vendor):
         return _each_like(value, r"@[^:\s]+:\S+", "must look like @ana:example.org,@ben:example.org")
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix)
+class Slack(Vendor):
+    """Slack, as the worker uses it."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
+    chosen = ("chat", "slack")
+    permissions = (
+        ("make public channels, set topics, invite", "bot scopes channels:manage, channels:read"),
+        ("make private channels for private incidents", "bot scopes groups:write, groups:read"),
+        ("post, join the general channel, edit the card", "bot scopes chat:write, channels:join"),
+        ("pin the card", "bot scope pins:write"),
+        ("recognise what was posted already", "bot scopes channels:history, groups:history"),
+        ("take commands and buttons", "bot scope commands, for the slash command; nothing for buttons"),
+    )
+
+    url: CloudAddress = Field(default="https://slack.com/api", description="the API")
+    token: SecretStr = Field(min_length=1, description="the app's bot token, xoxb-…")
+    invite: Names = Field(default=(), description="user ids of who is asked into every incident's channel, as U012ABCDE,U034FGHIJ")
+    buttons: bool = Field(default=False, description="whether messages have buttons; needs the app's interactivity address")
+
+    @field_validator("invite")
+    @classmethod
+    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _each_like(value, r"[UW][A-Z0-9]+", "must look like U012ABCDE,U034FGHIJ")
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack)
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

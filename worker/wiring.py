@@ -28,6 +28,7 @@ from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat
+from integrations.chat.slack import SlackChat
 from integrations.drills import ChatOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.faults import (
     FaultyArchive,
@@ -53,7 +54,7 @@ from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import GitHub, Jira, Matrix, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import GitHub, Jira, Matrix, Redmine, Roundup, Slack, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -141,7 +142,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     return replace(embedded, chat=chat, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page, closing=closing)
 
 
-def _chat(settings: Settings, policy: Policy) -> MatrixChat | None:
+def _chat(settings: Settings, policy: Policy) -> MatrixChat | SlackChat | None:
     rooms = Rooms(general=policy.general_channel, stakeholders=policy.stakeholders_channel, link=settings.public_url)
     match settings.chat:
         case "embedded":
@@ -149,6 +150,9 @@ def _chat(settings: Settings, policy: Policy) -> MatrixChat | None:
         case "matrix":
             matrix = vendor_settings(Matrix)
             return MatrixChat(matrix.url, token=matrix.token, rooms=rooms, invite=matrix.invite)
+        case "slack":
+            slack = vendor_settings(Slack)
+            return SlackChat(slack.url, token=slack.token, rooms=rooms, invite=slack.invite, pressed=slack.buttons)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

@@ -87,8 +87,10 @@ VENDORS = {
     "TOCSIN_REDMINE_KEY_FIELD": "3",
     "TOCSIN_STATUSPAGE_KEY": "k",
     "TOCSIN_STATUSPAGE_PAGE": "kctbh9vrtdwd",
-    "TOCSIN_MATRIX_URL": "http://matrix",
+    "TOCSIN_MATRIX_URL": "http://127.0.0.1:9",
     "TOCSIN_MATRIX_TOKEN": "t",
+    "TOCSIN_SLACK_URL": "http://127.0.0.1:9",
+    "TOCSIN_SLACK_TOKEN": "t",
 }
 
 
@@ -108,7 +110,7 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     assert [adapters.tracker, adapters.page] == looked_at
 
 
-@pytest.mark.parametrize("vendor", ["matrix"])
+@pytest.mark.parametrize("vendor", ["matrix", "slack"])
 async def test_the_settings_choose_the_chat(vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each chat that the settings can name is wired, can be looked at by the doctor, and hears of no drill."""
     for name, value in VENDORS.items():
