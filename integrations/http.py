@@ -129,8 +129,12 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         also: Collection[int] = (),
+        raw: bool = False,
     ) -> Answer:
-        """Ask once. Any 2xx, and what `also` names, is answered; the rest is raised as the table above has it."""
+        """Ask once. Any 2xx, and what `also` names, is answered; the rest is raised as the table above has it.
+
+        `raw`: the answer is text, for vendors that say `ok` and no more.
+        """
         asked = f"{method} {path}"
         try:
             async with self._client.stream(method, self._base_url + path, json=json, params=params, headers=headers) as response:
@@ -139,7 +143,8 @@ class Http:
             # Without its cause: that holds the request, and the request its credentials.
             raise Unanswered(self._clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
         if response.is_success or response.status_code in also:
-            return Answer(response.status_code, self._json(response, body, asked), response.headers)
+            data = body.decode("utf-8", "replace") if raw else self._json(response, body, asked)
+            return Answer(response.status_code, data, response.headers)
         self._raise(response, body, asked)
 
     async def _body(self, response: httpx2.Response, asked: str) -> bytes:

@@ -75,7 +75,7 @@ class Vendor(BaseSettings):
 
     @classmethod
     def is_secret(cls, field: str) -> bool:
-        return cls.model_fields[field].annotation is SecretStr
+        return cls.model_fields[field].annotation in (SecretStr, SecretStr | None)
 
 
 class Jira(Vendor):
@@ -216,7 +216,27 @@ class Slack(Vendor):
         return _each_like(value, r"[UW][A-Z0-9]+", "must look like U012ABCDE,U034FGHIJ")
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack)
+class ChatWebhook(Vendor):
+    """An incoming webhook: Mattermost, or whatever takes `{"text": …}`."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}CHAT_WEBHOOK_", extra="ignore", frozen=True)
+    chosen = ("chat", "webhook")
+    permissions = (("post", "the webhook's address, which is its credential, locked to the general channel"),)
+
+    url: SecretStr = Field(min_length=1, description="address of the webhook that posts to the general channel")
+    stakeholders_url: SecretStr | None = Field(
+        default=None, description="the same for the stakeholders' channel (default: the general one's)"
+    )
+
+    @field_validator("url", "stakeholders_url")
+    @classmethod
+    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _private_address(value.get_secret_value())
+        return value
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack, ChatWebhook)
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

@@ -29,6 +29,7 @@ from integrations.chat.embedded import EmbeddedChat
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat
 from integrations.chat.slack import SlackChat
+from integrations.chat.webhook import WebhookChat
 from integrations.drills import ChatOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.faults import (
     FaultyArchive,
@@ -54,7 +55,7 @@ from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import GitHub, Jira, Matrix, Redmine, Roundup, Slack, Statuspage, vendor_settings
+from runtime.vendors import ChatWebhook, GitHub, Jira, Matrix, Redmine, Roundup, Slack, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -126,7 +127,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     """
     embedded = embedded_adapters(settings, ledger, policy)
     checks: dict[Port, Sequence[Checkable]] = {}
-    chat, outside = embedded.chat, _chat(settings, policy)
+    chat, outside = embedded.chat, _chat(settings, ledger, policy)
     if outside is not None:
         chat = ChatOrDrill(FaultyChat(outside, ledger), embedded.chat)
         checks[Port.CHAT] = (outside,)
@@ -142,7 +143,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     return replace(embedded, chat=chat, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page, closing=closing)
 
 
-def _chat(settings: Settings, policy: Policy) -> MatrixChat | SlackChat | None:
+def _chat(settings: Settings, ledger: Ledger, policy: Policy) -> MatrixChat | SlackChat | WebhookChat | None:
     rooms = Rooms(general=policy.general_channel, stakeholders=policy.stakeholders_channel, link=settings.public_url)
     match settings.chat:
         case "embedded":
@@ -153,6 +154,9 @@ def _chat(settings: Settings, policy: Policy) -> MatrixChat | SlackChat | None:
         case "slack":
             slack = vendor_settings(Slack)
             return SlackChat(slack.url, token=slack.token, rooms=rooms, invite=slack.invite, pressed=slack.buttons)
+        case "webhook":
+            hook = vendor_settings(ChatWebhook)
+            return WebhookChat(hook.url, stakeholders_url=hook.stakeholders_url, rooms=rooms, ledger=ledger)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

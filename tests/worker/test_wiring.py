@@ -91,6 +91,7 @@ VENDORS = {
     "TOCSIN_MATRIX_TOKEN": "t",
     "TOCSIN_SLACK_URL": "http://127.0.0.1:9",
     "TOCSIN_SLACK_TOKEN": "t",
+    "TOCSIN_CHAT_WEBHOOK_URL": "http://127.0.0.1:9/hooks/x",
 }
 
 
@@ -110,7 +111,7 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     assert [adapters.tracker, adapters.page] == looked_at
 
 
-@pytest.mark.parametrize("vendor", ["matrix", "slack"])
+@pytest.mark.parametrize("vendor", ["matrix", "slack", "webhook"])
 async def test_the_settings_choose_the_chat(vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each chat that the settings can name is wired, can be looked at by the doctor, and hears of no drill."""
     for name, value in VENDORS.items():
