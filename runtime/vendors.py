@@ -6,6 +6,7 @@ Every secret may also come from a file: `TOCSIN_JIRA_TOKEN_FILE=/run/secrets/jir
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -216,6 +217,46 @@ class Slack(Vendor):
         return _each_like(value, r"[UW][A-Z0-9]+", "must look like U012ABCDE,U034FGHIJ")
 
 
+class SlackCommands(Vendor):
+    """Slack's commands, as the door takes them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
+    chosen = ("chat", "slack")
+    permissions = (
+        ("take commands, buttons and forms", "the app's signing secret; its slash command and interactivity addresses lead here"),
+        ("open forms", "the bot token (TOCSIN_SLACK_TOKEN) at the door as well"),
+        ("know people by e-mail address", "that token, with the scopes users:read and users:read.email"),
+    )
+
+    signing_secret: SecretStr | None = Field(
+        default=None, description="the app's signing secret; without it the door takes nothing from Slack"
+    )
+    people: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict,
+        description='who is who, as JSON: `{"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}`',
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _who(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict):
+            raise ValueError(rule)
+        people = {id: {"name": said} if isinstance(said, str) else said for id, said in found.items()}
+        for said in people.values():
+            if not (
+                isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"].strip() and said.keys() <= {"name", "groups"}
+            ):
+                raise ValueError(rule)
+            if not (isinstance(said.get("groups", []), list) and all(isinstance(group, str) for group in said.get("groups", []))):
+                raise ValueError(rule)
+        return people
+
+
 class ChatWebhook(Vendor):
     """An incoming webhook: Mattermost, or whatever takes `{"text": …}`."""
 
@@ -236,7 +277,7 @@ class ChatWebhook(Vendor):
         return value
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack, ChatWebhook)
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack, SlackCommands, ChatWebhook)
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

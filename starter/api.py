@@ -31,6 +31,8 @@ from starter import audit, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
+from starter.chatops.slack import SlackDesk, SlackDoor
+from starter.chatops.slack import router as slack_router
 from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.facts import Ended
@@ -87,6 +89,8 @@ class Door:
     identity: Store | None = None
     public: PublicSite | None = None
     who: Callable[[Scope], privacy.Viewer] | None = None
+    slack: SlackDoor | None = None
+    """How Slack's commands and buttons come in, where they do."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -120,12 +124,15 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
+    slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
         records.close()
+        if slack is not None:
+            await slack.settle()
 
     app = FastAPI(
         title="Tocsin",
@@ -144,6 +151,8 @@ def create_app(
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
+    if slack is not None:
+        app.include_router(slack_router(slack))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*)")
-"""Open to everybody: signs of life, signing in and out, the public status page, and what pages are made of."""
+PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|webhooks/slack/.*)")
+"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made of, and what is signed."""
 
 METRICS = "/metrics"
 WEBHOOKS = "/webhooks/"
+SIGNED = "/webhooks/slack/"
+"""Slack signs its requests and says in them who asks: `starter.chatops` finds out, and trusts nothing else."""
 
 AUDIT = re.compile(r"(/api/v1)?/incidents/[^/]+/audit(/.*)?")
 
