@@ -68,10 +68,11 @@ def policy_in_force(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    measuring = settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy()
+        return Policy().measuring(measuring)
     try:
-        return policy_from(read_toml(settings.policy))
+        return policy_from(read_toml(settings.policy)).measuring(measuring)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 

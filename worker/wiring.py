@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -27,6 +28,7 @@ from integrations.chat.embedded import EmbeddedChat
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
+    FaultyMonitoring,
     FaultyOnCall,
     FaultyPager,
     FaultySpecialist,
@@ -34,9 +36,11 @@ from integrations.faults import (
     FaultyTicketing,
 )
 from integrations.ledger import Ledger
+from integrations.monitoring.none import NoMonitoring
+from integrations.monitoring.prometheus import PrometheusDeployments, PrometheusMonitoring, Web
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
-from integrations.ports import Archive, Chat, OnCall, Paging, Specialist, StatusPage, Ticketing
+from integrations.ports import Archive, Chat, Deployments, KnownIssues, Monitoring, OnCall, Paging, Specialist, StatusPage, Ticketing
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.ticketing.embedded import EmbeddedTicketing
@@ -54,7 +58,7 @@ STICKY = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Adapters:
-    """One adapter a port."""
+    """One adapter a port. `deployments` and `issues` are what monitoring's port asks beside; not every installation has them."""
 
     chat: Chat
     status: StatusPage
@@ -63,6 +67,9 @@ class Adapters:
     rota: OnCall
     specialist: Specialist
     archive: Archive
+    monitoring: Monitoring = field(default_factory=NoMonitoring)
+    deployments: Deployments | None = None
+    issues: KnownIssues | None = None
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -72,25 +79,45 @@ def load_policy(settings: Settings) -> Policy:
         SettingsError: the policy file has mistakes; names each.
     """
     if settings.policy is None:
-        return Policy()
+        return Policy().measuring(settings.prometheus_url is not None)
     try:
-        return policy_from(read_toml(settings.policy))
+        policy = policy_from(read_toml(settings.policy))
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
+    if policy.monitoring is not None and policy.monitoring.queries and settings.prometheus_url is None:
+        raise SettingsError(f"{settings.policy}: there are [queries] and nobody to ask them: set TOCSIN_PROMETHEUS_URL")
+    return policy.measuring(settings.prometheus_url is not None)
+
+
+def monitoring(settings: Settings) -> tuple[Monitoring, Deployments | None]:
+    """What measurements and deployments are asked of."""
+    if settings.prometheus_url is None:
+        return NoMonitoring(), None
+    token, label = settings.monitoring_token, settings.service_label
+    prometheus = Web("Prometheus", settings.prometheus_url, token)
+    alertmanager = Web("Alertmanager", settings.alertmanager_url, token) if settings.alertmanager_url else None
+    query = settings.deployments_query
+    deployments = PrometheusDeployments(prometheus, query, service_label=label) if query else None
+    return PrometheusMonitoring(prometheus, alertmanager, service_label=label), deployments
 
 
 def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
     """The embedded parts, each with the fault switch that drills and tests turn."""
     rota = FaultyOnCall(FileRota(settings.rota_file), ledger)
     pager = FaultyPager(EmbeddedPager(ledger), ledger)
+    board = EmbeddedTicketing(ledger)
+    measured, deployments = monitoring(settings)
     return Adapters(
         chat=FaultyChat(EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel), ledger),
         status=FaultyStatusPage(EmbeddedStatusPage(ledger), ledger),
-        tickets=FaultyTicketing(EmbeddedTicketing(ledger), ledger),
+        tickets=FaultyTicketing(board, ledger),
         pager=pager,
         rota=rota,
         specialist=FaultySpecialist(PagedSpecialist(pager, rota), ledger),
         archive=FaultyArchive(FolderArchive(settings.archive_folder), ledger),
+        monitoring=FaultyMonitoring(measured, ledger),
+        deployments=deployments,
+        issues=board,
     )
 
 
@@ -108,6 +135,7 @@ def workflow_classes() -> list[type]:
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    asked = MonitoringActivities(adapters.monitoring, adapters.deployments, adapters.issues)
     return {
         Port.CHAT: [chat.open_channel, chat.post],
         Port.STATUS: [StatusPageActivities(adapters.status).publish],
@@ -116,6 +144,7 @@ def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequenc
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
+        Port.MONITORING: [asked.look_up, asked.sample],
     }
 
 

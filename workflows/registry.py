@@ -152,6 +152,7 @@ class Registry:
             presumed=request.presumed or presumed_by(request.alerts, policy),
             alerts=request.alerts,
             policy=policy,
+            queries=request.queries,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         await workflow.start_child_workflow(
