@@ -237,7 +237,7 @@ def _worst(query: Query, points: Sequence[Point], limit: float) -> tuple[datetim
     bad = [(at, value) for at, value in points if value is not None and worse(value, limit, query)]
     if not bad:
         return None
-    return max(bad, key=lambda point: point[1] if query.better is Better.LOWER else -point[1])
+    return max(bad, key=lambda point: (point[1] if query.better is Better.LOWER else -point[1], point[0]))
 
 
 def _gap(points: Sequence[Point], data_at: datetime, until: datetime, gap: timedelta) -> tuple[datetime, datetime] | None:
