@@ -61,8 +61,6 @@ async def test_a_query_is_asked_for_the_moments_between_two_looks() -> None:
         name: value for name, value in asked.url.params.items() if name not in ("start", "end")
     }
     assert (f"{at(15):.3f}", f"{at(60):.3f}") == (asked.url.params["start"], asked.url.params["end"])
-        asked.url.params
-    )
     assert [0.1, 0.2, None, 0.4] == [value for _, value in points]
     assert [15, 30, 45, 60] == [(moment - SINCE).total_seconds() for moment, _ in points]
 
