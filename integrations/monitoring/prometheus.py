@@ -31,6 +31,9 @@ BODY_LIMIT = 8_000_000
 SERIES_LIMIT = 1_000
 
 DEPLOYMENTS_AT_MOST = 20
+DEPLOYMENTS_EVERY = timedelta(minutes=1)
+DEPLOYMENTS_STEPS = 2_000
+"""How closely a day is looked through for deployments; Prometheus answers 11,000 steps at most."""
 
 _SPECIAL = frozenset("\\.+*?()|[]{}^$")
 
@@ -166,8 +169,8 @@ class PrometheusMonitoring:
 class PrometheusDeployments:
     """Deployments from a metric whose value is the time of the deployment, in seconds, and whose labels say what.
 
-    `expression` may be any instant query of that shape, such as `deployment_timestamp_seconds`; of its labels `service_label`,
-    `version`, `by` and `note` are read.
+    `expression` may be any query of that shape, such as `deployment_timestamp_seconds`; of its labels `service_label`,
+    `version`, `by` and `note` are read. The whole time is looked through, since what has died exports nothing any more.
     """
 
     def __init__(self, prometheus: Web, expression: str, *, service_label: str = "service") -> None:
@@ -176,15 +179,25 @@ class PrometheusDeployments:
         self._label = service_label
 
     async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]:
-        data = _data(await self._prometheus.get("/api/v1/query", query=self._expression, time=f"{until.timestamp():.3f}", timeout="7s"))
-        found = []
-        for item in data["result"]:
+        answer = await self._prometheus.get(
+            "/api/v1/query_range",
+            query=self._expression,
+            start=f"{since.timestamp():.3f}",
+            end=f"{until.timestamp():.3f}",
+            step=f"{max(DEPLOYMENTS_EVERY, (until - since) / DEPLOYMENTS_STEPS).total_seconds():.3f}",
+            timeout="7s",
+        )
+        found: dict[tuple[str, str, datetime], Deployment] = {}
+        for item in _data(answer)["result"]:
             labels = item["metric"]
-            at = _moment(_value(item["value"][1]))
-            if at is not None and since <= at <= until and labels.get(self._label) in services:
-                named = {name: labels[name] for name in ("by", "note") if name in labels}
-                found.append(Deployment(service=labels[self._label], version=labels.get("version", "unknown version"), at=at, **named))
-        return tuple(sorted(found, key=lambda one: one.at, reverse=True)[:DEPLOYMENTS_AT_MOST])
+            service, version = labels.get(self._label, ""), labels.get("version", "unknown version")
+            if service not in services:
+                continue
+            for at in {_moment(_value(value)) for _, value in item["values"]}:
+                if at is not None and since <= at <= until:
+                    named = {name: labels[name] for name in ("by", "note") if name in labels}
+                    found[service, version, at] = Deployment(service=service, version=version, at=at, **named)
+        return tuple(sorted(found.values(), key=lambda one: one.at, reverse=True)[:DEPLOYMENTS_AT_MOST])
 
 
 def _data(answer: Any) -> dict[str, Any]:

@@ -186,16 +186,17 @@ async def test_deployments_are_a_metric_of_times() -> None:
     """The newest first, of the services asked for, within the time asked for."""
 
     def deployed(service: str, version: str, seconds: float) -> dict[str, Any]:
-        return {"metric": {"service": service, "version": version, "by": "ben"}, "value": [at(60), str(at(seconds))]}
+        values = [[at(0), str(at(seconds))], [at(60), str(at(seconds))]]
+        return {"metric": {"service": service, "version": version, "by": "ben"}, "values": values}
 
     result = [
         deployed("checkout", "v247", -7_200),
         deployed("checkout", "v248", -60),
         deployed("search", "v9", -60),
         deployed("checkout", "v1", -900_000),
-        {"metric": {"service": "checkout"}, "value": [at(60), "NaN"]},
+        {"metric": {"service": "checkout"}, "values": [[at(60), "NaN"]]},
     ]
-    answer = always(body={"status": "success", "data": {"resultType": "vector", "result": result}})
+    answer = always(body={"status": "success", "data": {"resultType": "matrix", "result": result}})
     found = await PrometheusDeployments(web(answer), "deployed_at").recent(("checkout",), SINCE - timedelta(days=1), UNTIL)
 
     assert [("v248", "ben"), ("v247", "ben")] == [(one.version, one.by) for one in found]
