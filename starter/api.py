@@ -25,15 +25,18 @@ from incident.alerts import AlertInput
 from incident.commands import COMMANDS, Command, Open
 from incident.events import Event
 from incident.model import Incident
+from incident.pictures import sparkline
 from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
 from starter import audit, metrics, openapi, stats
 from starter.answers import ProblemResponse, problem_response
+from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
+from starter.endtoend import EndToEnd, Post
 from starter.guard import Guard
-from starter.health import Health, Look
+from starter.health import Health, Look, report
 from starter.home import HOME, interface
 from starter.live import Rooms, event_stream
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
@@ -59,13 +62,15 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `alertmanager` is where its doctor sends a test
+    alert; None: in at this door.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    alertmanager: Post | None = None
 
 
 class Since(BaseModel):
@@ -97,6 +102,7 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_reads(desk, rooms))
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_end_to_end(EndToEnd(desk, Intake(desk.client, task_queue=desk.task_queue), door.alertmanager)))
     app.include_router(_webhooks(desk))
     app.add_middleware(Guard, also=door.hosts)
     app.add_middleware(requests.counting)
@@ -148,6 +154,16 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
             {"incident": incident, "filed": filed_at is not None, "filed_at": filed_at, "by": model.postmortem_by, "document": document}
         )
 
+    @router.get("/incidents/{incident}/picture", response_class=Response, responses={404: openapi.NO_INCIDENT, **openapi.READS})
+    async def show_picture(incident: str, query: Annotated[str, Query(max_length=200)]) -> Response:
+        """A query's newest samples as a small picture (SVG): those of the verification, else those of the look-up."""
+        model = Incident.model_validate(await desk.model(incident))
+        drawn = _picture(model, query)
+        if drawn is None:
+            raise Unknown(f"Nothing was measured under {query[:100]!r} yet.", incident=incident)
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
+        return Response(drawn, media_type="image/svg+xml", headers=headers)
+
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
     async def export_audit(incident: str) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
@@ -164,6 +180,14 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         return JSONResponse(desk.policy.model_dump(mode="json"))
 
     return router
+
+
+def _picture(incident: Incident, query: str) -> str | None:
+    known = incident.evidence.readings.get(query) if incident.evidence is not None else None
+    if known is not None and known.points:
+        return sparkline([value for _, value in known.points], f"{query}: {known.said}", known.limit)
+    pictures = [picture for finding in incident.findings.values() for picture in finding.pictures if picture.query == query]
+    return sparkline([value for _, value in pictures[0].points], query) if pictures else None
 
 
 async def _streamed(rooms: Rooms, incident: str, since: int) -> AsyncIterator[str]:
@@ -247,6 +271,7 @@ async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
 
 def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
     router = APIRouter(tags=["surroundings"])
+    backlog = Backlog(desk)
 
     @router.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def home() -> str:
@@ -277,7 +302,9 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """For Prometheus."""
         lines = requests.exposition()
         try:
-            lines += metrics.incidents(await desk.listing(), datetime.now(UTC))
+            rows, now = await desk.listing(), datetime.now(UTC)
+            lines += metrics.incidents(rows, now)
+            lines += await backlog.exposition(rows, now)
             up = 1
         except Problem as problem:
             log.warning("metrics without incidents", cause=problem.detail)
@@ -291,6 +318,17 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
         return JSONResponse(await embedded.delivered(kind))
+
+    return router
+
+
+def _end_to_end(chain: EndToEnd) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["surroundings"])
+
+    @router.post("/doctor")
+    async def try_the_chain() -> JSONResponse:
+        """Send a test alert through the whole chain, as a drill, and dismiss what it opens. Takes up to two minutes."""
+        return JSONResponse(report(await chain.run()))
 
     return router
 

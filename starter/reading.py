@@ -94,6 +94,14 @@ class Reading:
         rows = await patiently(self.client, call, within=LIST_WITHIN)
         return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
 
+    async def failing(self) -> int:
+        """How many workflows have tasks that fail again and again."""
+
+        async def call() -> int:
+            return (await self.client.count_workflows(contract.FAILING)).count
+
+        return await patiently(self.client, call, within=READ_WITHIN)
+
     async def row(self, incident: str) -> Row:
         """What lists know of one incident; works with no worker."""
         return await _row(await self.describe(incident))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -19,14 +20,16 @@ from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
+from integrations.monitoring.prometheus import Web
 from integrations.oncall.rota import FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
 from starter.api import Door, create_app
 from starter.desk import Desk
+from starter.endtoend import posting_to
 from starter.guard import is_loopback
-from starter.health import Finding
+from starter.health import Finding, Look
 from starter.live import Rooms
 
 log = structlog.get_logger("tocsin.door")
@@ -102,7 +105,9 @@ async def _serve(settings: Settings) -> int:
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), *_monitoring(settings))
+    post = posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None
+    door = Door(user=settings.user, version=_version(), looks=looks, alertmanager=post)
     app = create_app(desk, door, ledger, rooms=rooms)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
@@ -133,6 +138,24 @@ async def _ledger(ledger: Ledger) -> Finding:
     except IntegrationError as error:
         return Finding(name="embedded parts", ok=False, detail=str(error), fix="Check TOCSIN_DATA and TOCSIN_DATABASE_URL.")
     return Finding(name="embedded parts", ok=True, detail=f"kept in {ledger.where}")
+
+
+def _monitoring(settings: Settings) -> tuple[Look, ...]:
+    """A look at each monitoring system that is configured."""
+    systems = {"Prometheus": settings.prometheus_url, "Alertmanager": settings.alertmanager_url}
+    return tuple(
+        functools.partial(_reachable, Web(name, url, settings.monitoring_token), name) for name, url in systems.items() if url is not None
+    )
+
+
+async def _reachable(web: Web, name: str) -> Finding:
+    path = "/api/v1/query" if name == "Prometheus" else "/api/v2/status"
+    try:
+        await web.get(path, **({"query": "1"} if name == "Prometheus" else {}))
+    except IntegrationError as error:
+        fix = f"Check TOCSIN_{name.upper()}_URL; until it answers, verification waits and the checklist is not looked up."
+        return Finding(name=name.lower(), ok=False, detail=str(error), fix=fix)
+    return Finding(name=name.lower(), ok=True, detail="answers")
 
 
 async def _rota(settings: Settings) -> Finding:

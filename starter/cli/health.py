@@ -7,11 +7,15 @@ from typing import Any
 
 import click
 
+from starter.cli.client import Client
 from starter.cli.failures import DONE, ERROR, UNREACHABLE, Failure
 from starter.cli.output import GREEN, RED
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.times import length
+
+CHAIN_WITHIN = 150.0
+"""Seconds for a test alert to go through: Alertmanager gathers a group for half a minute before it posts."""
 
 MILESTONES = ("acknowledge", "declare", "mitigate", "resolve")
 
@@ -38,12 +42,16 @@ def _spread(times: dict[str, Any]) -> Cell:
 
 
 @click.command()
+@click.option("--end-to-end", is_flag=True, help="send a test alert through the whole chain, as a drill, and dismiss what it opens")
 @reading
-def doctor(session: Session) -> None:
+def doctor(session: Session, end_to_end: bool) -> None:
     """Look whether everything that an incident needs is there; exit 1 where something is not."""
     code = DONE
     try:
         found: dict[str, Any] = session.client().get("/doctor")
+        if end_to_end:
+            tried: dict[str, Any] = Client(session.url, pauses=(), within=CHAIN_WITHIN).post("/doctor", {}, session.request_key())
+            found = {"ok": found["ok"] and tried["ok"], "checks": [*found["checks"], *tried["checks"]]}
     except Failure as failure:
         if failure.code != UNREACHABLE:
             raise

@@ -37,6 +37,9 @@ class FakeDesk(Desk):
     async def made(cls) -> FakeDesk:
         return cls(await Client.connect(NOBODY, lazy=True))
 
+    async def failing(self) -> int:
+        return 0
+
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         asked = opening(fields, key or f"key {len(self.states)}", datetime.now(UTC))
         if asked.key in self._keys:
@@ -53,6 +56,8 @@ class FakeDesk(Desk):
             "opened_by": asked.by,
             "opened_at": f"2026-11-24T03:{len(self.states):02d}:00Z",
             "drill": asked.drill,
+            "clocks": [],
+            "deliveries": {"delivered": 0, "waiting": [], "down": {}},
         }
         refusal = {"verb": "declare", "refusal": refuse("undocumented").model_dump(mode="json")}
         entries = [("opened", {}), *([("refused", refusal)] if "open" in self.refuses else [])]
