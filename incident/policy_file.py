@@ -52,7 +52,8 @@ def _value(value: Any) -> Any:
     if isinstance(value, str):
         if value.strip().lower() == "none":
             return None
-        return duration(value) or value
+        found = duration(value)
+        return value if found is None else found
     return value
 
 
@@ -83,6 +84,17 @@ def policy_from(tables: dict[str, Any]) -> Policy:
         except ValidationError as error:
             problems += [f"[policy] {_where(item)}: {item['msg']}" for item in error.errors(include_url=False)]
     raise PolicyProblem(problems)
+
+
+def in_force(policy: Policy, *, measuring: bool) -> Policy:
+    """The policy where monitoring can be asked (`measuring`), or where it can't.
+
+    Raises:
+        PolicyProblem: it has queries and nobody to ask them; verification would go by people's word, unnoticed.
+    """
+    if policy.monitoring is not None and policy.monitoring.queries and not measuring:
+        raise PolicyProblem(["[queries]: there is nobody to ask them; set TOCSIN_PROMETHEUS_URL for the worker and the door"])
+    return policy.measuring(measuring)
 
 
 def _known(field: str, table: dict[str, Any], problems: list[str]) -> bool:

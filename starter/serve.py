@@ -17,7 +17,7 @@ import structlog
 import uvicorn
 
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.monitoring.prometheus import Web
@@ -73,9 +73,9 @@ def policy_in_force(settings: Settings) -> Policy:
     """
     measuring = settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy().measuring(measuring)
+        return in_force(Policy(), measuring=measuring)
     try:
-        return policy_from(read_toml(settings.policy)).measuring(measuring)
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 

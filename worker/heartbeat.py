@@ -31,7 +31,7 @@ async def stuck(client: Client) -> str | None:
         async with asyncio.timeout(WITHIN):
             await client.get_workflow_handle(contract.REGISTRY_ID).query(PROOF)
             failing = (await client.count_workflows(contract.FAILING)).count
-    except (TimeoutError, RPCError, WorkflowQueryFailedError) as error:
+    except (TimeoutError, RuntimeError, RPCError, WorkflowQueryFailedError) as error:  # RuntimeError: no connection was made yet
         return f"the register does not answer ({type(error).__name__})"
     return f"{failing} workflow(s) fail again and again" if failing else None
 

@@ -22,7 +22,7 @@ from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.effects import Port
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
 from integrations.faults import (
@@ -78,15 +78,13 @@ def load_policy(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    measuring = settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy().measuring(settings.prometheus_url is not None)
+        return in_force(Policy(), measuring=measuring)
     try:
-        policy = policy_from(read_toml(settings.policy))
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
-    if policy.monitoring is not None and policy.monitoring.queries and settings.prometheus_url is None:
-        raise SettingsError(f"{settings.policy}: there are [queries] and nobody to ask them: set TOCSIN_PROMETHEUS_URL")
-    return policy.measuring(settings.prometheus_url is not None)
 
 
 def monitoring(settings: Settings) -> tuple[Monitoring, Deployments | None]:

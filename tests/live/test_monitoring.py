@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from incident.queries import Query
@@ -143,6 +144,11 @@ def _night(house: House, rig: Rig) -> None:
     since, passed = (datetime.fromisoformat(shown["verification"][name]) for name in ("since", "passed_at"))
 
     assert passed - since >= timedelta(seconds=15)
+    tried = httpx2.post(f"{house.url}/api/v1/doctor", json={}, timeout=150).json()
+
+    assert tried["ok"], tried
+    assert ["test alert", "test incident", "test delivery", "test dismissed"] == [check["name"] for check in tried["checks"]]
+    assert "through Alertmanager" in tried["checks"][0]["detail"]
 
 
 def _opened(house: House) -> str | None:

@@ -31,6 +31,7 @@ class FakeDesk(Desk):
         self.alerts: list[Any] = []
         self.refuses: dict[str, str] = {}
         self.working = True
+        self.models: dict[str, dict[str, Any]] = {}
         self._keys: dict[str, str] = {}
 
     @classmethod
@@ -92,6 +93,10 @@ class FakeDesk(Desk):
         if not self.working:
             raise NoWorker("No worker answers.", incident=incident, stale=True, last_known=await self.row(incident))
         return dict(known)
+
+    async def model(self, incident: str) -> dict[str, Any]:
+        self._known(incident)
+        return self.models[incident]
 
     async def timeline(self, incident: str, since: int = 0) -> list[Entry]:
         self._known(incident)

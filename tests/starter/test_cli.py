@@ -564,6 +564,17 @@ def test_the_doctor_says_what_is_wrong(cli: Cli, stub: Stub) -> None:
     assert ran.out.splitlines()[1].split("\t") == ["FAIL", "worker", "nobody", "tocsin worker"]
 
 
+def test_the_doctor_tries_the_whole_chain(cli: Cli, stub: Stub) -> None:
+    """With --end-to-end a test alert is sent as well; where it does not arrive, the doctor fails."""
+    stub.says["GET /doctor"] = Reply(200, {"ok": True, "checks": [{"name": "temporal", "ok": True, "detail": "serves"}]})
+    tried = [{"name": "test alert", "ok": True, "detail": "sent"}, {"name": "test incident", "ok": False, "detail": "none", "fix": "look"}]
+    stub.says["POST /doctor"] = Reply(200, {"ok": False, "checks": tried})
+    ran = cli("doctor", "--end-to-end")
+
+    assert ran.code == 1
+    assert [line.split("\t")[1] for line in ran.out.splitlines()] == ["temporal", "test alert", "test incident"]
+
+
 def test_the_doctor_sees_that_nothing_answers(cli: Cli, stub: Stub) -> None:
     """Without a server the doctor has one finding: that."""
     stub.stop()
