@@ -58,8 +58,7 @@ def of_resolving(incident: Incident, now: datetime) -> list[Blocker]:
 
 def _unconfirmed(incident: Incident, criterion: Criterion, code: Code) -> str:
     """What is missing: somebody's word, or where monitoring judges, its next look."""
-    judged = criterion in verifying.JUDGED and evidence.binds(incident)
-    return "Monitoring confirms it with its next look." if judged else CODES[code][0]
+    return "Monitoring confirms it with its next look." if verifying.judges(incident, criterion) else CODES[code][0]
 
 
 def _verification(incident: Incident, now: datetime) -> Blocker | None:

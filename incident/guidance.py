@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from incident import blockers, clocks, evidence, verifying
+from incident import blockers, clocks, verifying
 from incident.model import Incident
 from incident.vocabulary import Criterion, Phase
 
@@ -106,7 +106,7 @@ def _resolution(incident: Incident, now: datetime) -> Step:
         if criterion not in incident.criteria:
             if criterion is Criterion.ALERTS_CLEARED and incident.firing:
                 continue
-            if criterion in verifying.JUDGED and evidence.binds(incident):
+            if verifying.judges(incident, criterion):
                 continue
             why = "All criteria must hold before the verification period begins."
             return _step(incident, "confirm", f"Confirm {criterion.value.replace('_', ' ')}.", why, f"--criterion {criterion.value}")

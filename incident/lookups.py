@@ -52,8 +52,9 @@ def ask(incident: Incident, questions: Iterable[str], now: datetime) -> LookUp:
 
 
 def found(incident: Incident, receipt: Receipt, now: datetime) -> list[Event]:
-    """One entry a finding."""
+    """One entry a finding that says something new; the last of them makes the channel's message."""
     findings = [Finding.model_validate({**item, "at": now}) for item in receipt.detail.get("findings", ())]
+    findings = [finding for finding in findings if _news(incident, finding)]
     events: list[Event] = []
     for number, finding in enumerate(findings, start=1):
         data: dict[str, Any] = finding.model_dump(mode="json", exclude={"at"}, exclude_defaults=True)
@@ -61,6 +62,14 @@ def found(incident: Incident, receipt: Receipt, now: datetime) -> list[Event]:
         last = {"last": True} if number == len(findings) else {}
         events.append(Event(kind="finding", by=MONITORING, at=now, text=text, data={**data, **last}))
     return events
+
+
+def _news(incident: Incident, finding: Finding) -> bool:
+    """A person's word stands, and that something still can't be looked up is no news."""
+    known = incident.findings.get(finding.id)
+    if known is None:
+        return True
+    return known.corrected_to is None and (finding.looked_up, finding.text) != (known.looked_up, known.text)
 
 
 def items(finding: Finding, incident: Incident) -> tuple[str, ...]:

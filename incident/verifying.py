@@ -22,6 +22,13 @@ JUDGED = (Criterion.METRICS_AT_BASELINE, Criterion.ALERTS_CLEARED)
 """What monitoring can judge. Whether users are still affected, people say."""
 
 
+def judges(incident: Incident, criterion: Criterion) -> bool:
+    """Whether monitoring judges this criterion: it needs queries, and for the alerts a service to ask about."""
+    if criterion not in JUDGED or not evidence.binds(incident):
+        return False
+    return criterion is Criterion.METRICS_AT_BASELINE or bool(incident.services)
+
+
 def looking(incident: Incident) -> bool:
     """Whether monitoring is looked at: in resolution, where there is something to measure."""
     return incident.phase is Phase.RESOLUTION and evidence.binds(incident)
@@ -111,7 +118,8 @@ def sampled(incident: Incident, asked: SampleRequest, report: SampleReport, now:
     events = [_event("evidence", f"{_WORDS[verdict]}. {text}", now, **data)]
     metrics = _criterion(incident, Criterion.METRICS_AT_BASELINE, "; ".join(bad), text, now)
     fires = f"{', '.join(firing)} fires" if firing else "an alert of this incident fires" if incident.firing else ""
-    alerts = _criterion(incident, Criterion.ALERTS_CLEARED, fires, "no related alert fires", now)
+    judged = judges(incident, Criterion.ALERTS_CLEARED)
+    alerts = _criterion(incident, Criterion.ALERTS_CLEARED, fires, "no related alert fires", now) if judged else []
     events += [*metrics, *alerts]
     period = incident.verification_since
     over = period is not None and incident.verification_passed_at is None and period + incident.rule.verification <= asked.until
@@ -177,7 +185,8 @@ def unreachable(incident: Incident, error: str, now: datetime) -> list[Event]:
     events = [_event("evidence", f"{why[0].upper()}{why[1:]}; it is no green", now, **data)]
     if now - through > watching.gap_after + watching.look_every:
         for criterion in JUDGED:
-            events += _criterion(incident, criterion, why, "", now) if criterion in incident.criteria else []
+            held = criterion in incident.criteria and judges(incident, criterion)
+            events += _criterion(incident, criterion, why, "", now) if held else []
     return events
 
 
@@ -190,7 +199,7 @@ def _event(kind: str, text: str, now: datetime, /, **data: Any) -> Event:
 
 def against(incident: Incident, criterion: Criterion) -> list[Blocker]:
     """What monitoring has against a criterion; empty where it has nothing, or was not asked to judge it."""
-    if criterion not in JUDGED or not evidence.binds(incident):
+    if not judges(incident, criterion):
         return []
     code: Code = "metrics-not-at-baseline" if criterion is Criterion.METRICS_AT_BASELINE else "alerts-still-firing"
     known = incident.evidence

@@ -145,10 +145,8 @@ class Conductor:
                 summary="verification: look at the measurements",
             )
         except ActivityError as error:
-            self._busy.discard(LOOKING)
             self.record(verifying.unreachable(self.incident, _cause(error)[0], workflow.now()))
         else:
-            self._busy.discard(LOOKING)
             self.record(verifying.sampled(self.incident, asked, report, workflow.now()))
 
     def _ready(self, port: Port) -> Effect | None:

@@ -154,3 +154,16 @@ def test_a_closed_incident_waits_for_no_answer() -> None:
     assert ["monitoring: look up 2 is not asked any more, the incident is closed"] == [
         event.text for event in walk.timeline if event.kind == "replaced"
     ]
+
+
+def test_what_still_cannot_be_looked_up_is_not_told_again() -> None:
+    """The channel is told once that there is no source of deployments, not at every step; a person's word is not overwritten."""
+    walk = detection()
+    unknown = finding("deployments", "could not be looked up: no source", looked_up=False)
+    known = finding("known_issues", "could not be looked up: down", looked_up=False)
+    answer(walk, unknown, known)
+    walk.does("declare", severity="SEV2")
+    walk.does("correct", finding="known_issues", text="T-7 is the same")
+
+    assert ["delivered"] == kinds(answer(walk, unknown, finding("known_issues", "none")))
+    assert "T-7 is the same" == walk.incident.findings["known_issues"].corrected_to

@@ -12,9 +12,11 @@ from incident.events import Event
 from incident.evidence import POINTS_KEPT, SampleReport
 from incident.guidance import next_step
 from incident.model import CheckState, ClockState, Incident
+from incident.policy import Policy
+from incident.queries import Watching
 from incident.vocabulary import Criterion, Phase
 from tests.incident.measurements import BUSY, ERRORS, kinds, look, measured_walk, watched
-from tests.incident.walk import Walk, alert
+from tests.incident.walk import Walk, alert, opening_of
 
 OF = {"root_cause": "a retry", "fix_applied": "rolled back"}
 
@@ -322,3 +324,14 @@ def test_the_state_shows_the_evidence() -> None:
     assert ["error_ratio is 0.31 at 03:00:00, at most 0.05 is well"] == [
         blocker["message"] for blocker in shown["blockers"] if blocker["code"] == "metrics-not-at-baseline"
     ]
+
+
+def test_without_a_service_monitoring_cannot_say_which_alerts_are_related() -> None:
+    """Nobody was asked about alerts, so nothing is concluded from silence: the word on them stays a person's."""
+    start = opening_of("SEV2").model_copy(update={"policy": Policy(monitoring=Watching())})
+    walk = Walk(start).reaches(Phase.RESOLUTION)
+    walk.does("measure", name="error_ratio", expression="error_ratio", threshold=0.05)
+    look(walk, {"error_ratio": (0.01,)})
+
+    assert {Criterion.METRICS_AT_BASELINE} == set(walk.incident.criteria)
+    walk.does("confirm", criterion="alerts_cleared", evidence="the board is empty")
