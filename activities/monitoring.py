@@ -10,13 +10,12 @@ from temporalio import activity
 
 from activities.failures import translated
 from incident import evidence
+from incident.alerts import SERVICE_LABELS
 from incident.effects import Delivery, LookUp, Receipt
 from incident.evidence import FINDING_LINES, LINE_LENGTH, POINTS_KEPT, FiringNow, Measured, SampleReport, SampleRequest
 from incident.queries import Query
 from integrations.errors import IntegrationError, Rejected
 from integrations.ports import Deployment, Deployments, FiringAlert, KnownIssues, Monitoring
-
-SERVICE_LABELS = ("service", "app", "application", "job")
 
 Answer = dict[str, object]
 

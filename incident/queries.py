@@ -46,7 +46,7 @@ class Watching(BaseModel):
     """How monitoring is asked.
 
     `sample_every`: the distance of two samples. `look_every`: how often the samples since the last look are fetched;
-    a look costs about ten history events. `gap_after`: no data for longer is a gap. `reachable_within`: monitoring that
+    a look costs 13 history events. `gap_after`: no data for longer is a gap. `reachable_within`: monitoring that
     can't be reached for longer is overdue. `baseline_window` and `baseline_margin`: the baseline is taken from a window
     of that length, which ends that long before the incident began. `baseline_tolerance`: how much worse than its median
     is still the baseline, as a fraction. `slower_after`: once as many looks in a row found the same trouble, looks are five times
