@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, lookups, messages
+from incident import clocks, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -28,7 +28,7 @@ from incident.effects import (
 from incident.events import Event
 from incident.model import Incident
 from incident.naming import channel_name
-from incident.vocabulary import Dismissal, Phase, PublicStatus, Severity
+from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
 
 
 class Draft(NamedTuple):
@@ -219,7 +219,9 @@ def _mitigation_told(before: Incident, incident: Incident, event: Event) -> Iter
 
 
 def _criterion_withdrawn(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield _post(incident, messages.verification_restarts(incident, event.data["reason"]), "verification", collapse="verification")
+    by_itself = verifying.judges(incident, Criterion(event.data["criterion"]))
+    text = messages.verification_restarts(incident, event.data["reason"], by_itself=by_itself)
+    yield _post(incident, text, "verification", collapse="verification")
 
 
 def _verification_passed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:

@@ -13,6 +13,7 @@ from incident import evidence
 from incident.effects import LookUp, Receipt
 from incident.events import MONITORING, Event
 from incident.evidence import QUESTIONS, SIGNAL_ITEMS, Finding
+from incident.messages import plain
 from incident.model import Incident
 from incident.pictures import blocks
 
@@ -91,4 +92,4 @@ def message(incident: Incident) -> str:
         for picture in finding.pictures:
             values = [value for _, value in picture.points]
             lines.append(f"    {blocks(values)} {picture.query}")
-    return "\n".join(lines)
+    return plain("\n".join(lines))

@@ -167,3 +167,13 @@ def test_what_still_cannot_be_looked_up_is_not_told_again() -> None:
 
     assert ["delivered"] == kinds(answer(walk, unknown, finding("known_issues", "none")))
     assert "T-7 is the same" == walk.incident.findings["known_issues"].corrected_to
+
+
+def test_what_monitoring_says_wakes_nobody_by_a_mention() -> None:
+    """Text from outside is data: an alert that holds a mass mention is read, and mentions nobody."""
+    walk = detection()
+    answer(walk, finding("related_alerts", "1 more fire", lines=["@channel is down"]))
+    posts = [effect.ask.text for effect in walk.incident.outbox if effect.purpose == "findings" and isinstance(effect.ask, Post)]
+
+    assert "@channel" not in posts[0]
+    assert "channel is down" in posts[0]

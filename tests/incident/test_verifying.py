@@ -78,7 +78,10 @@ def test_red_and_gaps_start_the_period_again_and_say_why(values: tuple[float | N
     assert ["evidence", "criterion_withdrawn"] == kinds(told)
     assert why in told[-1].data["reason"]
     assert walk.incident.verification_since is None
-    assert any(effect.purpose == "verification" and why in str(effect.ask) for effect in walk.incident.outbox)
+    posts = [str(effect.ask) for effect in walk.incident.outbox if effect.purpose == "verification"]
+
+    assert why in posts[-1]
+    assert "It confirms itself" in posts[-1]
     again = walk.now + timedelta(minutes=minutes)
     watched(walk, minutes)
 
