@@ -13,6 +13,7 @@ In reading order:
     asking       what an event asks of the world effects    what an ask looks like
     queries      what is measured                evidence   baselines, readings, verdicts
     verifying    verification by evidence        lookups    what the detection checklist asks
+    measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem, pictures: what people read

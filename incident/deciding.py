@@ -10,12 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, evidence, mitigation_options, postmortem, severity, verifying
+from incident import blockers, clocks, commands, measuring, mitigation_options, postmortem, severity, verifying
 from incident.checklists import find
 from incident.events import SYSTEM, Event
-from incident.lookups import NAMES
 from incident.model import CheckState, Incident
-from incident.queries import QUERIES_AN_INCIDENT
 from incident.refusals import Blocker, Refusal, downgrade_problem, refuse, talked_round
 from incident.vocabulary import Audience, Criterion, Dismissal, Phase, PublicStatus, Severity
 
@@ -396,68 +394,6 @@ def withdraw(incident: Incident, command: commands.Withdraw, now: datetime) -> O
     return [_event("criterion_withdrawn", command.by, text, now, criterion=command.criterion.value, reason=command.reason)]
 
 
-def measure(incident: Incident, command: commands.Measure, now: datetime) -> Outcome:
-    if incident.phase is Phase.POST_INCIDENT:
-        return _too_late(incident, "Setting what is measured")
-    if incident.policy.monitoring is None:
-        return refuse(
-            "not-permitted",
-            message="Nothing can be measured: no monitoring was configured when this incident opened.",
-            action="Set TOCSIN_PROMETHEUS_URL for the incidents to come; this one is verified on people's word.",
-        )
-    known = {query.name: query for query in evidence.queries(incident)}
-    before = known.get(command.name)
-    if command.drop and before is None:
-        return refuse(
-            "unknown-item", message=f"No query is called {command.name!r}.", action=f"Measured are: {', '.join(known) or 'none'}."
-        )
-    if not command.drop and command.query() == before:
-        return []
-    if before is None and len(known) >= QUERIES_AN_INCIDENT:
-        message = f"{QUERIES_AN_INCIDENT} queries are measured already; an incident has no more."
-        return refuse("not-permitted", message=message, action="Drop one first (measure, with drop and the reason).")
-    if before is not None and command.reason is None:
-        return refuse("undocumented", message=f"{command.name} is measured already; to change or drop it needs a reason.")
-    known_excuse = talked_round(command.reason) if command.reason is not None else None
-    if known_excuse is not None:
-        return known_excuse
-    because = f": {command.reason}" if command.reason else ""
-    if command.drop:
-        text = f"{command.by} dropped the query {command.name}{because}"
-        events = [_event("measured", command.by, text, now, drop=command.name, reason=command.reason)]
-    else:
-        query = command.query()
-        text = f"{command.by} has {query.name} measured{because}: {query.expression}"
-        events = [_event("measured", command.by, text, now, query=query.model_dump(mode="json"), reason=command.reason)]
-    if incident.phase is Phase.RESOLUTION and Criterion.METRICS_AT_BASELINE in incident.criteria:
-        why = "what is measured has changed"
-        text = f"{why}: metrics at baseline no longer holds, verification starts again"
-        data = {"criterion": Criterion.METRICS_AT_BASELINE.value, "reason": why}
-        events.append(_event("criterion_withdrawn", SYSTEM, text, now, **data))
-    return events
-
-
-def correct(incident: Incident, command: commands.Correct, now: datetime) -> Outcome:
-    asked = command.finding.strip().lower().replace("-", "_").replace(" ", "_")
-    finding = incident.findings.get(asked)
-    if finding is None:
-        there = ", ".join(incident.findings) or "none"
-        return refuse("unknown-item", message=f"No finding is called {command.finding!r}.", action=f"Findings: {there}.")
-    if command.text is None:
-        if not finding.looked_up and finding.corrected_to is None:
-            return refuse(
-                "undocumented", message=f"{NAMES[asked]} could not be looked up; there is nothing to confirm.", action="Say what you found."
-            )
-        if finding.confirmed_by is not None:
-            return []
-        text = f"{command.by} confirmed: {NAMES[asked]}: {finding.text}"
-        return [_event("finding_corrected", command.by, text, now, finding=asked)]
-    if finding.corrected_to == command.text:
-        return []
-    text = f"{command.by} corrected {NAMES[asked]}: {command.text}"
-    return [_event("finding_corrected", command.by, text, now, finding=asked, text=command.text)]
-
-
 def resolve(incident: Incident, command: commands.Resolve, now: datetime) -> Outcome:
     standing = blockers.of_resolving(incident, now)
     if incident.phase is not Phase.RESOLUTION:
@@ -616,8 +552,8 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "finish_mitigation": finish_mitigation,
     "confirm": confirm,
     "withdraw": withdraw,
-    "measure": measure,
-    "correct": correct,
+    "measure": measuring.measure,
+    "correct": measuring.correct,
     "resolve": resolve,
     "reopen": reopen,
     "dispatch": dispatch,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, clocks, lookups
+from incident import asking, clocks, lookups, measuring
 from incident.effects import Effect, Port
 from incident.events import Event
-from incident.evidence import POINTS_KEPT, Baseline, Evidence, Finding, Reading
+from incident.evidence import Finding
 from incident.model import (
     ActionItem,
     Alert,
@@ -22,7 +22,6 @@ from incident.model import (
     PortHealth,
     Update,
 )
-from incident.queries import Query
 from incident.vocabulary import Criterion, MitigationOption, Phase, PublicStatus, Role, Severity
 
 Changes = dict[str, Any]
@@ -305,27 +304,6 @@ def _criterion_withdrawn(incident: Incident, event: Event) -> Changes:
     return counted | {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
 
 
-def _measured(incident: Incident, event: Event) -> Changes:
-    """What is measured has changed: monitoring is looked at again, at once."""
-    data = event.data
-    changes: Changes
-    if "drop" in data:
-        name = data["drop"]
-        changes = {"unmeasured": (*(other for other in incident.unmeasured if other != name), name)}
-    else:
-        query = Query.model_validate(data["query"])
-        name = query.name
-        changes = {
-            "queries": (*(other for other in incident.queries if other.name != name), query),
-            "unmeasured": tuple(other for other in incident.unmeasured if other != name),
-        }
-    changes["baselines"] = {other: known for other, known in incident.baselines.items() if other != name}
-    if incident.evidence is not None:
-        readings = {other: reading for other, reading in incident.evidence.readings.items() if other != name}
-        changes["evidence"] = incident.evidence.model_copy(update={"next_look": event.at, "readings": readings})
-    return changes
-
-
 def _finding(incident: Incident, event: Event) -> Changes:
     finding = Finding.model_validate({**event.data, "at": event.at})
     changes: Changes = {"findings": {**incident.findings, finding.id: finding}}
@@ -346,40 +324,6 @@ def _finding_corrected(incident: Incident, event: Event) -> Changes:
         "findings": {**incident.findings, finding.id: told},
         "checklist": _with_state(incident, event, CheckState.DONE, items, note),
     }
-
-
-def _evidence(incident: Incident, event: Event) -> Changes:
-    """What one look gave, beside what is kept of those before: a bounded number of points a query, and counts."""
-    data, before = event.data, incident.evidence
-    lost = data["verdict"] == "unreachable"
-    readings = dict(before.readings) if before is not None and lost else {}
-    for item in data.get("readings", ()):
-        reading = Reading.model_validate(item)
-        old = before.readings.get(reading.query) if before is not None else None
-        points = (*(old.points if old is not None else ()), *reading.points)[-POINTS_KEPT:]
-        readings[reading.query] = reading.model_copy(update={"points": points})
-    changes: Changes = {
-        "evidence": Evidence(
-            verdict=data["verdict"],
-            through=_moment(data["through"]),
-            next_look=_moment(data["next_look"]),
-            looks=(before.looks if before is not None else 0) + 1,
-            same=before.same + 1 if before is not None and before.verdict == data["verdict"] else 1,
-            samples=(before.samples if before is not None else 0) + data.get("samples", 0),
-            restarts=before.restarts if before is not None else 0,
-            readings=readings,
-            firing=tuple(data.get("firing", ())),
-            error=data.get("error"),
-        )
-    }
-    if data.get("baselines"):
-        found = {name: Baseline.model_validate(item) for name, item in data["baselines"].items()}
-        changes["baselines"] = {**incident.baselines, **found}
-    if lost and (incident.monitoring_lost_at is None or incident.monitoring_back_at is not None):
-        changes |= {"monitoring_lost_at": event.at, "monitoring_back_at": None}
-    elif not lost and incident.monitoring_lost_at is not None and incident.monitoring_back_at is None:
-        changes["monitoring_back_at"] = event.at
-    return changes
 
 
 def _verification_passed(incident: Incident, event: Event) -> Changes:
@@ -587,10 +531,10 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "mitigation_finished": _mitigation_finished,
     "criterion_confirmed": _criterion_confirmed,
     "criterion_withdrawn": _criterion_withdrawn,
-    "measured": _measured,
+    "measured": measuring.set_queries,
     "finding": _finding,
     "finding_corrected": _finding_corrected,
-    "evidence": _evidence,
+    "evidence": measuring.looked,
     "verification_passed": _verification_passed,
     "resolved": _resolved,
     "reopened": _reopened,
