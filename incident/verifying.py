@@ -5,7 +5,7 @@ Nothing here runs for an incident without queries: it is verified on people's wo
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from incident import evidence
@@ -20,6 +20,11 @@ SLOWER = 5
 
 JUDGED = (Criterion.METRICS_AT_BASELINE, Criterion.ALERTS_CLEARED)
 """What monitoring can judge. Whether users are still affected, people say."""
+
+
+def period_of(incident: Incident) -> timedelta:
+    """How long everything must have been green."""
+    return incident.rule.verification
 
 
 def judges(incident: Incident, criterion: Criterion) -> bool:
@@ -42,7 +47,7 @@ def next_look(incident: Incident) -> datetime | None:
     if known is None:
         return incident.phase_entered_at
     if incident.verification_since is not None and incident.verification_passed_at is None:
-        end = incident.verification_since + incident.rule.verification
+        end = incident.verification_since + period_of(incident)
         if known.through < end < known.next_look and known.error is None:
             return end
     return known.next_look
@@ -121,8 +126,8 @@ def sampled(incident: Incident, asked: SampleRequest, report: SampleReport, now:
     judged = judges(incident, Criterion.ALERTS_CLEARED)
     alerts = _criterion(incident, Criterion.ALERTS_CLEARED, fires, "no related alert fires", now) if judged else []
     events += [*metrics, *alerts]
-    period = incident.verification_since
-    over = period is not None and incident.verification_passed_at is None and period + incident.rule.verification <= asked.until
+    since = incident.verification_since
+    over = since is not None and incident.verification_passed_at is None and since + period_of(incident) <= asked.until
     if over and not metrics and not alerts and not bad and not fires:
         whole = "The whole verification period was green, by measurement; the incident can be resolved"
         events.append(_event("verification_passed", whole, now))
