@@ -70,7 +70,7 @@ class MonitoringActivities:
 
     async def _known_issues(self, ask: LookUp) -> Answer:
         if self._issues is None:
-            return _unknown("known_issues", "the ticket system offers no search")
+            return _unknown("known_issues", "Tocsin does not search this ticket system; look there, and say what you found (correct)")
         found = await self._issues.open_about(ask.services)
         text = f"{len(found)} open ticket(s) name {_names(ask.services)}" if found else f"no open ticket names {_names(ask.services)}"
         return _finding("known_issues", text, [f"{one.reference} {one.title}" for one in found])

@@ -106,6 +106,11 @@ def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
     return good, bad
 
 
+def wire(alerts: Sequence[AlertInput]) -> list[dict[str, Any]]:
+    """The alerts as an incident takes them; the link back to their generator is left out, nobody there follows it."""
+    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url"}) for alert in alerts]
+
+
 def routed(labels: dict[str, str]) -> Literal["incident", "not_production", "planned_maintenance"]:
     """Where an alert goes: production opens incidents, the rest is a ticket, planned maintenance is noted."""
     for label in MAINTENANCE_LABELS:

@@ -62,7 +62,7 @@ def _unconfirmed(incident: Incident, criterion: Criterion, code: Code) -> str:
 
 
 def _verification(incident: Incident, now: datetime) -> Blocker | None:
-    length = incident.rule.verification
+    length = incident.verification
     if length <= timedelta(0) or incident.verification_passed_at is not None:
         return None
     minutes = _spoken(length)

@@ -22,7 +22,7 @@ class Registration(BaseModel):
 
     `episode_at` is when the earliest alert in it began to fire: a group whose incident was closed after that
     belongs to that incident still. `policy` is the one in force; the incident keeps it. `queries` are what verification
-    measures beside the policy's own.
+    measures beside the policy's own. `find_only`: open nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -32,6 +32,7 @@ class Registration(BaseModel):
     source: Literal["alert", "report"] = "report"
     group: str | None = None
     episode_at: datetime | None = None
+    find_only: bool = False
     presumed: Severity | None = None
     alerts: tuple[AlertInput, ...] = ()
     policy: Policy | None = None
@@ -39,13 +40,17 @@ class Registration(BaseModel):
 
 
 class Registered(BaseModel):
-    """The incident that the request has. `new`: it was opened by this request. `open`: it still takes alerts."""
+    """The incident that the request has, None where it has none and asked to find one only.
+
+    `new`: it was opened by this request. `open`: it still takes alerts; else `closed_at` says since when not, where that is known.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    incident: str
+    incident: str | None
     new: bool
     open: bool = True
+    closed_at: datetime | None = None
 
 
 class Closed(BaseModel):

@@ -24,7 +24,7 @@ JUDGED = (Criterion.METRICS_AT_BASELINE, Criterion.ALERTS_CLEARED)
 
 def period_of(incident: Incident) -> timedelta:
     """How long everything must have been green."""
-    return incident.rule.verification
+    return incident.verification
 
 
 def judges(incident: Incident, criterion: Criterion) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -225,6 +225,10 @@ class Ledger:
             engine = await self._ready()
             async with engine.execution_options(begins_with="BEGIN").connect() as connection:
                 yield connection
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Connect for writing, in one transaction: for tables that others keep in this database. Errors as for `reading`."""
+        return self._transaction()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -22,15 +22,24 @@ from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.monitoring.prometheus import Web
 from integrations.oncall.rota import FileRota
+from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
 from starter.desk import Desk
+from starter.drafts import KeptDrafts
 from starter.endtoend import posting_to
+from starter.facts import KeptFacts
 from starter.guard import is_loopback
 from starter.health import Finding, Look
+from starter.identity.arrangement import Arrangement, arranged
+from starter.identity.store import Store
 from starter.live import Rooms
+from starter.practice import worker_killer
+from starter.web.status_page import PublicSite
 
 log = structlog.get_logger("tocsin.door")
 
@@ -80,36 +89,73 @@ def policy_in_force(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
 
+def layout_in_force(settings: Settings) -> Layout:
+    """The public status page's name, address and components.
+
+    Raises:
+        SettingsError: its file has mistakes; names each.
+    """
+    if settings.status_page is None:
+        return Layout()
+    try:
+        return layout_from(read_toml(settings.status_page))
+    except LayoutProblem as error:
+        raise SettingsError(f"{settings.status_page}: {error}") from error
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
         settings = load_settings()
         configure_logs(settings.log_format, settings.log_level)
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             log.warning(sentence)
-        if not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
+        arrangement = arranged(settings)
+        if arrangement.mode == "dev" and not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
             raise SettingsError(
-                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in. Listen on 127.0.0.1, and put a proxy "
-                "that signs people in before it."
+                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in (TOCSIN_AUTH=dev). Listen on "
+                "127.0.0.1, or let people sign in: TOCSIN_AUTH=proxy or oidc."
             )
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(settings, arrangement))
     except (SettingsError, TemporalUnreachable) as error:
         sys.stderr.write(f"tocsin serve: {error}\n")
         return 1
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     policy = policy_in_force(settings)
     listening = _listen(settings)
     client = await connect(lazy=True)
     ledger = Ledger(settings.embedded_url)
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
+    layout = layout_in_force(settings)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
     looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), *_monitoring(settings))
-    post = posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None
-    door = Door(user=settings.user, version=_version(), looks=looks, alertmanager=post)
-    app = create_app(desk, door, ledger, rooms=rooms)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
+    door = Door(
+        user=settings.user,
+        version=_version(),
+        temporal_ui=settings.temporal_ui,
+        looks=looks,
+        alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
+        kill_worker=worker_killer(settings.data),
+        arrangement=arrangement,
+        identity=Store(ledger) if arrangement.mode != "dev" else None,
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
+    )
+    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
+    if arrangement.mode != "dev" and arrangement.webhook_token is None:
+        log.warning("webhooks are closed: TOCSIN_WEBHOOK_TOKEN is not set")
+    # The peer must stay the peer: whose word is taken follows from it, and `identity.proxy` reads the headers itself.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+        lifespan="on",
+        proxy_headers=False,
+    )
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     await Server(config, rooms).serve(sockets=[listening])
     await ledger.close()

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.effects import Delivery, OpenTicket, Port, Post, Receipt
     from incident.registration import Registered, Registration
     from workflows import contract, options
+    from workflows.steadfast import steadfast
 
 
 @workflow.defn(name="AlertGroup")
@@ -39,6 +40,9 @@ class AlertGroup:
     @workflow.run
     async def run(self, start: contract.AlertGroupInput) -> str | None:
         """Take alerts until none fires; answers with the incident that they went to, if any."""
+        return await steadfast(self._gather())
+
+    async def _gather(self) -> str | None:
         while True:
             await workflow.wait_condition(lambda: bool(self.inbox) or self._long_enough())
             while self.inbox:
@@ -115,19 +119,22 @@ class AlertGroup:
         if self.incident is not None and await self._told_incident(self.incident, batch):
             return
         self.incident = None
-        if not any(alert.status == "firing" for alert in batch):
+        firing = [alert for alert in batch if alert.status == "firing"]
+        registered = await self._register(batch, find_only=not firing)
+        if not registered.open and registered.closed_at is not None:
+            batch = [alert for alert in firing if alert.starts_at > registered.closed_at]
+            if not batch:
+                return  # the incident that was closed has had these, and monitoring only repeats them
             registered = await self._register(batch)
-            if registered.open:
-                await self._told_incident(registered.incident, batch)
+        if registered.incident is None or not registered.open:
             return
-        registered = await self._register(batch)
-        if registered.open and (registered.new or await self._told_incident(registered.incident, batch)):
+        if registered.new or await self._told_incident(registered.incident, batch):
             self.incident = registered.incident
 
     async def _told_incident(self, incident: str, batch: list[AlertInput]) -> bool:
         """False where the incident takes no more."""
         handle = workflow.get_external_workflow_handle(incident)
-        wire = [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url"}) for alert in batch]
+        wire = alerts.wire(batch)
         for start in range(0, len(wire), options.ALERTS_A_SIGNAL):
             try:
                 await handle.signal(contract.ALERT, wire[start : start + options.ALERTS_A_SIGNAL])
@@ -135,7 +142,7 @@ class AlertGroup:
                 return False
         return True
 
-    async def _register(self, batch: list[AlertInput]) -> Registered:
+    async def _register(self, batch: list[AlertInput], *, find_only: bool = False) -> Registered:
         """Open the group's incident, or find it. Tried until it works: an alert that is held here must not be lost."""
         episode = min(alert.starts_at for alert in batch)
         firing = [alert for alert in batch if alert.status == "firing"] or batch
@@ -145,6 +152,7 @@ class AlertGroup:
             source="alert",
             group=self.group,
             episode_at=episode,
+            find_only=find_only,
             alerts=tuple(batch),
         )
         registered: Registered = await workflow.execute_activity(

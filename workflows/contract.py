@@ -23,6 +23,10 @@ REGISTRY_ID = "registry"
 REGISTRY_OPEN = "open"
 REGISTRY_CLOSED = "incident_closed"
 
+NOT_PERMITTED = "NotPermitted"
+"""The type of failure with which the register turns somebody away who may not open an incident."""
+CHECKUP_ID = "checkup"
+
 ALERTS = "alerts"
 """The signal by which an alert group takes what monitoring posts."""
 

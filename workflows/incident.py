@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,17 +20,19 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
     from incident import alerts, commands, lifecycle, snapshot
+    from incident.alerts import AlertInput
     from incident.commands import COMMANDS, Command, InvalidInput
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
     from incident.model import Incident as IncidentState
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
-    from incident.registration import Closed
+    from incident.registration import Closed, Registered
     from incident.vocabulary import Phase
     from workflows import contract, options
-    from workflows.conductor import Conductor, tail
+    from workflows.conductor import Conductor, remembered, tail
     from workflows.payloads import decoded
+    from workflows.steadfast import steadfast
 
 
 class Answer(BaseModel):
@@ -81,6 +82,7 @@ class Incident:
         self.answers: dict[str, dict[str, Any]] = {}
         self.paged_through = 0
         self.paging_over = False
+        self.passed_on = 0
         self.run_number = 1
         self.previous_run_id = ""
         if start.carried is not None:
@@ -108,6 +110,9 @@ class Incident:
     @workflow.run
     async def run(self, start: IncidentInput) -> dict[str, Any]:
         """Live through the six phases; answer with the row that lists keep."""
+        return await steadfast(self._live(), self._refuse_to_be_cancelled)
+
+    async def _live(self) -> dict[str, Any]:
         self.conductor.start()
         self._see_to_paging()
         await self._archive_previous_run()
@@ -130,31 +135,12 @@ class Incident:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Sleep until the earliest clock, or until something moves it earlier, and let the clocks speak.
-
-        A clock that moves later costs nothing: the timer that is set fires once for nothing and is set anew.
-        """
+        """Let the clocks speak, and sleep until the earliest one or the end of the phase."""
         self.conductor.tick()
         if self._long_enough():
             await self._continue_as_new()
-        armed = self.conductor.next_wake()
         phase = self.incident.phase
-
-        def disturbed() -> bool:
-            if self.incident.phase is not phase or self._long_enough():
-                return True
-            earliest = self.conductor.next_wake()
-            return earliest is not None and (armed is None or earliest < armed)
-
-        timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
-        if timeout is not None:
-            self.conductor.mark()
-        try:
-            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary="the next clock")
-        except TimeoutError:
-            return
-        except asyncio.CancelledError:
-            self._refuse_to_be_cancelled()
+        await self.conductor.until_wake_or(lambda: self.incident.phase is not phase or self._long_enough(), "the next clock")
 
     def _refuse_to_be_cancelled(self) -> None:
         """A cancelled incident would forget what it owes: cancelling is refused, on record."""
@@ -168,18 +154,12 @@ class Incident:
         self.conductor.spawn("archive", self._start_archive(final=True))
         if any(item.open for item in self.incident.action_items):
             self.conductor.spawn("follow-up", self._start_follow_up())
-        while self.incident.outbox or not self.conductor.idle or not workflow.all_handlers_finished():
+        while not self._wound_up():
             self.conductor.tick()
-            wake = self.conductor.next_wake()
-            timeout = None if wake is None else max(timedelta(0), wake - workflow.now())
-            try:
-                await workflow.wait_condition(
-                    lambda: self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished(), timeout=timeout
-                )
-            except TimeoutError:
-                continue
-            except asyncio.CancelledError:
-                self._refuse_to_be_cancelled()
+            await self.conductor.until_wake_or(self._wound_up)
+
+    def _wound_up(self) -> bool:
+        return self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished()
 
     # ------------------------------------------------------------------ the next run
 
@@ -195,7 +175,7 @@ class Incident:
         carried = Carried(
             incident=self.incident,
             timeline=tail(self.timeline),
-            answers=dict(list(self.answers.items())[-options.ANSWERS_KEPT :]),
+            answers=remembered(self.answers),
             paged_through=self.paged_through,
             run=self.run_number + 1,
             previous_run_id=workflow.info().run_id,
@@ -238,7 +218,7 @@ class Incident:
         closed = Closed(incident=self.incident.id, at=workflow.now())
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
 
-    async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | None) -> bool:
+    async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | list[dict[str, Any]] | None) -> bool:
         """Signal a fellow workflow; False where it has ended, and needs no telling."""
         handle = workflow.get_external_workflow_handle(workflow_id)
         self.conductor.mark()
@@ -340,7 +320,7 @@ class Incident:
         now = workflow.now()
         outcome = lifecycle.decide(self.incident, command, now)
         if isinstance(outcome, Refusal):
-            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
         else:
             events = self.conductor.record(outcome)
@@ -358,6 +338,28 @@ class Incident:
             self.note_invalid(contract.ALERT, problem, by=MONITORING)
         self.conductor.tick()
         self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now()))
+        closed_at = self.incident.closed_at
+        newer = [item for item in good if closed_at is not None and item.status == "firing" and item.starts_at > closed_at]
+        if newer:
+            self.passed_on += 1
+            self.conductor.spawn(f"pass on {self.passed_on}", self._pass_on(newer))
+
+    async def _pass_on(self, newer: list[AlertInput]) -> None:
+        """Alerts of a new trouble that reach an incident which is closed and still has messages to send: they open the next one."""
+        request = lifecycle.registration_after(self.incident, newer)
+        while True:
+            registered: Registered = await workflow.execute_activity(
+                "open_incident",
+                request,
+                result_type=Registered,
+                start_to_close_timeout=options.TEN_SECONDS,
+                retry_policy=options.PATIENT_RETRY,
+            )
+            if registered.incident != self.incident.id or not registered.open:
+                break
+            await workflow.sleep(options.REGISTER_HEARS)
+        if registered.incident is not None and registered.open and not registered.new:
+            await self._signal(registered.incident, contract.ALERT, alerts.wire(newer))
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

@@ -16,6 +16,9 @@ WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30))
 """Quick enough for a hiccup, slow enough not to hammer a provider that is down."""
 
+REGISTER_HEARS = timedelta(seconds=1)
+"""How long the register may need to hear that an incident is closed, before it is asked again for the next one."""
+
 LAST_PAGE = timedelta(minutes=3)
 """How long a closing incident waits for the report of a page under way: finding the person and paging them take a minute each at most."""
 
@@ -62,6 +65,9 @@ def priority(severity: Severity) -> Priority:
 
 ANSWERS_KEPT = 300
 """Answers carried to the next run, so that a repeated command is still recognised there."""
+
+ANSWERS_BYTES_CARRIED = 300_000
+"""Above it the older answers keep only what was decided, and no longer the entries: the carried state must stay below 2 MB."""
 
 TIMELINE_CARRIED = 400
 TIMELINE_BYTES_CARRIED = 150_000

@@ -9,18 +9,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError  # passed through: the core raises this very class
+
     from incident.alerts import presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
+    from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import Closed, Registered, Registration
     from workflows import contract, options
+    from workflows.steadfast import steadfast
 
 
 class GroupRecord(BaseModel):
@@ -53,6 +57,9 @@ class Registry:
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
         """Serve for ever, in runs of bounded length."""
+        await steadfast(self._serve())
+
+    async def _serve(self) -> None:
         await workflow.wait_condition(self._long_enough)
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting)
         self._forget()
@@ -79,6 +86,8 @@ class Registry:
             incident = known.incident
             await workflow.wait_condition(lambda: incident not in self.starting)
             return known.model_dump(mode="json")
+        if request.find_only:
+            return Registered(incident=None, new=False, open=False).model_dump(mode="json")
         incident = self._next_number()
         self._remember(incident, request)
         incident = await self._start(incident, request)
@@ -105,16 +114,16 @@ class Registry:
         return self.state
 
     def _known(self, request: Registration) -> Registered | None:
+        """What is registered already. A group's open incident comes first: an episode goes on in the newest one."""
+        record = self.state.groups.get(request.group) if request.group is not None else None
+        if record is not None and record.closed_at is None:
+            return Registered(incident=record.incident, new=False)
+        closed_at = record.closed_at if record is not None else None
         by_key = self.state.keys.get(request.key)
         if by_key is not None:
-            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
-        record = self.state.groups.get(request.group) if request.group is not None else None
-        if record is None:
-            return None
-        if record.closed_at is None:
-            return Registered(incident=record.incident, new=False)
-        if request.episode_at is not None and request.episode_at <= record.closed_at:
-            return Registered(incident=record.incident, new=False, open=False)
+            return Registered(incident=by_key, new=False, open=by_key in self.state.open, closed_at=closed_at)
+        if record is not None and closed_at is not None and request.episode_at is not None and request.episode_at <= closed_at:
+            return Registered(incident=record.incident, new=False, open=False, closed_at=closed_at)
         return None
 
     def _next_number(self) -> str:
@@ -155,6 +164,8 @@ class Registry:
             queries=request.queries,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
+        # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.
+        memo = {"private": True, "opened_by": opening.request.by, "members": [opening.request.by]} if opening.request.private else None
         await workflow.start_child_workflow(
             "Incident",
             {"opening": opening.model_dump(mode="json", exclude_defaults=True)},
@@ -163,6 +174,7 @@ class Registry:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             task_timeout=options.WORKFLOW_TASK_TIMEOUT,
             priority=options.priority(severity),
+            memo=memo,
         )
 
     def _remember(self, incident: str, request: Registration) -> None:
@@ -177,8 +189,13 @@ def _read(raw: Any, more: tuple[Any, ...]) -> Registration:
     if more:
         raise ApplicationError("open: takes one JSON object", type="InvalidInput", non_retryable=True)
     try:
-        return Registration.model_validate(raw)
+        request = Registration.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in found)
         raise ApplicationError(text, {"problems": found}, type="InvalidInput", non_retryable=True) from error
+    refusal = objection_to_opening(request.request)
+    if refusal is not None:
+        said = refusal.model_dump(mode="json", exclude_none=True)
+        raise ApplicationError(refusal.message, {"refusal": said}, type=contract.NOT_PERMITTED, non_retryable=True)
+    return request

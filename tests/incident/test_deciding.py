@@ -42,6 +42,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "complete_action_item": {"id": "AI-1"},
     "file_postmortem": {"document": DOCUMENT},
     "waive": {"obligation": "notify_executives", "reason": "the executives are in the room"},
+    "restrict": {"reason": "it may be a breach"},
+    "invite": {"person": "fay"},
     "close": {},
     "dismiss": {"reason": "a test fired", "as": "false_alarm"},
 }
@@ -77,6 +79,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "complete_action_item": (GONE, GONE, GONE, GONE, GONE, GONE),
     "file_postmortem": (WRONG, WRONG, WRONG, WRONG, WRONG, "ok"),
     "waive": ("unknown-obligation", "ok", "ok", "ok", "ok", "unknown-obligation"),
+    "restrict": ("ok", "ok", "ok", "ok", "ok", "ok"),
+    "invite": ("ok", "ok", "ok", "ok", "ok", "ok"),
     "close": (WRONG, WRONG, WRONG, WRONG, WRONG, "postmortem-mandatory"),
     "dismiss": ("ok", "ok", WRONG, WRONG, WRONG, WRONG),
 }

@@ -9,9 +9,11 @@ from incident import lifecycle, lookups
 from incident.effects import LookUp, Port, Post, Receipt
 from incident.events import Event
 from incident.model import CheckState
+from incident.policy import Policy
+from incident.queries import Watching
 from incident.vocabulary import Phase
 from tests.incident.measurements import kinds, measured_walk
-from tests.incident.walk import OPENED, Walk
+from tests.incident.walk import OPENED, Walk, opening_of
 
 
 def asked(walk: Walk) -> list[LookUp]:
@@ -41,6 +43,28 @@ def test_opening_asks_the_checklists_questions() -> None:
     walk.does("declare", severity="SEV2")
 
     assert 1 == len(asked(walk)), "what is under way is not asked twice"
+
+
+def test_a_private_incident_is_looked_up_as_well() -> None:
+    """Monitoring is asked of services and told nothing; what it answers stays in the incident's own channel."""
+    start = opening_of(None, services=["checkout"], private=True).model_copy(update={"policy": Policy(monitoring=Watching())})
+    walk = Walk(start)
+
+    assert ["look_up"] == [effect.purpose for effect in walk.incident.outbox if effect.port is Port.MONITORING]
+    answer(walk, finding("deployments", "v248 by eve"))
+    (effect,) = (effect for effect in walk.incident.outbox if effect.purpose == "findings")
+    told = lifecycle.addressed(walk.incident, effect, 1).ask
+
+    assert isinstance(told, Post)
+    assert "v248" not in told.text, "its channel is not there yet"
+
+
+def test_what_was_found_is_on_record_once() -> None:
+    """The delivery's entry does not repeat what the findings' own entries say."""
+    walk = detection()
+    told = answer(walk, finding("deployments", "v248 by eve"))
+
+    assert 1 == sum("v248 by eve" in event.model_dump_json() for event in told)
 
 
 def test_without_monitoring_nothing_is_asked() -> None:

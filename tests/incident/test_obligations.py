@@ -96,6 +96,8 @@ class Nights(RuleBasedStateMachine):
     @rule(which=st.integers(0, 3), how=st.sampled_from(["delivered", "delivered", "delivered", "parked", "refused", "nobody"]))
     def a_provider_answers(self, which: int, how: str) -> None:
         effect = self.walk.incident.outbox[which % len(self.walk.incident.outbox)]
+        if how == "parked" and lifecycle.next_effect(self.walk.incident, effect.port) is None:
+            return  # the declaration waits for its commander's name, and nothing was sent that could fail
         if how == "parked":
             self.walk.park(effect.port)
         elif how == "refused":

@@ -47,6 +47,28 @@ def test_a_whole_green_period_resolves() -> None:
     walk.does("resolve", **OF)
 
 
+def test_a_lower_severity_does_not_shorten_what_is_measured() -> None:
+    """SEV3 has no verification period; lowering to it within one gives nothing for nothing."""
+    walk = measured_walk()
+    watched(walk, 1)
+    walk.does("confirm", criterion="symptom_resolved")
+    since = walk.now
+    watched(walk, 5)
+    walk.does(
+        "change_severity",
+        severity="SEV3",
+        reason="under 10 % remain affected, with a workaround",
+    )
+
+    assert "verification_passed" not in kinds(watched(walk, 9.9))
+    assert "verification-incomplete" == walk.refused("resolve", **OF).code
+    passed = watched(walk, 0.2)
+
+    assert kinds(passed)[-1] == "verification_passed"
+    assert passed[-1].at == since + timedelta(minutes=15)
+    walk.does("resolve", **OF)
+
+
 def test_time_alone_passes_nothing() -> None:
     """Where measurements are believed, a period in which nobody looked has not been green."""
     walk = measured_walk()

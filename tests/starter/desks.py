@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 
 from incident.refusals import refuse
+from starter import privacy
 from starter.desk import Desk, opening, request
-from starter.problems import NoWorker, UnknownIncident
+from starter.problems import NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
 
 NOBODY = "127.0.0.1:1"
@@ -20,7 +21,8 @@ NOBODY = "127.0.0.1:1"
 class FakeDesk(Desk):
     """Opens incidents in memory, checks the shape of every command as the real one does, and accepts or refuses as told.
 
-    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers.
+    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers; `turns_away` is why
+    nobody may open an incident.
     """
 
     def __init__(self, client: Client) -> None:
@@ -32,6 +34,7 @@ class FakeDesk(Desk):
         self.refuses: dict[str, str] = {}
         self.working = True
         self.models: dict[str, dict[str, Any]] = {}
+        self.turns_away = ""
         self._keys: dict[str, str] = {}
 
     @classmethod
@@ -42,6 +45,8 @@ class FakeDesk(Desk):
         return 0
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        if self.turns_away:
+            raise NotPermitted(self.turns_away)
         asked = opening(fields, key or f"key {len(self.states)}", datetime.now(UTC))
         if asked.key in self._keys:
             return dict(self.states[self._keys[asked.key]])
@@ -59,6 +64,8 @@ class FakeDesk(Desk):
             "drill": asked.drill,
             "clocks": [],
             "deliveries": {"delivered": 0, "waiting": [], "down": {}},
+            "private": asked.private,
+            "members": [asked.by] if asked.private else [],
         }
         refusal = {"verb": "declare", "refusal": refuse("undocumented").model_dump(mode="json")}
         entries = [("opened", {}), *([("refused", refusal)] if "open" in self.refuses else [])]
@@ -83,7 +90,14 @@ class FakeDesk(Desk):
     async def listing(self, filters: Filters | None = None) -> list[Row]:
         wanted = filters or Filters()
         rows = [{**state, "open": state["phase"] != "closed", "next_due": state.get("next_due")} for state in self.states.values()]
-        return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
+        return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
+
+    async def describe(self, incident: str) -> WorkflowExecutionDescription:
+        self._known(incident)
+        return await super().describe(incident)
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
 
     async def row(self, incident: str) -> Row:
         return {**self._known(incident), "open": True, "next_due": None}
@@ -103,7 +117,7 @@ class FakeDesk(Desk):
         return [entry for entry in self.timelines[incident] if entry["seq"] > since]
 
     def _known(self, incident: str) -> dict[str, Any]:
-        if incident not in self.states:
+        if incident not in self.states or not privacy.may_see(self.states[incident]):
             raise UnknownIncident(incident)
         return self.states[incident]
 
