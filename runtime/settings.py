@@ -114,6 +114,9 @@ class Settings(BaseSettings):
         default="embedded", description="where action items become tickets"
     )
     paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
+    read_back_every: float = Field(
+        default=300.0, ge=10, le=86_400, description="seconds between two looks at what trackers and the status page show"
+    )
     prometheus_url: str | None = Field(
         default=None, description="Prometheus: verification then goes by measurements, and the detection checklist looks things up"
     )

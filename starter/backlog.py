@@ -114,4 +114,4 @@ def tally(states: list[dict[str, Any]], now: datetime) -> list[str]:
 
 def _kind(clock: str) -> str:
     """A clock's name without what makes it endless: `action_item:AI-1` is `action_item`."""
-    return clock.partition(":")[0] if clock.startswith((clocks.ACTION_ITEM, clocks.DISPATCH)) else clock
+    return clock.partition(":")[0] if clock.startswith((clocks.ACTION_ITEM, clocks.DISPATCH, clocks.DRIFT)) else clock

@@ -33,6 +33,11 @@ ALERTS = "alerts"
 ALERT = "alert"
 """The signal by which an incident takes alerts."""
 
+READ_BACK = "read_back"
+"""The signal by which an incident hears what an outside system shows."""
+
+READ_BACK_SCHEDULE = "read-back"
+
 PAGED = "page_report"
 PAGING_STOP = "stop"
 PAGING_ANSWER = "answer"

@@ -411,12 +411,14 @@ async def test_what_is_owed_and_what_waits_is_in_the_metrics(http: httpx2.AsyncC
     incident = await opened(http)
     clock = {"name": "action_item:AI-1", "state": "overdue", "late_by": 90}
     effect = {"port": "chat", "state": "parked", "at": "2020-01-01T00:00:00Z"}
-    desk.states[incident]["clocks"] = [clock, {"name": "internal_update", "state": "running"}, {"name": "verification", "state": "paused"}]
+    others = [("internal_update", "running"), ("drift:ticket:AI-1", "running"), ("verification", "paused")]
+    desk.states[incident]["clocks"] = [clock, *({"name": name, "state": state} for name, state in others)]
     desk.states[incident]["deliveries"]["waiting"] = [effect, effect]
     text = (await http.get("/metrics")).text
 
     assert 'tocsin_obligations{clock="action_item",drill="false",state="overdue"} 1' in text
     assert 'tocsin_obligations{clock="internal_update",drill="false",state="running"} 1' in text
+    assert 'tocsin_obligations{clock="drift",drill="false",state="running"} 1' in text
     assert "paused" not in text
     assert 'tocsin_obligation_late_seconds{clock="action_item",drill="false"} 90' in text
     assert 'tocsin_effects_waiting{drill="false",port="chat",state="parked"} 2' in text

@@ -135,6 +135,8 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     assert adapters.issues is None, "the embedded board does not know what is known elsewhere"
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
+    await adapters.close()
+
     assert [adapters.tracker, adapters.page] == looked_at
 
 
