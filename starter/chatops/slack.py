@@ -39,6 +39,7 @@ from starter.identity.store import Store
 from starter.problems import Invalid, Problem
 from starter.reading import checked
 from starter.web.command_forms import form_of_verb, forms_for
+from starter.web.forms import Form
 
 log = structlog.get_logger("tocsin.chat")
 
@@ -123,17 +124,20 @@ class SlackDesk:
                 case "block_actions":
                     first = payload["actions"][0]
                     verb, incident = _verb(first["action_id"]), checked(str(first["value"]))
-                    return await self._pressed(payload, user, verb, incident)
+                    work = self._pressed(payload, user, verb, incident, str(payload["trigger_id"]))
                 case "view_submission":
                     view = payload["view"]
                     incident, _, channel = str(view["private_metadata"]).partition(" ")
-                    return await self._sent(view, user, _verb(view["callback_id"]), checked(incident), channel)
+                    fields, key = filled(view["state"]["values"]), f"slack:{view['id']}:{view.get('hash', '')}"[:200]
+                    work = self._sent(fields, user, _verb(view["callback_id"]), checked(incident), channel, key)
+                case _:
+                    return Response()
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise Invalid([{"field": "payload", "message": "is nothing that a message or form of ours can have sent"}]) from None
-        return Response()
+        return await work
 
-    async def _pressed(self, payload: dict[str, Any], user: str, verb: str, incident: str) -> Response:
-        hook, trigger = str(payload.get("response_url") or ""), str(payload["trigger_id"])
+    async def _pressed(self, payload: dict[str, Any], user: str, verb: str, incident: str, trigger: str) -> Response:
+        hook = str(payload.get("response_url") or "")
         channel = str((payload.get("channel") or {}).get("id") or "")
 
         async def carry_out() -> str:
@@ -162,10 +166,9 @@ class SlackDesk:
             await self._api.write("views.open", trigger_id=trigger, view=modal(form, incident, channel))
         return ""
 
-    async def _sent(self, view: dict[str, Any], user: str, verb: str, incident: str, channel: str) -> Response:
+    async def _sent(self, said: Form, user: str, verb: str, incident: str, channel: str, key: str) -> Response:
         form = form_of_verb(verb)
-        fields = form.read(filled(view["state"]["values"]))
-        key = f"slack:{view['id']}:{view.get('hash', '')}"[:200]
+        fields = form.read(said)
 
         async def carry_out() -> dict[str, Any]:
             try:
@@ -225,7 +228,13 @@ class SlackDesk:
 
         task = asyncio.create_task(kept())
         self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._later.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("an answer for Slack failed", exc_info=error)
 
     async def settle(self) -> None:
         """Wait for what goes on."""

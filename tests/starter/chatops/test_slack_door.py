@@ -309,7 +309,7 @@ async def test_a_button_does_what_it_says(place: Place, incident: str) -> None:
 
 async def test_a_button_of_a_verb_with_fields_opens_its_form(desk: FakeDesk, incident: str) -> None:
     """The form is the one of the web page; it goes to whoever pressed, by the occasion that Slack gave."""
-    desk.states[incident] |= {"checklist": [], "action_items": [], "clocks": [], "dispatches": []}
+    desk.states[incident] |= {"checklist": [], "action_items": [], "clocks": [], "dispatches": [], "findings": []}
     place = Place(desk)
     await place.pressed("post_update", incident)
     (opened,) = place.slack.views
