@@ -185,6 +185,19 @@ class Matrix(Vendor):
         min_length=1, description="access token of one device of the account; keep it, a new device may repeat a message"
     )
     invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
+    people: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in"
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _accounts(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [each.partition("=") for each in value.split(",") if each.strip()]
+        if not all(name.strip() and re.fullmatch(r"@[^:\s]+:\S+", account.strip()) for name, _, account in pairs):
+            raise ValueError("must look like ana=@ana:example.org,ben=@ben:example.org")
+        return {name.strip(): account.strip() for name, _, account in pairs}
 
     @field_validator("invite")
     @classmethod

@@ -73,7 +73,7 @@ from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import ChatWebhook, GitHub, Jira, Matrix, Redmine, Roundup, Slack, Statuspage, vendor_settings
+from runtime.vendors import ChatWebhook, GitHub, Jira, Matrix, Redmine, Roundup, Slack, SlackCommands, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -194,10 +194,13 @@ def _chat(settings: Settings, ledger: Ledger, policy: Policy) -> MatrixChat | Sl
             return None
         case "matrix":
             matrix = vendor_settings(Matrix)
-            return MatrixChat(matrix.url, token=matrix.token, rooms=rooms, invite=matrix.invite)
+            return MatrixChat(matrix.url, token=matrix.token, rooms=rooms, invite=matrix.invite, people=matrix.people)
         case "slack":
             slack = vendor_settings(Slack)
-            return SlackChat(slack.url, token=slack.token, rooms=rooms, invite=slack.invite, pressed=slack.buttons)
+            known = vendor_settings(SlackCommands).people
+            # Who is known by an address only is not asked in: an invitation needs the id.
+            ids = {said["name"].strip(): id for id, said in known.items() if "@" not in id}
+            return SlackChat(slack.url, token=slack.token, rooms=rooms, invite=slack.invite, people=ids, pressed=slack.buttons)
         case "webhook":
             hook = vendor_settings(ChatWebhook)
             return WebhookChat(hook.url, stakeholders_url=hook.stakeholders_url, rooms=rooms, ledger=ledger)

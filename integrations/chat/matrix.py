@@ -26,7 +26,7 @@ from incident.checkup import Checked
 from incident.effects import Delivery, OpenChannel, Post, Receipt
 from integrations.chat.layout import ITEM, OPEN_ITEM, SKEW, Rooms, headline
 from integrations.deliveries import asked, channel_name, clipped, defused, marked
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
 from integrations.http import LONGEST_WAIT, Answer, Http, retry_after
 from integrations.once import OneAtATime
 
@@ -52,7 +52,11 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*")
 
 
 class MatrixChat:
-    """One account of one homeserver. `invite`: who is asked into every room of an incident that is not private."""
+    """One account of one homeserver.
+
+    `invite`: who is asked into every room of an incident that is not private. `people` has the account of each of our names: whoever
+    is in an incident is asked into its room, those who come later with the next message.
+    """
 
     def __init__(
         self,
@@ -61,12 +65,15 @@ class MatrixChat:
         token: SecretStr,
         rooms: Rooms,
         invite: Iterable[str] = (),
+        people: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
         self.http = Http("Matrix", url, headers=headers, secrets=[token], transport=transport)
         self._rooms = rooms
         self._invite = tuple(invite)
+        self._people = dict(people or {})
+        self._asked_in: set[tuple[str, str]] = set()
         self._one_at_a_time = OneAtATime()
         self._account: str | None = None
         self._ids: dict[str, str] = {}
@@ -78,10 +85,11 @@ class MatrixChat:
                 name = channel_name(ask.name, nth)
                 room = await self._create(delivery, ask, name)
                 if room is not None:
-                    return Receipt(reference=room, channel=name)
+                    return Receipt(reference=room, channel=name, detail=await self._ask_in(room, ask.people, ask.private))
                 found = await self._directory(name)
                 if found is not None and await self._opened_by(found) == delivery.key:
-                    return Receipt(reference=found, channel=name, repeated=True)
+                    detail = await self._ask_in(found, ask.people, ask.private)
+                    return Receipt(reference=found, channel=name, repeated=True, detail=detail)
         raise Rejected(f"Matrix: {ask.name} and its {NAMES - 2} next names are taken")
 
     async def post(self, delivery: Delivery) -> Receipt:
@@ -95,7 +103,30 @@ class MatrixChat:
             content = message(self._rooms.message(delivery, ask.text, MESSAGE_LIMIT)) | {KEY: delivery.key}
             transaction = quote(delivery.key, safe="")
             answer = await self._call("PUT", f"/rooms/{quote(room, safe='')}/send/m.room.message/{transaction}", content)
-            return Receipt(reference=answer.data["event_id"], channel=name)
+            # Once it is said: whoever can't be asked in must not keep it from the others.
+            return Receipt(reference=answer.data["event_id"], channel=name, detail=await self._ask_in(room, ask.people))
+
+    async def _ask_in(self, room: str, people: Iterable[str], private: bool = True) -> dict[str, Any]:
+        """Ask those in who are not asked yet; who can't be is told on the receipt."""
+        wanted = [self._people[name] for name in people if name in self._people] + ([] if private else list(self._invite))
+        trouble = []
+        for account in dict.fromkeys(wanted):
+            if (room, account) in self._asked_in:
+                continue
+            try:
+                answer = await self._call("POST", f"/rooms/{quote(room, safe='')}/invite", {"user_id": account}, also={403})
+                # Forbidden is also what the homeserver says of somebody who is in the room already.
+                if answer.status == 403 and not await self._is_in(room, account):
+                    trouble.append(f"{account}: {_said(answer)}")
+            except Refused as error:
+                trouble.append(f"{account}: {error}")
+            self._asked_in.add((room, account))
+        return {"invite": "; ".join(trouble)} if trouble else {}
+
+    async def _is_in(self, room: str, account: str) -> bool:
+        path = f"/rooms/{quote(room, safe='')}/state/m.room.member/{quote(account, safe='')}"
+        answer = await self._call("GET", path, also={403, 404})
+        return answer.status == 200 and answer.data.get("membership") == "join"
 
     async def _create(self, delivery: Delivery, ask: OpenChannel, name: str) -> str | None:
         """A new room by this name; None where the name is taken."""
@@ -109,8 +140,6 @@ class MatrixChat:
                 {"type": ROOM_TYPE, "state_key": "", "content": {"incident": delivery.incident, "key": delivery.key}},
             ],
         }
-        if self._invite and not ask.private:
-            room["invite"] = list(self._invite)
         answer = await self._call("POST", "/createRoom", room, also={400, 409})
         if answer.status < 400:
             self._ids[name] = answer.data["room_id"]

@@ -57,7 +57,11 @@ _MARK = re.compile(r"\(tocsin (\S+?)(?: card ([0-9.]+))?\)")
 
 
 class SlackChat:
-    """One app in one workspace. `invite`: user ids of who is asked into every channel of an incident that is not private."""
+    """One app in one workspace.
+
+    `invite`: user ids of who is asked into every channel of an incident that is not private. `people` has the user id of each of our
+    names: whoever is in an incident is asked into its channel, those who come later with the next message.
+    """
 
     def __init__(
         self,
@@ -66,12 +70,15 @@ class SlackChat:
         token: SecretStr,
         rooms: Rooms,
         invite: Iterable[str] = (),
+        people: Mapping[str, str] | None = None,
         pressed: bool = False,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.api = SlackApi(url, token=token, transport=transport)
         self._rooms = rooms
         self._invite = tuple(invite)
+        self._people = dict(people or {})
+        self._asked_in: set[tuple[str, str]] = set()
         self._pressed = pressed
         self._one_at_a_time = OneAtATime()
         self._account: str | None = None
@@ -107,7 +114,9 @@ class SlackChat:
                 # Archived, or gone: it may be another one next time.
                 self._channels.pop(name, None)
                 raise NotFound(f"{error} ({name})") from error
-            detail = await self._card_says(channel, delivery, first) if told is None and ask.channel and ask.room == "incident" else {}
+            detail: dict[str, Any] = {}
+            if told is None and ask.channel and ask.room == "incident":
+                detail = await self._card_says(channel, delivery, first) | await self._ask_in(channel, self._ids(ask.people))
             return Receipt(reference=f"{channel}/{ts}", channel=name, repeated=told is not None, detail=detail)
 
     async def _create(self, delivery: Delivery, ask: OpenChannel, name: str) -> Mapping[str, Any] | None:
@@ -161,12 +170,22 @@ class SlackChat:
             await self.api.write("pins.add", also={"already_pinned", "too_many_pins"}, channel=id, timestamp=ts)
             await self.api.write("conversations.setPurpose", channel=id, purpose=_purpose_of(delivery, ts))
             self._cards[id] = ts
-        if self._invite and not ask.private:
+        return await self._ask_in(id, [*self._ids(ask.people), *(() if ask.private else self._invite)])
+
+    def _ids(self, people: Iterable[str]) -> list[str]:
+        return [self._people[name] for name in people if name in self._people]
+
+    async def _ask_in(self, channel: str, ids: Iterable[str]) -> dict[str, Any]:
+        """Ask those in who are not asked yet; who can't be is told on the receipt."""
+        wanted = [id for id in dict.fromkeys(ids) if (channel, id) not in self._asked_in]
+        if not wanted:
+            return {}
+        self._asked_in.update((channel, id) for id in wanted)
+        try:
             also = {"already_in_channel", "cant_invite_self"}
-            try:
-                await self.api.write("conversations.invite", also=also, channel=id, users=",".join(self._invite), force=True)
-            except Refused as error:
-                return {"invite": str(error)}
+            await self.api.write("conversations.invite", also=also, channel=channel, users=",".join(wanted), force=True)
+        except Refused as error:
+            return {"invite": str(error)}
         return {}
 
     async def _say(self, channel: str, delivery: Delivery, key: str, text: str, *, offered: list[Block]) -> str:

@@ -152,6 +152,28 @@ async def test_those_who_are_always_asked_in_are_but_not_into_a_private_room(sta
     assert "invite" == (await stage.state(private.reference))["m.room.join_rules"]["join_rule"]
 
 
+async def test_whoever_is_in_the_incident_is_asked_in(stage: MatrixStage) -> None:
+    """Those who are in it when the room opens, also a private one; those who come later with the next message.
+
+    Again is no error, and who can't be asked in is told on the receipt.
+    """
+    late, banned = [await stage.homeserver.account(f"{name}-{next(_numbers)}") for name in ("late", "banned")]
+    people = {"ana": stage.owner.id, "late": late.id, "banned": banned.id}
+    opened = await stage.adapter(people=people).open_channel(delivery(OPEN.model_copy(update={"private": True, "people": ("ana",)}), 1))
+    room = f"/rooms/{quote(opened.reference)}"
+    await stage.homeserver.call(stage.bot, "POST", f"{room}/ban", {"user_id": banned.id})
+    receipts = []
+    for number in (2, 3):
+        post = Post(channel=CHANNEL, text="hello", people=("ana", "late", "nobody we know", "banned"))
+        receipts.append(await stage.adapter(people=people).post(delivery(post, number)))
+        await stage.homeserver.call(late, "POST", f"/join/{quote(opened.reference)}", {})
+    members = await stage.homeserver.call(stage.bot, "GET", f"{room}/members")
+    membership = {event["state_key"]: event["content"]["membership"] for event in members["chunk"]}
+
+    assert ["invite", "join", "ban"] == [membership[account.id] for account in (stage.owner, late, banned)]
+    assert [banned.id] * 2 == [receipt.detail["invite"].partition(": ")[0] for receipt in receipts]
+
+
 async def test_a_name_that_people_have_taken_is_left_to_them(stage: MatrixStage) -> None:
     """A room of the same name that is none of ours stays as it is, whether or not we are let in."""
     theirs = await _made(stage.homeserver, stage.owner, "#incident-2026-03-04-theirs")

@@ -132,6 +132,16 @@ async def test_those_who_are_always_asked_in_are_but_not_into_a_private_channel(
     assert stage.fake.channels[private.reference]["is_private"]
 
 
+async def test_whoever_is_in_the_incident_is_asked_in_once() -> None:
+    """Those who are in it when the channel opens, also a private one; those who come later with the next message."""
+    stage = SlackStage(people={"ana": "U0ANA", "ben": "U0BEN"})
+    opened = await stage.tell(delivery(OPEN.model_copy(update={"private": True, "people": ("ana", "nobody we know")}), 1))
+    for number in (2, 3):
+        await stage.tell(delivery(Post(channel=CHANNEL, text="hello", people=("ana", "ben")), number))
+
+    assert [(opened.reference, "U0ANA"), (opened.reference, "U0BEN")] == stage.fake.invited
+
+
 async def test_somebody_who_has_left_does_not_keep_the_others_out() -> None:
     """An invitation that Slack refuses is told on the receipt; the channel is open all the same."""
     stage = SlackStage(invite=("U0GONE",))
