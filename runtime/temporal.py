@@ -11,6 +11,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import KeepAliveConfig, RetryConfig, RPCError
+from temporalio.worker import Worker
+from temporalio.worker._workflow_instance import _WorkflowLogicFlag
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 DATA_CONVERTER = pydantic_data_converter
@@ -42,6 +44,17 @@ class TemporalUnreachable(Exception):
 def sandboxed_runner() -> SandboxedWorkflowRunner:
     """The sandbox in which all workflows run, here and in every replay."""
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def in_one_batch(worker: Worker) -> Worker:
+    """Have `worker` take everything that a workflow task brings before any of it is acted on.
+
+    Otherwise an update that is turned away, and leaves nothing in the history, lets the workflow look around before
+    what came with it is known; a replay, which has no such update, then gives its commands in another order, and the
+    workflow is stuck. The SDK knows this and will make it its default; the switch is recorded in each history.
+    """
+    worker._set_default_workflow_logic_flag(_WorkflowLogicFlag.PROCESS_WORKFLOW_ACTIVATION_JOBS_AS_SINGLE_BATCH, enabled=True)
+    return worker
 
 
 def connect_config(default_address: str = DEFAULT_ADDRESS) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.lifecycle import Opening
 from incident.policy import Policy
-from runtime.temporal import sandboxed_runner
+from runtime.temporal import in_one_batch, sandboxed_runner
 from tests.fakes import FakeArchive, FakeChat, FakeMonitoring, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
@@ -225,15 +225,17 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                 Worker(client, task_queue=contract.port_queue(queue, port), activities=functions, max_concurrent_activity_task_polls=2)
             )
         await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=queue,
-                workflows=WORKFLOWS,
-                activities=[opening.open_incident],
-                interceptors=[Guard()],
-                workflow_runner=sandboxed_runner(),
-                max_cached_workflows=cached,
-                max_concurrent_workflow_task_polls=4,
+            in_one_batch(
+                Worker(
+                    client,
+                    task_queue=queue,
+                    workflows=WORKFLOWS,
+                    activities=[opening.open_incident],
+                    interceptors=[Guard()],
+                    workflow_runner=sandboxed_runner(),
+                    max_cached_workflows=cached,
+                    max_concurrent_workflow_task_polls=4,
+                )
             )
         )
         yield

@@ -72,7 +72,7 @@ from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
-from runtime.temporal import sandboxed_runner
+from runtime.temporal import in_one_batch, sandboxed_runner
 from runtime.vendors import ChatWebhook, GitHub, Jira, Matrix, Redmine, Roundup, Slack, SlackCommands, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
@@ -293,17 +293,19 @@ def build_workers(
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
     workers = [
-        Worker(
-            client,
-            task_queue=settings.task_queue,
-            workflows=workflow_classes(),
-            activities=[opening.open_incident],
-            interceptors=[Guard()],
-            workflow_runner=sandboxed_runner(),
-            max_cached_workflows=settings.max_cached_workflows,
-            sticky_queue_schedule_to_start_timeout=STICKY,
-            graceful_shutdown_timeout=GRACE,
-            on_fatal_error=fatal,
+        in_one_batch(
+            Worker(
+                client,
+                task_queue=settings.task_queue,
+                workflows=workflow_classes(),
+                activities=[opening.open_incident],
+                interceptors=[Guard()],
+                workflow_runner=sandboxed_runner(),
+                max_cached_workflows=settings.max_cached_workflows,
+                sticky_queue_schedule_to_start_timeout=STICKY,
+                graceful_shutdown_timeout=GRACE,
+                on_fatal_error=fatal,
+            )
         )
     ]
     for port, functions in activities_by_port(client, adapters).items():

@@ -323,3 +323,16 @@ async def test_a_follow_up_outgrows_its_history(stage: Stage) -> None:
         answer = await latest.execute_update("complete_action_item", {"by": "eva", "id": item})
 
         assert answer["accepted"]
+
+
+async def test_updates_that_are_turned_away_leave_no_trace(stage: Stage) -> None:
+    """Whatever else happens at that moment: a rejected update changes neither the incident nor how its history is replayed."""
+    for _ in range(6):
+        story = await Story.open(stage, "SEV2")
+        for name, args in (("acknowledge", []), ("acknowledge", ["x"]), ("nonsense", [{}]), ("acknowledge", [{"by": "a"}, 1])):
+            with pytest.raises(WorkflowUpdateFailedError):
+                async with asyncio.timeout(20):
+                    await story.handle.execute_update(name, args=args)
+
+        assert (await story.does("acknowledge"))["accepted"]
+        assert "invalid" not in await story.kinds()
