@@ -27,7 +27,7 @@ _DATABASE = re.compile(r"(sqlite(\+aiosqlite)?|postgres(ql)?(\+asyncpg)?)://\S+$
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$")
 _HEADER = re.compile(r"[A-Za-z0-9-]+$")
 
-_SECRET = frozenset({"database_url", "proxy_secret", "oidc_client_secret", "webhook_token"})
+_SECRET = frozenset({"database_url", "proxy_secret", "oidc_client_secret", "webhook_token", "link_secret"})
 """Settings whose value may hold a password and is therefore never shown."""
 
 NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE", "TOCSIN_BEHIND_LOOPBACK", "TOCSIN_UP"})
@@ -39,6 +39,9 @@ Words = Annotated[tuple[str, ...], NoDecode]
 
 ACCESS_ROLES = ("viewer", "responder", "commander", "communications", "admin", "auditor")
 """`incident.vocabulary.Access`, which this package may not import; a test holds the two together."""
+
+
+PAGERS = ("embedded", "pagerduty", "email", "apprise")
 
 
 class SettingsError(Exception):
@@ -101,8 +104,26 @@ class Settings(BaseSettings):
     tickets: Literal["embedded", "jira", "github", "roundup", "redmine"] = Field(
         default="embedded", description="where action items become tickets"
     )
-    paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
+    paging: str = Field(
+        default="embedded",
+        description="how people are paged: embedded, pagerduty, email, apprise; several with commas between them, tried in this order",
+    )
+    link_secret: SecretStr | None = Field(
+        default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
+    )
+    link_secret_file: Path | None = Field(default=None, description="file that holds it")
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
+
+    @field_validator("paging")
+    @classmethod
+    def _pagers(cls, value: str) -> str:
+        words = [word.strip().lower() for word in value.split(",")]
+        for word in words:
+            if word not in PAGERS:
+                raise ValueError(f"{word[:60]!r} is no way to page; there are {', '.join(PAGERS)}")
+            if words.count(word) > 1:
+                raise ValueError(f"{word} is there twice")
+        return ",".join(words)
 
     @field_validator("hosts", "proxies", mode="before")
     @classmethod
@@ -197,6 +218,16 @@ class Settings(BaseSettings):
         return value.rstrip("/") if value else None
 
     @property
+    def pagers(self) -> tuple[str, ...]:
+        """The ways to page, in the order in which they are tried."""
+        return tuple(self.paging.split(","))
+
+    @property
+    def address(self) -> str:
+        """Where people reach the door."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
     def rota_file(self) -> Path:
         return self.rota or self.data / "rota.toml"
 
@@ -209,7 +240,7 @@ class Settings(BaseSettings):
         """The database of the embedded parts, as SQLAlchemy names it."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data / 'embedded.db').absolute()}"
 
-    def secret(self, name: Literal["proxy_secret", "oidc_client_secret", "webhook_token"]) -> str | None:
+    def secret(self, name: Literal["proxy_secret", "oidc_client_secret", "webhook_token", "link_secret"]) -> str | None:
         """A secret, from its variable or from the file that it names; None where neither is set.
 
         Raises:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -155,7 +155,75 @@ class Statuspage(Vendor):
         return {service.strip(): id.strip() for service, _, id in pairs}
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage)
+class PagerDuty(Vendor):
+    """PagerDuty, Events API version 2."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}PAGERDUTY_", extra="ignore", frozen=True)
+    chosen = ("paging", "pagerduty")
+    permissions = (("page people", "integration key of an Events API v2 integration on the service"),)
+
+    url: CloudAddress = Field(
+        default="https://events.pagerduty.com/v2", description="the API; https://events.eu.pagerduty.com/v2 in the EU"
+    )
+    routing_key: SecretStr = Field(min_length=1, description="integration key of the service that pages go to")
+    roles: SecretStr = Field(
+        default=SecretStr(""), description="integration keys of roles with a service of their own, as `CTO=KEY; engineering lead=KEY`"
+    )
+
+    @property
+    def by_role(self) -> dict[str, SecretStr]:
+        return {role: keys[0] for role, keys in pairs(self.roles, "role=KEY; role=KEY", f"{PREFIX}PAGERDUTY_ROLES").items()}
+
+
+class Mail(Vendor):
+    """A mail server."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MAIL_", extra="ignore", frozen=True)
+    chosen = ("paging", "email")
+    permissions = (("send pages and invitations", "the account may send in the name of TOCSIN_MAIL_SENDER"),)
+
+    host: str = Field(min_length=1, description="the mail server")
+    port: int = Field(default=587, ge=1, le=65_535, description="its port")
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="how the connection is kept private")
+    user: str = Field(default="", description="login name; empty: no login")
+    password: SecretStr = Field(default=SecretStr(""), description="its password")
+    sender: str = Field(pattern=r"^[^\s@<>]+@[A-Za-z0-9.-]+$", description="address in whose name mail goes out, as tocsin@example.org")
+
+
+class Apprise(Vendor):
+    """The many others, by way of Apprise."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}APPRISE_", extra="ignore", frozen=True)
+    chosen = ("paging", "apprise")
+
+    urls: SecretStr = Field(
+        min_length=1, description="Apprise addresses of people, as `ana=ntfys://…; ana=pover://…; *=slack://…`; `*` is everybody else"
+    )
+
+    @property
+    def by_person(self) -> dict[str, list[SecretStr]]:
+        return pairs(self.urls, "person=ADDRESS; person=ADDRESS", f"{PREFIX}APPRISE_URLS")
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise)
+
+
+def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:
+    """What a secret of several parts says of each name; parts stand on lines of their own, or have semicolons between them.
+
+    Raises:
+        SettingsError: says the shape, never the value.
+    """
+    found: dict[str, list[SecretStr]] = {}
+    for part in re.split(r"[\n;]", secret.get_secret_value()):
+        name, _, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not name.strip() or not value.strip():
+            raise SettingsError(f"{variable} must look like {shape}")
+        found.setdefault(name.strip(), []).append(SecretStr(value.strip()))
+    return found
+
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

@@ -20,10 +20,12 @@ from incident.policy_file import PolicyProblem, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.oncall.rota import FileRota
+from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
+from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
 from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
@@ -126,7 +128,6 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
-    here = settings.public_url or f"http://{settings.host}:{settings.port}"
     door = Door(
         user=settings.user,
         version=_version(),
@@ -135,7 +136,8 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
-        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
+        links=AckLinks(link_key(settings), settings.address),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if arrangement.mode != "dev" and arrangement.webhook_token is None:

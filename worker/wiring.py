@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
@@ -25,7 +25,8 @@ from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
-from integrations.drills import StatusPageOrDrill, TicketingOrDrill
+from integrations.drills import PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
+from integrations.extras import ExtraMissing, library
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
@@ -38,6 +39,10 @@ from integrations.faults import (
 from integrations.ledger import Ledger
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
+from integrations.paging.links import AckLinks
+from integrations.paging.memory import PageMemory
+from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
+from integrations.paging.pagers import Pager, Pagers
 from integrations.ports import Archive, Chat, Checkable, OnCall, Paging, Specialist, StatusPage, StatusReading, Ticketing, TicketReading
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
@@ -49,10 +54,14 @@ from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
+from runtime.signing import link_key
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import GitHub, Jira, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import Apprise, GitHub, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
+
+if TYPE_CHECKING:
+    from integrations.mail import Mailer
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities finish; the default is not at all."""
@@ -124,7 +133,52 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+    pager, pagers = embedded.pager, _pagers(settings, ledger)
+    if pagers:
+        pager = PagingOrDrill(FaultyPager(Pagers(pagers, PageMemory(ledger)), ledger), embedded.pager)
+        checks[Port.PAGING] = pagers
+    return replace(embedded, tickets=tickets, status=status, pager=pager, checks=checks, tracker=tracker, page=page)
+
+
+def _pagers(settings: Settings, ledger: Ledger) -> list[Pager]:
+    """The ways to page that are chosen, in their order; none where pages stay in the embedded log."""
+    return [] if settings.pagers == ("embedded",) else [_pager(name, settings, ledger) for name in settings.pagers]
+
+
+def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:
+    match name:
+        case "pagerduty":
+            duty = vendor_settings(PagerDuty)
+            return PagerDutyPager(duty.url, routing_key=duty.routing_key, roles=duty.by_role, public_url=settings.address)
+        case "email":
+            _extra("aiosmtplib", "mail", "TOCSIN_PAGING=email")
+            from integrations.paging.mail import EmailPager
+
+            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(link_key(settings), settings.address))
+        case "apprise":
+            _extra("apprise", "apprise", "TOCSIN_PAGING=apprise")
+            from integrations.paging.notifier import AddressUnusable, NotifierPager
+
+            try:
+                return NotifierPager(vendor_settings(Apprise).by_person)
+            except AddressUnusable as error:
+                raise SettingsError(f"TOCSIN_APPRISE_URLS: {error}") from error
+        case _:
+            return EmbeddedPager(ledger)
+
+
+def _mailer() -> Mailer:
+    from integrations.mail import Mailer
+
+    mail = vendor_settings(Mail)
+    return Mailer(mail.host, mail.port, sender=mail.sender, user=mail.user, password=mail.password, security=mail.security)
+
+
+def _extra(name: str, extra: str, setting: str) -> None:
+    try:
+        library(name, extra=extra)
+    except ExtraMissing as error:
+        raise SettingsError(f"{setting}: {error}") from error
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*)")
-"""Open to everybody: signs of life, signing in and out, the public status page, and what pages are made of."""
+PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|ack/.*)")
+"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made
+of, and links from mails, which say themselves whom they let in."""
 
 METRICS = "/metrics"
 WEBHOOKS = "/webhooks/"
