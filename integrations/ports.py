@@ -13,7 +13,7 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Receipt
+from incident.paging import OpenPage
 
 
 class Chat(Protocol):
@@ -53,6 +54,12 @@ class Paging(Protocol):
     """Reaching one person, now."""
 
     async def page(self, delivery: Delivery) -> Receipt: ...
+
+
+class StandingDown(Protocol):
+    """What a pager offers besides that keeps pages open until it hears of an answer. One that is not open any more is no error."""
+
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None: ...
 
 
 class OnCall(Protocol):

@@ -16,7 +16,7 @@ import itertools
 import sysconfig
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ from activities.ticketing import TicketingActivities
 from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.lifecycle import Opening
+from incident.paging import OpenPage
 from incident.policy import Policy
 from runtime.temporal import sandboxed_runner
 from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
@@ -190,6 +191,11 @@ class Switchboard:
     async def page(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).pager.page(delivery)
 
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None:
+        for world in (self.common, *self.worlds.values()):
+            if set(world.pager.open) & {page.reference for page in pages}:
+                await world.pager.stand_down(pages)
+
     async def find_on_call(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).rota.find_on_call(delivery)
 
@@ -206,11 +212,12 @@ class Switchboard:
 @asynccontextmanager
 async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500) -> AsyncIterator[None]:
     """All workers of the product on `queue`, with fakes behind the ports."""
+    paging = PagingActivities(board, board, board)
     activities: dict[Port, list[Callable[..., Any]]] = {
         Port.CHAT: [ChatActivities(board).open_channel, ChatActivities(board).post],
         Port.STATUS: [StatusPageActivities(board).publish],
         Port.TICKETS: [TicketingActivities(board).open_ticket, TicketingActivities(board).close_ticket],
-        Port.PAGING: [PagingActivities(board, board).page],
+        Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(board).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(board).brief],
         Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],

@@ -43,7 +43,19 @@ from integrations.paging.links import AckLinks
 from integrations.paging.memory import PageMemory
 from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
 from integrations.paging.pagers import Pager, Pagers
-from integrations.ports import Archive, Chat, Checkable, OnCall, Paging, Specialist, StatusPage, StatusReading, Ticketing, TicketReading
+from integrations.ports import (
+    Archive,
+    Chat,
+    Checkable,
+    OnCall,
+    Paging,
+    Specialist,
+    StandingDown,
+    StatusPage,
+    StatusReading,
+    Ticketing,
+    TicketReading,
+)
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.statuspage import StatuspageStatus
@@ -85,6 +97,8 @@ class Adapters:
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
     page: StatusReading | None = None
+    standing: StandingDown | None = None
+    """The pagers that keep pages open until they hear of an answer."""
     """The vendors' adapters that are read back; None where the port's part is embedded."""
 
 
@@ -133,11 +147,12 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    pager, pagers = embedded.pager, _pagers(settings, ledger)
+    pager, standing, pagers = embedded.pager, None, _pagers(settings, ledger)
     if pagers:
-        pager = PagingOrDrill(FaultyPager(Pagers(pagers, PageMemory(ledger)), ledger), embedded.pager)
+        standing = Pagers(pagers, PageMemory(ledger))
+        pager = PagingOrDrill(FaultyPager(standing, ledger), embedded.pager)
         checks[Port.PAGING] = pagers
-    return replace(embedded, tickets=tickets, status=status, pager=pager, checks=checks, tracker=tracker, page=page)
+    return replace(embedded, tickets=tickets, status=status, pager=pager, checks=checks, tracker=tracker, page=page, standing=standing)
 
 
 def _pagers(settings: Settings, ledger: Ledger) -> list[Pager]:
@@ -236,11 +251,12 @@ def workflow_classes() -> list[type]:
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    paging = PagingActivities(adapters.pager, adapters.rota, adapters.standing)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
         Port.STATUS: [StatusPageActivities(adapters.status).publish],
         Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
-        Port.PAGING: [PagingActivities(adapters.pager, adapters.rota).page],
+        Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],

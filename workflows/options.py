@@ -22,6 +22,12 @@ REGISTER_HEARS = timedelta(seconds=1)
 LAST_PAGE = timedelta(minutes=3)
 """How long a closing incident waits for the report of a page under way: finding the person and paging them take a minute each at most."""
 
+STAND_DOWN_WITHIN = timedelta(hours=1)
+"""How long a pager is told again that a page is answered; its own escalation has long reached its end by then."""
+
+OPEN_PAGES_KEPT = 200
+"""Of a night on which nobody answers for hours; the oldest are the first to be forgotten."""
+
 PATIENT_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1))
 """For what must happen some time and nobody waits for."""
 

@@ -2,12 +2,13 @@
 
 Our key is the alert's `dedup_key`: told again, also by another process, PagerDuty has it already and pages nobody anew. Whom an alert
 reaches is the service's own escalation policy to say, so a role may have a service (a routing key) of its own; the alert's details
-name the person whom our rota has found.
+name the person whom our rota has found. What a page asks for is an acknowledgement, so its alert is resolved once there is one,
+at whichever door: PagerDuty would otherwise go on to page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import httpx2
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
+from incident.paging import OpenPage
 from integrations.deliveries import asked, clipped, defused, marked
 from integrations.errors import IntegrationError, Refused, Rejected
 from integrations.http import Http, Unanswered
@@ -74,7 +76,15 @@ class PagerDuty:
         key = dedup_key(delivery)
         async with self.http.one_ask():
             answer = await self._tell("trigger", key, self._by_role.get(_folded(ask.role), self._routing_key), event)
-        return Receipt(reference=str(answer.get("dedup_key") or key), person=ask.to, role=ask.role)
+        # PagerDuty goes on to page by itself until it hears of an answer: see `stand_down`.
+        detail = {"stays_open": True}
+        return Receipt(reference=str(answer.get("dedup_key") or key), person=ask.to, role=ask.role, detail=detail)
+
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None:
+        """Resolve the alerts. One that is resolved, or was never there, stays as it is."""
+        for page in pages:
+            async with self.http.one_ask():
+                await self._tell("resolve", page.reference, self._by_role.get(_folded(page.role), self._routing_key))
 
     async def _tell(
         self, action: Literal["trigger", "resolve"], key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None

@@ -22,11 +22,13 @@ from typing import Protocol
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
+from incident.paging import OpenPage
 from integrations.deliveries import asked
 from integrations.errors import IntegrationError, Refused, Unavailable
 from integrations.http import LIMIT, Unanswered
 from integrations.once import OneAtATime
 from integrations.paging.memory import Asked, PageMemory
+from integrations.paging.pagerduty import PagerDuty
 
 PATIENCE = 2
 """How often a pager may leave a page without an answer before the next one is asked."""
@@ -85,6 +87,12 @@ class Pagers:
                 await self._memory.keep(delivery.key, pager.name, Asked(before.unanswered, kept))
                 return receipt
         raise _together(failures)
+
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None:
+        """Tell each pager that keeps pages open of those that it had."""
+        for pager in self._pagers:
+            if isinstance(pager, PagerDuty):
+                await pager.stand_down([page for page in pages if page.pager == pager.name])
 
     async def _ask(self, pager: Pager, delivery: Delivery) -> Receipt:
         try:

@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from incident.effects import Page, Port
+from incident.paging import OpenPage, stays_open
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
 from integrations.mail import Mailer
@@ -96,6 +97,17 @@ async def test_an_alert_says_how_bad_what_and_who_is_asked(duty: PagerDutyStage)
     assert "SEV1 INC: down @\u200beveryone" == event["payload"]["summary"]
     assert ("critical", "ana (primary on-call)") == (event["payload"]["severity"], event["payload"]["custom_details"]["asked"])
     assert f"https://tocsin.example.org/incidents/{INCIDENT}" == event["client_url"]
+
+
+async def test_an_answered_page_is_resolved_at_pagerduty(both: PagerDutyStage) -> None:
+    """PagerDuty stops paging for what is acknowledged here; what it does not have, or not any more, changes nothing."""
+    receipts = [await both.tell(delivery(Page(to="ana", role=role, text="down"), number)) for number, role in ((1, "ana"), (2, "CTO"))]
+    pages = [page for receipt in receipts for page in stays_open(receipt, receipt.role or "")]
+    gone = OpenPage(pager="pagerduty", reference="gone", role="CTO")
+    for _ in range(2):
+        await both.pagers.stand_down([*pages, gone])
+
+    assert {f"{INCIDENT}:1": "resolved", f"{INCIDENT}:2": "resolved"} == both.fake.states
 
 
 async def test_a_role_may_have_a_service_of_its_own(duty: PagerDutyStage) -> None:
