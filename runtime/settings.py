@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         default="embedded",
         description="how people are paged: embedded, pagerduty, email, apprise; several with commas between them, tried in this order",
     )
+    oncall: Literal["rota", "icalendar"] = Field(
+        default="rota", description="who is on call: by the rota file, or by iCalendar feeds for the roles that have one"
+    )
     link_secret: SecretStr | None = Field(
         default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
     )

@@ -205,7 +205,22 @@ class Apprise(Vendor):
         return pairs(self.urls, "person=ADDRESS; person=ADDRESS", f"{PREFIX}APPRISE_URLS")
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise)
+class ICalendar(Vendor):
+    """iCalendar feeds."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}ICALENDAR_", extra="ignore", frozen=True)
+    chosen = ("oncall", "icalendar")
+
+    feeds: SecretStr = Field(
+        min_length=1, description="address or path of each role's feed, as `primary on-call=https://…; CTO=/etc/tocsin/cto.ics`"
+    )
+
+    @property
+    def by_role(self) -> dict[str, SecretStr]:
+        return {role: feeds[0] for role, feeds in pairs(self.feeds, "role=FEED; role=FEED", f"{PREFIX}ICALENDAR_FEEDS").items()}
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar)
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

@@ -68,12 +68,13 @@ from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.signing import link_key
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import Apprise, GitHub, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import Apprise, GitHub, ICalendar, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
 if TYPE_CHECKING:
     from integrations.mail import Mailer
+    from integrations.oncall.icalendar import ICalendarRota
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities finish; the default is not at all."""
@@ -139,6 +140,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     """
     embedded = embedded_adapters(settings, ledger, policy)
     checks: dict[Port, Sequence[Checkable]] = {}
+    calendars = _calendars(settings)
+    if calendars is not None:
+        embedded = replace(embedded, rota=FaultyOnCall(calendars, ledger))
+        checks[Port.ONCALL] = (calendars,)
     tickets, tracker = embedded.tickets, _tracker(settings)
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
@@ -152,7 +157,31 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         standing = Pagers(pagers, PageMemory(ledger))
         pager = PagingOrDrill(FaultyPager(standing, ledger), embedded.pager)
         checks[Port.PAGING] = pagers
-    return replace(embedded, tickets=tickets, status=status, pager=pager, checks=checks, tracker=tracker, page=page, standing=standing)
+    specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
+    return replace(
+        embedded,
+        tickets=tickets,
+        status=status,
+        pager=pager,
+        specialist=specialist,
+        checks=checks,
+        tracker=tracker,
+        page=page,
+        standing=standing,
+    )
+
+
+def _calendars(settings: Settings) -> ICalendarRota | None:
+    match settings.oncall:
+        case "rota":
+            return None
+        case "icalendar":
+            for name in ("icalendar", "recurring_ical_events"):
+                _extra(name, "icalendar", "TOCSIN_ONCALL=icalendar")
+            from integrations.oncall.icalendar import ICalendarRota
+
+            rota = FileRota(settings.rota_file)
+            return ICalendarRota(vendor_settings(ICalendar).by_role, rota, rota, folder=settings.data / "calendars")
 
 
 def _pagers(settings: Settings, ledger: Ledger) -> list[Pager]:

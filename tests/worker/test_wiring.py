@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,21 @@ async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeyp
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
+
+
+async def test_calendars_are_wired_and_the_other_roles_stay_with_the_rota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed's role is looked up in the feed; the doctor looks at the feeds."""
+    (tmp_path / "rota.toml").write_text('[roles]\nCTO = "cleo"\n')
+    monkeypatch.setenv("TOCSIN_ICALENDAR_FEEDS", f"primary on-call={tmp_path / 'none.ics'}")
+    settings = load_settings(data=tmp_path, oncall="icalendar")
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, Policy())
+    found = [await check.check() for check in adapters.checks[Port.ONCALL]]
+    held = await adapters.rota.of("CTO", datetime.now(UTC))
+    await ledger.close()
+
+    assert [each.ok for each in found] == [False]
+    assert held == "cleo"
 
 
 async def test_a_drill_pages_nobody_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
