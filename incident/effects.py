@@ -39,6 +39,7 @@ class Port(StrEnum):
     ONCALL = "oncall"
     SPECIALIST = "specialist"
     ARCHIVE = "archive"
+    CALENDAR = "calendar"
 
 
 class OpenChannel(Frozen):
@@ -135,8 +136,19 @@ class StoreDocument(Frozen):
     content: str
 
 
+class Invite(Frozen):
+    """Invite people to a meeting. Asked again for the same incident, it moves the meeting."""
+
+    action: Literal["invite"] = "invite"
+    title: str
+    text: str
+    at: datetime
+    minutes: int = 60
+    people: tuple[str, ...]
+
+
 Ask = Annotated[
-    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument,
+    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | Invite,
     Field(discriminator="action"),
 ]
 
@@ -150,6 +162,7 @@ PORT_OF: dict[str, Port] = {
     "find_on_call": Port.ONCALL,
     "brief": Port.SPECIALIST,
     "store_document": Port.ARCHIVE,
+    "invite": Port.CALENDAR,
 }
 
 

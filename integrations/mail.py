@@ -64,7 +64,8 @@ class Mailer:
         message.set_content(text)
         return message
 
-    async def send(self, message: EmailMessage, to: str) -> None:
+    async def send(self, message: EmailMessage, *to: str) -> list[str]:
+        """Send it to all of `to`; answers those whom the server does not take, where it takes some."""
         client = self._client()
         try:
             await client.connect()
@@ -73,11 +74,12 @@ class Mailer:
         try:
             if self._user:
                 await client.login(self._user, self._password.get_secret_value())
-            await client.send_message(message, sender=self.sender, recipients=[to])
+            refused, _ = await client.send_message(message, sender=self.sender, recipients=list(to))
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._translated(error, to) from None
+            raise self._translated(error, ", ".join(to)) from None
         finally:
             client.close()
+        return list(refused)
 
     async def check(self, what: str) -> Checked:
         """Connect and log in, and send nothing."""

@@ -90,6 +90,12 @@ class Archive(Protocol):
     async def store_document(self, delivery: Delivery) -> Receipt: ...
 
 
+class Calendar(Protocol):
+    """Meetings: one an incident. A later invitation moves it."""
+
+    async def invite(self, delivery: Delivery) -> Receipt: ...
+
+
 class TicketSeen(BaseModel):
     """How a ticket stands at its tracker."""
 

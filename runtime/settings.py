@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     oncall: Literal["rota", "icalendar"] = Field(
         default="rota", description="who is on call: by the rota file, or by iCalendar feeds for the roles that have one"
     )
+    calendar: Literal["none", "email"] = Field(default="none", description="how people are invited to retrospectives")
     link_secret: SecretStr | None = Field(
         default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
     )

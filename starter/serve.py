@@ -79,10 +79,11 @@ def policy_in_force(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    possible = settings.calendar != "none"
     if settings.policy is None:
-        return Policy()
+        return Policy().inviting(possible)
     try:
-        return policy_from(read_toml(settings.policy))
+        return policy_from(read_toml(settings.policy)).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 

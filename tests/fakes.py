@@ -19,6 +19,7 @@ from incident.effects import (
     CloseTicket,
     Delivery,
     FindOnCall,
+    Invite,
     OpenChannel,
     OpenTicket,
     Page,
@@ -202,6 +203,15 @@ class FakeSpecialist(Fake):
         ask = asked(delivery, Brief)
         self._answer_faults()
         return self._repeat(delivery) or self._accept(delivery, Receipt(reference=ask.dispatch, person=ask.specialist))
+
+
+class FakeCalendar(Fake):
+    """Meetings in memory."""
+
+    async def invite(self, delivery: Delivery) -> Receipt:
+        asked(delivery, Invite)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=f"meeting-{delivery.incident}"))
 
 
 class FakeArchive(Fake):

@@ -36,6 +36,7 @@ from temporalio.worker import Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.invitations import InvitationActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -48,7 +49,7 @@ from incident.lifecycle import Opening
 from incident.paging import OpenPage
 from incident.policy import Policy
 from runtime.temporal import sandboxed_runner
-from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import FakeArchive, FakeCalendar, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
@@ -155,11 +156,12 @@ class World:
         self.rota = FakeOnCall(ROTA)
         self.specialist = FakeSpecialist()
         self.archive = FakeArchive()
+        self.calendar = FakeCalendar()
 
     @property
     def everything(self) -> list[Delivery]:
         """What all ports have accepted, port by port."""
-        ports = (self.chat, self.status, self.tickets, self.pager, self.rota, self.specialist, self.archive)
+        ports = (self.chat, self.status, self.tickets, self.pager, self.rota, self.specialist, self.archive, self.calendar)
         return [delivery for port in ports for delivery in port.ledger]
 
 
@@ -205,6 +207,9 @@ class Switchboard:
     async def brief(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).specialist.brief(delivery)
 
+    async def invite(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).calendar.invite(delivery)
+
     async def store_document(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).archive.store_document(delivery)
 
@@ -221,6 +226,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
         Port.ONCALL: [OnCallActivities(board).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(board).brief],
         Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],
+        Port.CALENDAR: [InvitationActivities(board).invite],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
     async with AsyncExitStack() as stack:

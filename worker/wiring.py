@@ -14,6 +14,7 @@ from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
+from activities.invitations import InvitationActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -24,6 +25,7 @@ from incident.effects import Port
 from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.archive.folder import FolderArchive
+from integrations.calendar.none import NoInvitations
 from integrations.chat.embedded import EmbeddedChat
 from integrations.drills import PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.extras import ExtraMissing, library
@@ -45,6 +47,7 @@ from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
 from integrations.paging.pagers import Pager, Pagers
 from integrations.ports import (
     Archive,
+    Calendar,
     Chat,
     Checkable,
     OnCall,
@@ -73,6 +76,7 @@ from workflows import contract, options
 from workflows.guard import Guard
 
 if TYPE_CHECKING:
+    from integrations.calendar.mail import MailedInvitations
     from integrations.mail import Mailer
     from integrations.oncall.icalendar import ICalendarRota
 
@@ -94,6 +98,7 @@ class Adapters:
     rota: OnCall
     specialist: Specialist
     archive: Archive
+    calendar: Calendar = field(default_factory=NoInvitations)
     checks: Mapping[Port, Sequence[Checkable]] = field(default_factory=dict)
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
@@ -109,10 +114,11 @@ def load_policy(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    possible = settings.calendar != "none"
     if settings.policy is None:
-        return Policy()
+        return Policy().inviting(possible)
     try:
-        return policy_from(read_toml(settings.policy))
+        return policy_from(read_toml(settings.policy)).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -157,6 +163,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         standing = Pagers(pagers, PageMemory(ledger))
         pager = PagingOrDrill(FaultyPager(standing, ledger), embedded.pager)
         checks[Port.PAGING] = pagers
+    if settings.calendar == "email":
+        invitations = _invitations(settings, ledger)
+        embedded = replace(embedded, calendar=invitations)
+        checks[Port.CALENDAR] = (invitations,)
     specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
     return replace(
         embedded,
@@ -209,6 +219,14 @@ def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:
                 raise SettingsError(f"TOCSIN_APPRISE_URLS: {error}") from error
         case _:
             return EmbeddedPager(ledger)
+
+
+def _invitations(settings: Settings, ledger: Ledger) -> MailedInvitations:
+    for name, extra in (("aiosmtplib", "mail"), ("icalendar", "icalendar")):
+        _extra(name, extra, "TOCSIN_CALENDAR=email")
+    from integrations.calendar.mail import MailedInvitations
+
+    return MailedInvitations(_mailer(), FileRota(settings.rota_file), PageMemory(ledger), public_url=settings.address)
 
 
 def _mailer() -> Mailer:
@@ -289,6 +307,7 @@ def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequenc
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
+        Port.CALENDAR: [InvitationActivities(adapters.calendar).invite],
     }
     return {port: [*of_port, CheckupActivities(adapters.checks.get(port, ())).check] for port, of_port in functions.items()}
 

@@ -52,6 +52,7 @@ DELIVERY: dict[Port, How] = {
     Port.ONCALL: How(TEN_SECONDS, timedelta(minutes=1)),
     Port.SPECIALIST: How(TEN_SECONDS, timedelta(minutes=2)),
     Port.ARCHIVE: How(timedelta(seconds=30), timedelta(minutes=5)),
+    Port.CALENDAR: How(TEN_SECONDS, timedelta(minutes=2)),
 }
 
 URGENT = Priority(priority_key=1)
