@@ -112,6 +112,9 @@ class Settings(BaseSettings):
         default="rota", description="who is on call: by the rota file, or by iCalendar feeds for the roles that have one"
     )
     calendar: Literal["none", "email"] = Field(default="none", description="how people are invited to retrospectives")
+    archive: Literal["folder", "git", "s3"] = Field(
+        default="folder", description="where post-mortems and audit trails are kept: a folder or a Git repository in the data folder, or S3"
+    )
     link_secret: SecretStr | None = Field(
         default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
     )
@@ -238,6 +241,10 @@ class Settings(BaseSettings):
     @property
     def archive_folder(self) -> Path:
         return self.data / "archive"
+
+    @property
+    def archive_clone(self) -> Path:
+        return self.data / "archive.git-clone"
 
     @property
     def embedded_url(self) -> str:

@@ -220,7 +220,41 @@ class ICalendar(Vendor):
         return {role: feeds[0] for role, feeds in pairs(self.feeds, "role=FEED; role=FEED", f"{PREFIX}ICALENDAR_FEEDS").items()}
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar)
+class Git(Vendor):
+    """A Git repository."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}GIT_", extra="ignore", frozen=True)
+    chosen = ("archive", "git")
+    permissions = (("push documents", "write access to the repository, without a question for a password"),)
+
+    remote: SecretStr = Field(default=SecretStr(""), description="address that is pushed to; empty: nowhere")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9][\w./-]*$", description="its branch")
+    author: str = Field(default="tocsin@localhost", pattern=r"^[^\s<>]+@[^\s<>]+$", description="e-mail address of the commits' author")
+
+    @field_validator("remote")
+    @classmethod
+    def _no_option(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("-") or "ext::" in value.get_secret_value():
+            raise ValueError("must be an address or a path")
+        return value
+
+
+class S3(Vendor):
+    """An S3-compatible store."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}S3_", extra="ignore", frozen=True)
+    chosen = ("archive", "s3")
+    permissions = (("keep documents", "s3:GetObject, s3:PutObject and s3:ListBucket on the bucket"),)
+
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="name of the bucket")
+    endpoint: Address | None = Field(default=None, description="address of the store; empty: Amazon's")
+    region: str = Field(default="us-east-1", min_length=1, description="its region")
+    access_key: str = Field(default="", description="id of the key; empty: the machine's own role")
+    secret_key: SecretStr = Field(default=SecretStr(""), description="the key")
+    prefix: str = Field(default="", description="folder in the bucket")
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar, Git, S3)
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

@@ -25,6 +25,7 @@ from incident.effects import Port
 from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.archive.folder import FolderArchive
+from integrations.archive.git import GitArchive
 from integrations.calendar.none import NoInvitations
 from integrations.chat.embedded import EmbeddedChat
 from integrations.drills import PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
@@ -71,11 +72,12 @@ from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.signing import link_key
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import Apprise, GitHub, ICalendar, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import S3, Apprise, Git, GitHub, ICalendar, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
 if TYPE_CHECKING:
+    from integrations.archive.s3 import S3Archive
     from integrations.calendar.mail import MailedInvitations
     from integrations.mail import Mailer
     from integrations.oncall.icalendar import ICalendarRota
@@ -167,6 +169,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         invitations = _invitations(settings, ledger)
         embedded = replace(embedded, calendar=invitations)
         checks[Port.CALENDAR] = (invitations,)
+    archive = _archive(settings)
+    if archive is not None:
+        embedded = replace(embedded, archive=FaultyArchive(archive, ledger))
+        checks[Port.ARCHIVE] = (archive,)
     specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
     return replace(
         embedded,
@@ -179,6 +185,24 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         page=page,
         standing=standing,
     )
+
+
+def _archive(settings: Settings) -> GitArchive | S3Archive | None:
+    match settings.archive:
+        case "folder":
+            return None
+        case "git":
+            git = vendor_settings(Git)
+            remote = git.remote if git.remote.get_secret_value() else None
+            return GitArchive(settings.archive_clone, remote=remote, branch=git.branch, author=git.author)
+        case "s3":
+            _extra("boto3", "s3", "TOCSIN_ARCHIVE=s3")
+            from integrations.archive.s3 import S3Archive
+
+            s3 = vendor_settings(S3)
+            return S3Archive(
+                s3.bucket, endpoint=s3.endpoint, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key, prefix=s3.prefix
+            )
 
 
 def _calendars(settings: Settings) -> ICalendarRota | None:

@@ -151,6 +151,27 @@ async def test_calendars_are_wired_and_the_other_roles_stay_with_the_rota(tmp_pa
     assert held == "cleo"
 
 
+@pytest.mark.parametrize("archive", ["git", "s3"])
+async def test_the_archive_is_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: str) -> None:
+    """Either archive outside is looked at by the doctor."""
+    monkeypatch.setenv("TOCSIN_S3_BUCKET", "incidents")
+    settings = load_settings(data=tmp_path, archive=archive)
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert list(adapters.checks) == [Port.ARCHIVE]
+
+
+async def test_invitations_are_wired_and_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a calendar, new incidents get a policy that invites, and the doctor looks at the mail server."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, calendar="email")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert load_policy(settings).invitations
+    assert list(adapters.checks) == [Port.CALENDAR]
+
+
 async def test_a_drill_pages_nobody_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drill's page is written to the embedded log, whatever is configured."""
     for name, value in VENDORS.items():
