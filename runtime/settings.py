@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     archive: Literal["folder", "git", "s3"] = Field(
         default="folder", description="where post-mortems and audit trails are kept: a folder or a Git repository in the data folder, or S3"
     )
+    specialist: Literal["person", "agent"] = Field(
+        default="person", description="who is asked for help: whoever holds the specialist's role, or a model that reads and advises"
+    )
     link_secret: SecretStr | None = Field(
         default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
     )

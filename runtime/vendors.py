@@ -254,7 +254,20 @@ class S3(Vendor):
     prefix: str = Field(default="", description="folder in the bucket")
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar, Git, S3)
+class ModelAgent(Vendor):
+    """A model's API (Anthropic's Messages)."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}AGENT_", extra="ignore", frozen=True)
+    chosen = ("specialist", "agent")
+    permissions = (("ask the model", "a key of the API; incidents' timelines are sent there, private ones and drills never"),)
+
+    url: CloudAddress = Field(default="https://api.anthropic.com", description="the API")
+    key: SecretStr = Field(min_length=1, description="its key")
+    model: str = Field(min_length=1, description="name of the model")
+    specialists: str = Field(default="incident-responder", description="which specialists it is, with commas between them")
+
+
+VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar, Git, S3, ModelAgent)
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

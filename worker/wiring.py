@@ -14,6 +14,7 @@ from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
+from activities.investigating import InvestigationActivities, Investigator
 from activities.invitations import InvitationActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
@@ -72,7 +73,21 @@ from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.signing import link_key
 from runtime.temporal import sandboxed_runner
-from runtime.vendors import S3, Apprise, Git, GitHub, ICalendar, Jira, Mail, PagerDuty, Redmine, Roundup, Statuspage, vendor_settings
+from runtime.vendors import (
+    S3,
+    Apprise,
+    Git,
+    GitHub,
+    ICalendar,
+    Jira,
+    Mail,
+    ModelAgent,
+    PagerDuty,
+    Redmine,
+    Roundup,
+    Statuspage,
+    vendor_settings,
+)
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -81,6 +96,7 @@ if TYPE_CHECKING:
     from integrations.calendar.mail import MailedInvitations
     from integrations.mail import Mailer
     from integrations.oncall.icalendar import ICalendarRota
+    from integrations.specialist.agent import ModelInvestigator
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities finish; the default is not at all."""
@@ -101,6 +117,9 @@ class Adapters:
     specialist: Specialist
     archive: Archive
     calendar: Calendar = field(default_factory=NoInvitations)
+    investigator: Investigator | None = None
+    """Who does the work of the `specialists`; None where people do."""
+    specialists: tuple[str, ...] = ()
     checks: Mapping[Port, Sequence[Checkable]] = field(default_factory=dict)
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
@@ -173,6 +192,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if archive is not None:
         embedded = replace(embedded, archive=FaultyArchive(archive, ledger))
         checks[Port.ARCHIVE] = (archive,)
+    investigator = _investigator(settings)
+    if investigator is not None:
+        embedded = replace(embedded, investigator=investigator, specialists=_specialists())
+        checks[Port.SPECIALIST] = (investigator,)
     specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
     return replace(
         embedded,
@@ -185,6 +208,23 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         page=page,
         standing=standing,
     )
+
+
+def _investigator(settings: Settings) -> ModelInvestigator | None:
+    match settings.specialist:
+        case "person":
+            return None
+        case "agent":
+            for name in ("anthropic", "pydantic_ai"):
+                _extra(name, "ai", "TOCSIN_SPECIALIST=agent")
+            from integrations.specialist.agent import ModelInvestigator
+
+            agent = vendor_settings(ModelAgent)
+            return ModelInvestigator(agent.url, key=agent.key, model=agent.model)
+
+
+def _specialists() -> tuple[str, ...]:
+    return tuple(name.strip() for name in vendor_settings(ModelAgent).specialists.split(",") if name.strip())
 
 
 def _archive(settings: Settings) -> GitArchive | S3Archive | None:
@@ -313,13 +353,14 @@ def workflow_classes() -> list[type]:
     from workflows.checkup import CheckupWorkflow
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
+    from workflows.investigation import Investigation
     from workflows.paging import Paging as PagingWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, Investigation]
 
 
-def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
+def activities_by_port(client: Client, adapters: Adapters, queue: str = contract.TASK_QUEUE) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
     paging = PagingActivities(adapters.pager, adapters.rota, adapters.standing)
@@ -333,6 +374,9 @@ def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequenc
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
         Port.CALENDAR: [InvitationActivities(adapters.calendar).invite],
     }
+    if adapters.investigator is not None:
+        work = InvestigationActivities(client, adapters.investigator, adapters.specialist, adapters.specialists, queue)
+        functions[Port.SPECIALIST] = [work.brief, work.investigate]
     return {port: [*of_port, CheckupActivities(adapters.checks.get(port, ())).check] for port, of_port in functions.items()}
 
 
@@ -365,7 +409,7 @@ def build_workers(
             on_fatal_error=fatal,
         )
     ]
-    for port, functions in activities_by_port(client, adapters).items():
+    for port, functions in activities_by_port(client, adapters, settings.task_queue).items():
         workers.append(
             Worker(
                 client,
