@@ -19,8 +19,11 @@ from incident.investigation import InvestigationInput, Report
 from integrations.errors import Rejected
 from integrations.ports import Specialist
 
-BEAT = timedelta(seconds=5)
-"""A dead worker is noticed after three of them."""
+BEAT = timedelta(seconds=1)
+"""A cancellation is heard of with a beat, and a dead worker noticed after a few."""
+
+READ_WITHIN = timedelta(seconds=5)
+"""A query that got lost is asked again with the whole activity."""
 
 
 class Investigator(Protocol):
@@ -52,7 +55,7 @@ class InvestigationActivities:
         if not isinstance(ask, Brief):
             with translated():
                 raise Rejected(f"{delivery.key} is no brief but {ask.action}")
-        if delivery.drill or ask.specialist.casefold() not in self._specialists or await self._private(delivery.incident):
+        if delivery.drill or ask.specialist.casefold() not in self._specialists or ask.private:
             with translated():
                 return await self._otherwise.brief(delivery)
         id = f"{delivery.incident}/dispatch-{ask.dispatch}"
@@ -75,13 +78,9 @@ class InvestigationActivities:
         """Read the timeline, and let the investigator work. A cancelled activity cancels the work."""
         handle = self._client.get_workflow_handle(asked.incident)
         async with _beating():
-            entries: list[dict[str, Any]] = await handle.query("timeline", result_type=list[dict[str, Any]])
+            entries: list[dict[str, Any]] = await handle.query("timeline", result_type=list[dict[str, Any]], rpc_timeout=READ_WITHIN)
             with translated():
                 return await self._investigator.investigate(asked, entries)
-
-    async def _private(self, incident: str) -> bool:
-        state: dict[str, Any] = await self._client.get_workflow_handle(incident).query("state", result_type=dict[str, Any])
-        return bool(state.get("private"))
 
 
 @asynccontextmanager

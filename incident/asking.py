@@ -262,6 +262,7 @@ def _dispatched(before: Incident, incident: Incident, event: Event) -> Iterator[
             severity=severity,
             current_status=messages.current_status(incident),
             request=dispatch.request,
+            private=incident.private,
         ),
         "dispatch",
     )

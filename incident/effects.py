@@ -126,6 +126,7 @@ class Brief(Frozen):
     severity: str
     current_status: str
     request: str
+    private: bool = Field(default=False, exclude_if=_nothing)
 
 
 class StoreDocument(Frozen):

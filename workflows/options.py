@@ -26,7 +26,7 @@ INVESTIGATION = timedelta(minutes=5)
 INVESTIGATION_IN_ALL = timedelta(minutes=20)
 """A report that comes later than half an hour is overdue by the process; the rest of it is for people to report by themselves."""
 
-INVESTIGATION_BEAT = timedelta(seconds=20)
+INVESTIGATION_BEAT = timedelta(seconds=5)
 
 STAND_DOWN_WITHIN = timedelta(hours=1)
 """How long a pager is told again that a page is answered; its own escalation has long reached its end by then."""
