@@ -12,9 +12,12 @@ In reading order:
     evolving     what an event makes of the state
     clocks       what is due when                blockers   what stands in the way
     asking       what an event asks of the world effects    what an ask looks like
+    queries      what is measured                evidence   baselines, readings, verdicts
+    verifying    verification by evidence        lookups    what the detection checklist asks
+    measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
-    messages, naming, postmortem: what people read
+    messages, naming, postmortem, pictures: what people read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """

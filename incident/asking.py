@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, messages
+from incident import clocks, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -29,7 +29,7 @@ from incident.effects import (
 from incident.events import Event
 from incident.model import Incident
 from incident.naming import channel_name
-from incident.vocabulary import Dismissal, Phase, PublicStatus, Severity
+from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
 
 
 class Draft(NamedTuple):
@@ -106,9 +106,28 @@ def _rung(incident: Incident, number: int) -> tuple[str, str]:
 
 def _opened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     """A private incident is told to nobody but whoever is paged for it."""
-    if incident.private:
-        return
-    yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
+    if not incident.private:
+        yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
+    yield from _look_up(incident, event.at)
+
+
+def _look_up(incident: Incident, now: datetime) -> Iterator[Draft]:
+    """Ask monitoring what nobody has answered yet; not twice at once."""
+    waiting = any(effect.port is Port.MONITORING for effect in incident.outbox)
+    questions = lookups.unanswered(incident)
+    if incident.policy.monitoring is not None and incident.open and questions and not waiting:
+        yield Draft(lookups.ask(incident, questions, now), "look_up")
+
+
+def _finding(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """One message for all that was looked up together."""
+    if event.data.get("last"):
+        yield _post(incident, lookups.message(incident), "findings", collapse="findings")
+
+
+def _services_changed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    if incident.services != before.services and incident.phase.number <= Phase.TRIAGE.number:
+        yield from _look_up(incident, event.at)
 
 
 def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -117,6 +136,7 @@ def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Dr
         yield Draft(FindOnCall(roles=incident.rule.commander), "find_commander")
     yield _post(incident, messages.declared(incident, event.at), "declared", important=True)
     yield from _executives(incident, event.at)
+    yield from _look_up(incident, event.at)
 
 
 def _channel(incident: Incident) -> Iterator[Draft]:
@@ -158,6 +178,7 @@ def _role_unfilled(before: Incident, incident: Incident, event: Event) -> Iterat
 def _phase_entered(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     if incident.phase is Phase.TRIAGE:
         yield _post(incident, messages.triage_questions(incident), "triage")
+        yield from _look_up(incident, event.at)
 
 
 def _internal_update(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -202,7 +223,9 @@ def _mitigation_told(before: Incident, incident: Incident, event: Event) -> Iter
 
 
 def _criterion_withdrawn(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield _post(incident, messages.verification_restarts(incident, event.data["reason"]), "verification", collapse="verification")
+    by_itself = verifying.judges(incident, Criterion(event.data["criterion"]))
+    text = messages.verification_restarts(incident, event.data["reason"], by_itself=by_itself)
+    yield _post(incident, text, "verification", collapse="verification")
 
 
 def _verification_passed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -275,7 +298,12 @@ def _action_item_added(before: Incident, incident: Incident, event: Event) -> It
 
 
 def _action_item_completed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield Draft(CloseTicket(ref=event.data["id"], note=event.text), "action_item_done")
+    if not event.data.get("elsewhere"):
+        yield Draft(CloseTicket(ref=event.data["id"], note=event.text), "action_item_done")
+
+
+def _drift(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), "drift", collapse=f"drift:{event.data['name']}")
 
 
 def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -324,6 +352,7 @@ def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Dra
         yield Draft(Post(room="general", text=text), "overdue", important=True)
         return
     patient = clock.name.startswith(clocks.ACTION_ITEM) or clock.name in (clocks.POSTMORTEM, clocks.CHANGE_DOCUMENTATION)
+    patient = patient or clock.name.startswith(f"{clocks.DRIFT}ticket:")
     yield _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
 
 
@@ -381,6 +410,9 @@ def _paging_failed(before: Incident, incident: Incident, event: Event) -> Iterat
 ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "opened": _opened,
     "alert": _alert,
+    "described": _services_changed,
+    "finding": _finding,
+    "finding_corrected": _told,
     "declared": _declared,
     "severity_changed": _severity_changed,
     "role_assigned": _role_assigned,
@@ -400,6 +432,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "retrospective_scheduled": _retrospective_scheduled,
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
+    "drift": _drift,
     "postmortem_filed": _postmortem_filed,
     "dismissed": _dismissed,
     "restricted": _restricted,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+from incident.evidence import binds
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Phase
 
@@ -24,8 +25,16 @@ VERIFICATION = "verification"
 RESOLUTION = "resolution"
 POSTMORTEM = "postmortem"
 CHANGE_DOCUMENTATION = "change_documentation"
+MONITORING = "monitoring"
 ACTION_ITEM = "action_item:"
 DISPATCH = "dispatch:"
+DRIFT = "drift:"
+
+PUBLIC = frozenset({STATUS_PAGE, "components"})
+"""Contradictions that the public can see; they are the communications lead's."""
+
+DRIFT_WITHIN = timedelta(minutes=30)
+"""How long an outside system may go on showing something else before somebody is asked: an edit by hand takes minutes."""
 
 LABELS = {
     ACKNOWLEDGE: "acknowledgement",
@@ -37,6 +46,7 @@ LABELS = {
     RESOLUTION: "resolution",
     POSTMORTEM: "post-mortem",
     CHANGE_DOCUMENTATION: "documentation of the change",
+    MONITORING: "reaching monitoring",
 }
 
 CADENCES = frozenset({INTERNAL_UPDATE, EXTERNAL_UPDATE})
@@ -48,6 +58,8 @@ def label(name: str) -> str:
         return f"action item {name.removeprefix(ACTION_ITEM)}"
     if name.startswith(DISPATCH):
         return f"report of dispatch {name.removeprefix(DISPATCH)}"
+    if name.startswith(DRIFT):
+        return f"contradiction at the {name.removeprefix(DRIFT).replace('_', ' ')}"
     return LABELS.get(name, name)
 
 
@@ -148,8 +160,23 @@ def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
             met_at=incident.verification_passed_at,
             met_by="the whole period was green",
             remind=False,
+            silent=binds(incident),
         )
+    yield from _monitoring(incident)
     yield from _afterwards(incident)
+
+
+def _monitoring(incident: Incident) -> Iterator[Wanted]:
+    """Verification waits for monitoring that can't be reached, so reaching it is owed."""
+    lost, watching = incident.monitoring_lost_at, incident.policy.monitoring
+    if lost is None or watching is None:
+        return
+    back = incident.monitoring_back_at
+    if back is None and incident.phase is not Phase.RESOLUTION:
+        return
+    due = lost + watching.reachable_within
+    owner = incident.commander or "commander"
+    yield Wanted(MONITORING, owner, lost, due, met_at=back, met_by="monitoring answers again", remind=False)
 
 
 def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> Iterator[Wanted]:
@@ -261,7 +288,18 @@ def _afterwards(incident: Incident) -> Iterator[Wanted]:
             met_by=dispatch.reported_by or ("resolved" if over else None),
             remind=False,
         )
+    yield from _drifts(incident)
     yield from _action_items(incident)
+
+
+def _drifts(incident: Incident) -> Iterator[Wanted]:
+    """What outside systems show against the incident's word, until the two agree."""
+    for name, drift in incident.drifts.items():
+        if drift.waived:
+            continue
+        owner = (incident.communications or "communications") if name in PUBLIC else (incident.commander or "commander")
+        met_by = None if drift.settled_at is None else drift.system
+        yield Wanted(f"{DRIFT}{name}", owner, drift.since, drift.since + DRIFT_WITHIN, met_at=drift.settled_at, met_by=met_by, remind=False)
 
 
 def _action_items(incident: Incident) -> Iterator[Wanted]:
@@ -301,6 +339,8 @@ def again_after(incident: Incident, name: str) -> timedelta | None:
         return rule.resolve_within
     if name.startswith(DISPATCH):
         return incident.policy.report_within
+    if name == MONITORING and incident.policy.monitoring is not None:
+        return incident.policy.monitoring.reachable_within
     return incident.policy.deadline_again_after
 
 

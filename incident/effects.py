@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incident.queries import Query
 from incident.vocabulary import PublicStatus, Severity
 
 
@@ -40,6 +41,7 @@ class Port(StrEnum):
     SPECIALIST = "specialist"
     ARCHIVE = "archive"
     CALENDAR = "calendar"
+    MONITORING = "monitoring"
 
 
 class OpenChannel(Frozen):
@@ -148,8 +150,23 @@ class Invite(Frozen):
     people: tuple[str, ...]
 
 
+class LookUp(Frozen):
+    """Look up what the detection checklist asks. The receipt's `detail["findings"]` has one finding a question.
+
+    It changes nothing outside, so a repeat is looked up again. What one source can't say does not keep the others' answers.
+    """
+
+    action: Literal["look_up"] = "look_up"
+    questions: tuple[str, ...]
+    services: tuple[str, ...] = ()
+    queries: tuple[Query, ...] = ()
+    since: datetime
+    until: datetime
+    known_alerts: tuple[str, ...] = ()
+
+
 Ask = Annotated[
-    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | Invite,
+    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp | Invite,
     Field(discriminator="action"),
 ]
 
@@ -164,6 +181,7 @@ PORT_OF: dict[str, Port] = {
     "brief": Port.SPECIALIST,
     "store_document": Port.ARCHIVE,
     "invite": Port.CALENDAR,
+    "look_up": Port.MONITORING,
 }
 
 

@@ -57,12 +57,18 @@ KINDS: dict[str, str] = {
     "verification_passed": "a whole verification period went by with everything green",
     "resolved": "service is restored and verified",
     "reopened": "it was not over",
+    "measured": "what is measured was set, or a query dropped",
+    "finding": "monitoring was asked what the checklist asks",
+    "finding_corrected": "a person confirmed or corrected a finding",
+    "evidence": "monitoring was looked at for verification",
     "dispatched": "a specialist was asked for help",
     "report_filed": "a specialist's report arrived",
     "retrospective_scheduled": "the blameless retrospective has a date",
     "action_item_added": "something to do, with owner and due date",
     "action_item_completed": "it is done",
     "postmortem_filed": "the post-mortem is written",
+    "drift": "an outside system shows something else than it was told",
+    "drift_settled": "an outside system agrees with the incident again",
     "waived": "an obligation was given up, by name and for a reason",
     "restricted": "from now on only those in it see it",
     "invited": "a person may see it, without holding a role",
@@ -82,5 +88,5 @@ KINDS: dict[str, str] = {
     "replaced": "a newer message took the place of one that was still waiting",
 }
 
-BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked"})
+BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
 """Kinds that a reader in a hurry may leave out."""

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, clocks
+from incident import asking, clocks, lookups, measuring
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
+from incident.evidence import Finding
 from incident.model import (
     ActionItem,
     Alert,
     CheckState,
     ClockState,
     Dispatch,
+    Drift,
     Hypothesis,
     Incident,
     Mitigation,
     PortHealth,
+    Publication,
     Update,
 )
 from incident.vocabulary import Criterion, MitigationOption, Phase, PublicStatus, Role, Severity
@@ -210,8 +213,15 @@ def _phase_entered(incident: Incident, event: Event) -> Changes:
     phase = Phase(event.data["phase"])
     changes: Changes = {"phase": phase, "phase_entered_at": event.at}
     if phase is Phase.CLOSED:
-        changes |= {"closed_at": event.at, "paging": False}
+        changes |= {"closed_at": event.at, "paging": False, "outbox": _without_questions(incident)}
+    if phase is Phase.RESOLUTION and incident.evidence is not None:
+        changes["evidence"] = None
     return changes
+
+
+def _without_questions(incident: Incident) -> tuple[Effect, ...]:
+    """Nobody waits for an answer any more, and monitoring that is down must not keep an incident from ending."""
+    return tuple(effect for effect in incident.outbox if effect.port is not Port.MONITORING)
 
 
 def _internal_update(incident: Incident, event: Event) -> Changes:
@@ -297,7 +307,31 @@ def _criterion_confirmed(incident: Incident, event: Event) -> Changes:
 def _criterion_withdrawn(incident: Incident, event: Event) -> Changes:
     criterion = Criterion(event.data["criterion"])
     criteria = {key: at for key, at in incident.criteria.items() if key is not criterion}
-    return {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
+    known = incident.evidence
+    counted = {} if known is None else {"evidence": known.model_copy(update={"restarts": known.restarts + 1})}
+    return counted | {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
+
+
+def _finding(incident: Incident, event: Event) -> Changes:
+    finding = Finding.model_validate({**event.data, "at": event.at})
+    changes: Changes = {"findings": {**incident.findings, finding.id: finding}}
+    if finding.looked_up:
+        items = [item for item in lookups.items(finding, incident) if incident.checklist[item].state is CheckState.OPEN]
+        changes["checklist"] = _with_state(incident, event, CheckState.DONE, tuple(items), event.text)
+    return changes
+
+
+def _finding_corrected(incident: Incident, event: Event) -> Changes:
+    """A person's word goes before the machine's, in the finding and on the items that it ticks."""
+    finding = incident.findings[event.data["finding"]]
+    text = event.data.get("text")
+    told = finding.model_copy(update={"confirmed_by": event.by, "corrected_to": text or finding.corrected_to})
+    items = lookups.items(told, incident)
+    note = text or (incident.checklist[items[0]].note if items else None)
+    return {
+        "findings": {**incident.findings, finding.id: told},
+        "checklist": _with_state(incident, event, CheckState.DONE, items, note),
+    }
 
 
 def _verification_passed(incident: Incident, event: Event) -> Changes:
@@ -330,6 +364,9 @@ def _reopened(incident: Incident, event: Event) -> Changes:
         "waived": tuple(name for name in incident.waived if name not in _STARTED_AGAIN),
         "checklist": _with_state(incident, event, CheckState.OPEN, tuple(items)),
         "criteria": {},
+        "evidence": None,
+        "monitoring_lost_at": None,
+        "monitoring_back_at": None,
         "verification_owed": None,
         "verification_since": None,
         "verification_passed_at": None,
@@ -393,6 +430,11 @@ def _waived(incident: Incident, event: Event) -> Changes:
         changes["action_items"] = tuple(
             item.model_copy(update={"waived_by": event.by}) if item.id == id else item for item in incident.action_items
         )
+    if name.startswith(clocks.DRIFT):
+        what = name.removeprefix(clocks.DRIFT)
+        changes["drifts"] = {
+            key: drift.model_copy(update={"waived": drift.waived or key == what}) for key, drift in incident.drifts.items()
+        }
     if name == clocks.POSTMORTEM:
         changes["checklist"] = _with_state(incident, event, CheckState.SKIPPED, ("rca_document_created",), event.data["reason"])
     return changes
@@ -487,6 +529,8 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         changes["public_since"] = incident.public_since or event.at
     if event.data.get("action") == "open_ticket":
         changes["action_items"] = _with_tickets(incident, event)
+    if event.data.get("action") == "publish":
+        changes["published"] = _publication(incident, event)
     return changes | _paged(incident, event)
 
 
@@ -502,6 +546,32 @@ _ITEMS_OF_PURPOSE = {
     "status": ("status_page_updated",),
     "status_resolved": ("status_page_updated", "status_page_resolved", "customer_communication_sent"),
 }
+
+
+def _publication(incident: Incident, event: Event) -> Publication | None:
+    """What the status page shows now: the update that it has just taken, where the outbox still knew it."""
+    told = (effect.ask for effect in incident.outbox if effect.number == event.data["number"])
+    newest = next((ask for ask in told if isinstance(ask, Publish)), None)
+    return (
+        incident.published
+        if newest is None
+        else Publication(status=newest.status, body=newest.body, at=event.at, components=newest.components)
+    )
+
+
+def _drift(incident: Incident, event: Event) -> Changes:
+    """A new contradiction under a name that was waived before is owed anew."""
+    data = event.data
+    known = incident.drifts.get(data["name"])
+    since = known.since if known is not None and known.open else event.at
+    found = Drift(here=data["here"], there=data["there"], system=event.by, since=since)
+    name = f"{clocks.DRIFT}{data['name']}"
+    return {"drifts": {**incident.drifts, data["name"]: found}, "waived": tuple(each for each in incident.waived if each != name)}
+
+
+def _drift_settled(incident: Incident, event: Event) -> Changes:
+    name = event.data["name"]
+    return {"drifts": {**incident.drifts, name: incident.drifts[name].model_copy(update={"settled_at": event.at})}}
 
 
 def _channel_opened(incident: Incident, event: Event) -> Changes:
@@ -554,6 +624,10 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "mitigation_finished": _mitigation_finished,
     "criterion_confirmed": _criterion_confirmed,
     "criterion_withdrawn": _criterion_withdrawn,
+    "measured": measuring.set_queries,
+    "finding": _finding,
+    "finding_corrected": _finding_corrected,
+    "evidence": measuring.looked,
     "verification_passed": _verification_passed,
     "resolved": _resolved,
     "reopened": _reopened,
@@ -563,6 +637,8 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
     "postmortem_filed": _postmortem_filed,
+    "drift": _drift,
+    "drift_settled": _drift_settled,
     "waived": _waived,
     "dismissed": _dismissed,
     "restricted": _restricted,

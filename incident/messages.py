@@ -241,8 +241,10 @@ def mitigation_in_progress(incident: Incident) -> str:
     )
 
 
-def verification_restarts(incident: Incident, why: str) -> str:
-    return _head(incident, f"Verification starts again: {plain(why)}. Confirm the criterion anew once it holds.")
+def verification_restarts(incident: Incident, why: str, *, by_itself: bool = False) -> str:
+    """`by_itself`: monitoring judges the criterion, and nobody has to confirm it anew."""
+    then = "It confirms itself once the measurements show it." if by_itself else "Confirm the criterion anew once it holds."
+    return _head(incident, f"Verification starts again: {plain(why)}. {then}")
 
 
 def verification_passed(incident: Incident) -> str:
@@ -336,6 +338,12 @@ def _how(incident: Incident, clock: Clock) -> str:
         return f"tocsin action done {incident.id} {clock.name.removeprefix(clocks.ACTION_ITEM)}"
     if clock.name.startswith(clocks.DISPATCH):
         return f"tocsin file-report {incident.id} --id {clock.name.removeprefix(clocks.DISPATCH)} -m …"
+    if clock.name.startswith(clocks.DRIFT):
+        drift = incident.drifts[clock.name.removeprefix(clocks.DRIFT)]
+        return (
+            f"Here: {plain(drift.here)}. {drift.system}: {plain(drift.there)}. Mend one of the two, or let it be: "
+            f"tocsin waive {incident.id} --obligation {clock.name} --reason …"
+        )
     return ways.get(clock.name, f"tocsin show {incident.id}")
 
 

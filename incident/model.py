@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.effects import Effect, Port
+from incident.evidence import Baseline, Evidence, Finding
 from incident.policy import Policy, SeverityRule
+from incident.queries import Query
 from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, Phase, PublicStatus, Role, Severity
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Criterion",
     "Dismissal",
     "Dispatch",
+    "Drift",
     "Frozen",
     "Hypothesis",
     "Incident",
@@ -35,6 +38,7 @@ __all__ = [
     "Phase",
     "PortHealth",
     "PublicStatus",
+    "Publication",
     "Role",
     "Severity",
     "Update",
@@ -185,6 +189,30 @@ class ActionItem(Frozen):
         return not self.done and self.waived_by is None
 
 
+class Publication(Frozen):
+    """What the status page has last taken from us."""
+
+    status: PublicStatus
+    body: str
+    at: datetime
+    components: tuple[str, ...] = ()
+
+
+class Drift(Frozen):
+    """An outside system that shows something else than it was told, until it is settled; `waived` where somebody lets it be."""
+
+    here: str
+    there: str
+    system: str
+    since: datetime
+    waived: bool = False
+    settled_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return not self.waived and self.settled_at is None
+
+
 class PortHealth(Frozen):
     """A port whose queue waits because its provider can't be reached."""
 
@@ -246,6 +274,8 @@ class Incident(Frozen):
     status_page_at: datetime | None = None
     public_since: datetime | None = None
     public_services: tuple[str, ...] = ()
+    published: Publication | None = None
+    drifts: dict[str, Drift] = Field(default_factory=dict)
 
     alerts: dict[str, Alert] = Field(default_factory=dict)
     hypotheses: tuple[Hypothesis, ...] = ()
@@ -254,6 +284,13 @@ class Incident(Frozen):
     verification_since: datetime | None = None
     verification_passed_at: datetime | None = None
     verification_owed: timedelta | None = None
+    queries: tuple[Query, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    findings: dict[str, Finding] = Field(default_factory=dict)
+    baselines: dict[str, Baseline] = Field(default_factory=dict)
+    evidence: Evidence | None = None
+    monitoring_lost_at: datetime | None = None
+    monitoring_back_at: datetime | None = None
     root_cause: str = ""
     fix_applied: str = ""
     next_steps: tuple[str, ...] = ()

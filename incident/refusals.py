@@ -45,6 +45,7 @@ Code = Literal[
     "not-an-incident",
     "not-waivable",
     "unknown-obligation",
+    "drift-unsettled",
 ]
 
 CODES: dict[Code, tuple[str, str]] = {
@@ -115,6 +116,10 @@ CODES: dict[Code, tuple[str, str]] = {
     "unknown-obligation": (
         "Nothing by this name is owed.",
         "Name a clock or an action item that is open, as the incident's state lists it.",
+    ),
+    "drift-unsettled": (
+        "An outside system shows something else than the incident has told it.",
+        "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
     ),
 }
 """Each code with the sentence that explains it and the way forward."""

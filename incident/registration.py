@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from incident.alerts import AlertInput
 from incident.commands import Open
 from incident.policy import Policy
+from incident.queries import Query
 from incident.vocabulary import Severity
 
 
@@ -20,7 +21,8 @@ class Registration(BaseModel):
     """Open an incident, or find the one that this request (by `key`) or this alert group already has.
 
     `episode_at` is when the earliest alert in it began to fire: a group whose incident was closed after that
-    belongs to that incident still. `policy` is the one in force; the incident keeps it. `find_only`: open nothing.
+    belongs to that incident still. `policy` is the one in force; the incident keeps it. `queries` are what verification
+    measures beside the policy's own. `find_only`: open nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,6 +36,7 @@ class Registration(BaseModel):
     presumed: Severity | None = None
     alerts: tuple[AlertInput, ...] = ()
     policy: Policy | None = None
+    queries: tuple[Query, ...] = ()
 
 
 class Registered(BaseModel):

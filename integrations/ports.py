@@ -13,15 +13,17 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Receipt
+from incident.evidence import Point
 from incident.paging import OpenPage
+from incident.queries import Query
 
 
 class Chat(Protocol):
@@ -106,24 +108,34 @@ class TicketSeen(BaseModel):
 
 
 class TicketReading(Protocol):
-    """What a tracker outside offers besides: people close tickets there. Reading only."""
+    """What a tracker outside offers besides: people close tickets there. Reading only; `vendor` is its name for people."""
+
+    @property
+    def vendor(self) -> str: ...
 
     async def read_tickets(self, references: Iterable[str]) -> tuple[TicketSeen, ...]: ...
 
 
 class Published(BaseModel):
-    """What the public reads about an incident: the newest update. `status` None: there is no entry (any more)."""
+    """What the public reads about an incident: the newest update, and which of its services are shown as if nothing were wrong.
+
+    `status` None: there is no entry (any more).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: str | None = None
     body: str = ""
+    operational: tuple[str, ...] = ()
 
 
 class StatusReading(Protocol):
-    """What a status page outside offers besides: people write there, too. Reading only."""
+    """What a status page outside offers besides: people write there, too. Reading only; answers for each incident asked for."""
 
-    async def read_page(self, incident: str) -> Published: ...
+    @property
+    def vendor(self) -> str: ...
+
+    async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]: ...
 
 
 class Checkable(Protocol):
@@ -135,17 +147,9 @@ class Checkable(Protocol):
     async def check(self) -> Checked: ...
 
 
-class Sample(BaseModel):
-    """One measured value. `value` None: monitoring answered, and there was no data."""
-
-    model_config = ConfigDict(frozen=True)
-
-    query: str
-    at: datetime
-    value: float | None
-
-
 class FiringAlert(BaseModel):
+    """One alert that fires now. `silenced`: somebody has muted it, or another alert stands in for it; it fires all the same."""
+
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
@@ -153,11 +157,50 @@ class FiringAlert(BaseModel):
     starts_at: datetime
     labels: dict[str, str] = Field(default_factory=dict)
     summary: str = ""
+    silenced: bool = False
 
 
 class Monitoring(Protocol):
-    """What is measured. Reading only; asking twice changes nothing."""
+    """What is measured and what fires. Reading only; asking twice changes nothing.
 
-    async def firing_alerts(self, labels: dict[str, str]) -> tuple[FiringAlert, ...]: ...
+    `measure` answers with a point for each of `evidence.moments`: the worst of the series that the expression yields, by
+    `query.better`; None where there is no data. A query that monitoring can't read is `Rejected`.
+    """
 
-    async def sample(self, query: str, at: datetime) -> Sample: ...
+    async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]: ...
+
+    async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]: ...
+
+
+class Deployment(BaseModel):
+    """Something that was rolled out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    service: str
+    version: str
+    at: datetime
+    by: str = ""
+    note: str = ""
+
+
+class Deployments(Protocol):
+    """What was rolled out lately, newest first, at most twenty."""
+
+    async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]: ...
+
+
+class KnownIssue(BaseModel):
+    """An open ticket that speaks of a service."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    title: str
+    incident: str = ""
+
+
+class KnownIssues(Protocol):
+    """The search of a ticket system, where it offers one: the open tickets that name a service, newest first, at most twenty."""
+
+    async def open_about(self, services: tuple[str, ...]) -> tuple[KnownIssue, ...]: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -16,9 +17,10 @@ import structlog
 import uvicorn
 
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
+from integrations.monitoring.prometheus import Web
 from integrations.oncall.rota import FileRota
 from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
@@ -31,9 +33,10 @@ from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
 from starter.desk import Desk
 from starter.drafts import KeptDrafts
+from starter.endtoend import posting_to
 from starter.facts import KeptFacts
 from starter.guard import is_loopback
-from starter.health import Finding
+from starter.health import Finding, Look
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
@@ -79,11 +82,11 @@ def policy_in_force(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
-    possible = settings.calendar != "none"
+    possible, measuring = settings.calendar != "none", settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy().inviting(possible)
+        return in_force(Policy(), measuring=measuring).inviting(possible)
     try:
-        return policy_from(read_toml(settings.policy)).inviting(possible)
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -129,11 +132,13 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
+    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), *_monitoring(settings))
     door = Door(
         user=settings.user,
         version=_version(),
         temporal_ui=settings.temporal_ui,
-        looks=(lambda: _ledger(ledger), lambda: _rota(settings)),
+        looks=looks,
+        alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
@@ -181,6 +186,24 @@ async def _ledger(ledger: Ledger) -> Finding:
     except IntegrationError as error:
         return Finding(name="embedded parts", ok=False, detail=str(error), fix="Check TOCSIN_DATA and TOCSIN_DATABASE_URL.")
     return Finding(name="embedded parts", ok=True, detail=f"kept in {ledger.where}")
+
+
+def _monitoring(settings: Settings) -> tuple[Look, ...]:
+    """A look at each monitoring system that is configured."""
+    systems = {"Prometheus": settings.prometheus_url, "Alertmanager": settings.alertmanager_url}
+    return tuple(
+        functools.partial(_reachable, Web(name, url, settings.monitoring_token), name) for name, url in systems.items() if url is not None
+    )
+
+
+async def _reachable(web: Web, name: str) -> Finding:
+    path = "/api/v1/query" if name == "Prometheus" else "/api/v2/status"
+    try:
+        await web.get(path, **({"query": "1"} if name == "Prometheus" else {}))
+    except IntegrationError as error:
+        fix = f"Check TOCSIN_{name.upper()}_URL; until it answers, verification waits and the checklist is not looked up."
+        return Finding(name=name.lower(), ok=False, detail=str(error), fix=fix)
+    return Finding(name=name.lower(), ok=True, detail="answers")
 
 
 async def _rota(settings: Settings) -> Finding:

@@ -38,6 +38,7 @@ from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.investigating import InvestigationActivities
 from activities.invitations import InvitationActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -50,7 +51,17 @@ from incident.lifecycle import Opening
 from incident.paging import OpenPage
 from incident.policy import Policy
 from runtime.temporal import sandboxed_runner
-from tests.fakes import FakeArchive, FakeCalendar, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import (
+    FakeArchive,
+    FakeCalendar,
+    FakeChat,
+    FakeMonitoring,
+    FakeOnCall,
+    FakePager,
+    FakeSpecialist,
+    FakeStatusPage,
+    FakeTicketing,
+)
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
@@ -178,6 +189,7 @@ class Switchboard:
     def __init__(self) -> None:
         self.worlds: dict[str, World] = {}
         self.common = World()
+        self.monitoring = FakeMonitoring()
 
     def world(self, delivery: Delivery) -> World:
         return self.worlds.get(delivery.incident, self.common)
@@ -243,6 +255,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
         Port.SPECIALIST: [work.brief, work.investigate],
         Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],
         Port.CALENDAR: [InvitationActivities(board).invite],
+        Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
     async with AsyncExitStack() as stack:

@@ -7,11 +7,22 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+)
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from integrations.errors import Unavailable
@@ -19,10 +30,11 @@ from integrations.ledger import Ledger, LedgerUnusable
 from integrations.oncall.rota import DEFAULT_ROTA, FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
-from runtime.temporal import TemporalUnreachable, connect
+from runtime.temporal import TemporalUnreachable, connect, quiet_runtime
 from runtime.vendors import vendor_variables
 from worker.dev_server import missing_search_attributes
 from worker.health import Pulse
+from worker.heartbeat import Heartbeat, stuck
 from worker.wiring import build_workers, configured_adapters, load_policy
 from workflows import contract, options
 
@@ -45,10 +57,12 @@ def main() -> int:
 async def _work(settings: Settings) -> int:
     policy = load_policy(settings)
     ensure_rota(settings)
+    _offer_metrics(settings)
     ledger = Ledger(settings.embedded_url)
     adapters = configured_adapters(settings, ledger, policy)
     client = await connect(within=settings.connect_within)
     await prepare_server(client, settings.task_queue)
+    await schedule_read_back(client, settings, wanted=adapters.tracker is not None or adapters.page is not None)
     await _read_rota(settings)
     await ledger.open()
     stop = _asked_to_stop()
@@ -61,12 +75,36 @@ async def _work(settings: Settings) -> int:
     workers = build_workers(client, settings, adapters, policy, on_fatal)
     try:
         pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
+        beating = _heartbeat(settings, client)
         failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]
+        if beating is not None:
+            beating.cancel()
     finally:
+        await adapters.close()
         await ledger.close()
     for error in failed:
         log.error("the worker failed", exc_info=error)
     return 1 if failed else 0
+
+
+def _offer_metrics(settings: Settings) -> None:
+    """Offer the SDK's metrics, where an address is set.
+
+    Raises:
+        SettingsError: the address can't be used.
+    """
+    try:
+        quiet_runtime(settings.worker_metrics)
+    except (ValueError, RuntimeError) as error:
+        raise SettingsError(f"TOCSIN_WORKER_METRICS: {settings.worker_metrics} can't be used: {error}") from error
+
+
+def _heartbeat(settings: Settings, client: Client) -> asyncio.Task[None] | None:
+    """Beat outwards while the worker works, where somebody listens."""
+    if settings.heartbeat_url is None:
+        return None
+    heart = Heartbeat(settings.heartbeat_url, settings.heartbeat_every, lambda: stuck(client))
+    return asyncio.create_task(heart.beat_for_ever())
 
 
 def _asked_to_stop() -> asyncio.Event:
@@ -149,6 +187,32 @@ async def start_registry(client: Client, queue: str) -> None:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
+
+
+async def schedule_read_back(client: Client, settings: Settings, *, wanted: bool) -> None:
+    """Have outside systems read back every so often; where everything is embedded, there is nothing to read.
+
+    Raises:
+        SettingsError: the server refuses.
+    """
+    handle = client.get_schedule_handle(contract.READ_BACK_SCHEDULE)
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            "ReadBack", id=contract.READ_BACK_SCHEDULE, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.read_back_every))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=settings.read_back_every)),
+    )
+    try:
+        if not wanted:
+            await handle.delete()
+            return
+        await client.create_schedule(contract.READ_BACK_SCHEDULE, schedule)
+    except ScheduleAlreadyRunningError:
+        await handle.update(lambda _: ScheduleUpdate(schedule=schedule))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise SettingsError(f"Temporal refuses the schedule {contract.READ_BACK_SCHEDULE}: {error.message}") from error
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,17 @@ from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
 from activities.investigating import InvestigationActivities, Investigator
 from activities.invitations import InvitationActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
+from activities.read_back import ReadBackActivities
 from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.effects import Port
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.archive.git import GitArchive
 from integrations.calendar.none import NoInvitations
@@ -34,6 +36,7 @@ from integrations.extras import ExtraMissing, library
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
+    FaultyMonitoring,
     FaultyOnCall,
     FaultyPager,
     FaultySpecialist,
@@ -41,6 +44,8 @@ from integrations.faults import (
     FaultyTicketing,
 )
 from integrations.ledger import Ledger
+from integrations.monitoring.none import NoMonitoring
+from integrations.monitoring.prometheus import PrometheusDeployments, PrometheusMonitoring, Web
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
 from integrations.paging.links import AckLinks
@@ -52,6 +57,9 @@ from integrations.ports import (
     Calendar,
     Chat,
     Checkable,
+    Deployments,
+    KnownIssues,
+    Monitoring,
     OnCall,
     Paging,
     Specialist,
@@ -107,7 +115,7 @@ STICKY = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Adapters:
-    """One adapter a port."""
+    """One adapter a port. `deployments` and `issues` are what monitoring's port asks beside; not every installation has them."""
 
     chat: Chat
     status: StatusPage
@@ -120,6 +128,9 @@ class Adapters:
     investigator: Investigator | None = None
     """Who does the work of the `specialists`; None where people do."""
     specialists: tuple[str, ...] = ()
+    monitoring: Monitoring = field(default_factory=NoMonitoring)
+    deployments: Deployments | None = None
+    issues: KnownIssues | None = None
     checks: Mapping[Port, Sequence[Checkable]] = field(default_factory=dict)
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
@@ -127,6 +138,12 @@ class Adapters:
     standing: StandingDown | None = None
     """The pagers that keep pages open until they hear of an answer."""
     """The vendors' adapters that are read back; None where the port's part is embedded."""
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def close(self) -> None:
+        """Let go of the vendors' connections."""
+        for close in self.closing:
+            await close()
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -135,27 +152,44 @@ def load_policy(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
-    possible = settings.calendar != "none"
+    possible, measuring = settings.calendar != "none", settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy().inviting(possible)
+        return in_force(Policy(), measuring=measuring).inviting(possible)
     try:
-        return policy_from(read_toml(settings.policy)).inviting(possible)
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
+
+
+def monitoring(settings: Settings) -> tuple[Monitoring, Deployments | None]:
+    """What measurements and deployments are asked of."""
+    if settings.prometheus_url is None:
+        return NoMonitoring(), None
+    token, label = settings.monitoring_token, settings.service_label
+    prometheus = Web("Prometheus", settings.prometheus_url, token)
+    alertmanager = Web("Alertmanager", settings.alertmanager_url, token) if settings.alertmanager_url else None
+    query = settings.deployments_query
+    deployments = PrometheusDeployments(prometheus, query, service_label=label) if query else None
+    return PrometheusMonitoring(prometheus, alertmanager, service_label=label), deployments
 
 
 def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
     """The embedded parts, each with the fault switch that drills and tests turn."""
     rota = FaultyOnCall(FileRota(settings.rota_file), ledger)
     pager = FaultyPager(EmbeddedPager(ledger), ledger)
+    board = EmbeddedTicketing(ledger)
+    measured, deployments = monitoring(settings)
     return Adapters(
         chat=FaultyChat(EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel), ledger),
         status=FaultyStatusPage(EmbeddedStatusPage(ledger), ledger),
-        tickets=FaultyTicketing(EmbeddedTicketing(ledger), ledger),
+        tickets=FaultyTicketing(board, ledger),
         pager=pager,
         rota=rota,
         specialist=FaultySpecialist(PagedSpecialist(pager, rota), ledger),
         archive=FaultyArchive(FolderArchive(settings.archive_folder), ledger),
+        monitoring=FaultyMonitoring(measured, ledger),
+        deployments=deployments,
+        issues=board,
     )
 
 
@@ -166,6 +200,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         SettingsError: a vendor is chosen and its settings are not there.
     """
     embedded = embedded_adapters(settings, ledger, policy)
+    issues = embedded.issues
     checks: dict[Port, Sequence[Checkable]] = {}
     calendars = _calendars(settings)
     if calendars is not None:
@@ -175,6 +210,8 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
         checks[Port.TICKETS] = (tracker,)
+        # The embedded board knows nothing of what is known there; that nobody looked is said, and a person looks.
+        issues = None
     status, page = embedded.status, _status_page(settings)
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
@@ -192,7 +229,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if archive is not None:
         embedded = replace(embedded, archive=FaultyArchive(archive, ledger))
         checks[Port.ARCHIVE] = (archive,)
-    investigator = _investigator(settings)
+    investigator = _investigator(settings, embedded.monitoring)
     if investigator is not None:
         embedded = replace(embedded, investigator=investigator, specialists=_specialists())
         checks[Port.SPECIALIST] = (investigator,)
@@ -207,10 +244,12 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         tracker=tracker,
         page=page,
         standing=standing,
+        issues=issues,
+        closing=[vendor.close for vendor in (tracker, page) if vendor is not None],
     )
 
 
-def _investigator(settings: Settings) -> ModelInvestigator | None:
+def _investigator(settings: Settings, measured: Monitoring) -> ModelInvestigator | None:
     match settings.specialist:
         case "person":
             return None
@@ -220,7 +259,9 @@ def _investigator(settings: Settings) -> ModelInvestigator | None:
             from integrations.specialist.agent import ModelInvestigator
 
             agent = vendor_settings(ModelAgent)
-            return ModelInvestigator(agent.url, key=agent.key, model=agent.model)
+            return ModelInvestigator(
+                agent.url, key=agent.key, model=agent.model, monitoring=None if settings.prometheus_url is None else measured
+            )
 
 
 def _specialists() -> tuple[str, ...]:
@@ -355,24 +396,28 @@ def workflow_classes() -> list[type]:
     from workflows.incident import Incident
     from workflows.investigation import Investigation
     from workflows.paging import Paging as PagingWorkflow
+    from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, Investigation]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow, Investigation]
 
 
 def activities_by_port(client: Client, adapters: Adapters, queue: str = contract.TASK_QUEUE) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    asked = MonitoringActivities(adapters.monitoring, adapters.deployments, adapters.issues)
+    read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
     paging = PagingActivities(adapters.pager, adapters.rota, adapters.standing)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
-        Port.STATUS: [StatusPageActivities(adapters.status).publish],
-        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
+        Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
+        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
         Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
         Port.CALENDAR: [InvitationActivities(adapters.calendar).invite],
+        Port.MONITORING: [asked.look_up, asked.sample],
     }
     if adapters.investigator is not None:
         work = InvestigationActivities(client, adapters.investigator, adapters.specialist, adapters.specialists, queue)

@@ -33,6 +33,11 @@ ALERTS = "alerts"
 ALERT = "alert"
 """The signal by which an incident takes alerts."""
 
+READ_BACK = "read_back"
+"""The signal by which an incident hears what an outside system shows."""
+
+READ_BACK_SCHEDULE = "read-back"
+
 PAGED = "page_report"
 PAGING_STOP = "stop"
 PAGING_ANSWER = "answer"
@@ -40,6 +45,9 @@ PAGING_ANSWER = "answer"
 
 BEAT = "beat"
 """The memo field of a workflow task that had nothing else to say."""
+
+FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+"""The visibility query for workflows whose tasks fail again and again: nothing moves them on until somebody looks."""
 
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")

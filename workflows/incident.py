@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, lifecycle, snapshot
+    from incident import alerts, commands, drift, lifecycle, snapshot
     from incident.alerts import AlertInput
     from incident.commands import COMMANDS, Command, InvalidInput
     from incident.events import MONITORING, SYSTEM, Event
@@ -286,6 +286,8 @@ class Incident:
             payloads = [decoded(arg) for arg in args]
             if name == contract.ALERT:
                 self._take_alerts(payloads)
+            elif name == contract.READ_BACK:
+                self._take_read_back(payloads)
             elif name == contract.PAGED:
                 self._take_page_report(payloads)
             else:
@@ -360,6 +362,13 @@ class Incident:
             await workflow.sleep(options.REGISTER_HEARS)
         if registered.incident is not None and registered.open and not registered.new:
             await self._signal(registered.incident, contract.ALERT, alerts.wire(newer))
+
+    def _take_read_back(self, payloads: list[Any]) -> None:
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(payloads)} arguments"}])
+        seen = drift.ReadBack.read(payloads[0])
+        self.conductor.tick()
+        self.conductor.record(drift.told(self.incident, seen, workflow.now()))
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

@@ -161,6 +161,7 @@ class Registry:
             presumed=request.presumed or presumed_by(request.alerts, policy),
             alerts=request.alerts,
             policy=policy,
+            queries=request.queries,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import anthropic
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_ai import Agent, RunContext, exceptions
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
@@ -25,6 +25,7 @@ from pydantic_ai.usage import UsageLimits
 
 from incident.checkup import Checked
 from incident.investigation import Findings, InvestigationInput, Report, written
+from incident.queries import Query
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
 from integrations.ports import Monitoring
@@ -41,7 +42,7 @@ ANSWER_TOKENS = 2_000
 ENTRIES = 60
 ENTRY_TEXT = 400
 REQUEST_TEXT = 4_000
-QUERY_LIMIT = 500
+LONGEST_MINUTES = 60
 
 INSTRUCTIONS = """\
 You help people in an incident: you read, you weigh, and you report. You can't act, and nobody acts on your word alone.
@@ -179,16 +180,20 @@ async def search_timeline(ctx: RunContext[_Case], words: str) -> str:
     return _shown(ctx.deps, [entry for entry in ctx.deps.entries if all(word in str(entry.get("text", "")).casefold() for word in wanted)])
 
 
-async def measure(ctx: RunContext[_Case], query: str) -> str:
-    """Ask monitoring (Prometheus) for one value now; the query is PromQL."""
+async def measure(ctx: RunContext[_Case], query: str, minutes: int = 30) -> str:
+    """Ask monitoring for a value minute by minute, up to now, an hour at the most; the query is PromQL."""
     case = ctx.deps
     if case.monitoring is None:
         return _data({"error": "there is no monitoring"})
+    length = timedelta(minutes=min(max(minutes, 1), LONGEST_MINUTES))
     try:
-        sample = await case.monitoring.sample(query[:QUERY_LIMIT], case.at)
+        asked = Query(name="asked", expression=query)
+        points = await case.monitoring.measure(asked, case.at - length, case.at, timedelta(minutes=1))
+    except ValidationError:
+        return _data({"error": "this is no query"})
     except IntegrationError as error:
         return _data({"error": str(error)[:ENTRY_TEXT]})
     case.measured += 1
     id = f"M{case.measured}"
     case.seen.add(id)
-    return _data({"id": id, "query": sample.query, "at": sample.at, "value": sample.value})
+    return _data({"id": id, "query": query, "until": case.at, "minute_by_minute": [value for _, value in points]})

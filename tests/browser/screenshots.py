@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import sync_playwright
 
@@ -65,7 +65,7 @@ def night(site: Site) -> dict[str, str]:
     site.open("Slow search indexing", severity="SEV3", customer_facing=False, services=["search"])
     site.open("Practice: payment timeouts", severity="SEV2", drill=True, services=["payments"])
     site.open("Strange errors in the EU queue", severity=None, customer_facing=None, services=[])
-    return {"home": "/", "room": f"/incidents/{burning}", "declare": "/declare"}
+    return {"home": "/", "room": f"/incidents/{burning}", "declare": "/declare", "postmortem": f"/incidents/{burning}/postmortem"}
 
 
 async def well(_: Health) -> dict[str, Any]:
@@ -83,8 +83,9 @@ def main(folder: Path) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         paths = night(site)
-        for scheme in ("light", "dark"):
-            for size, viewport in SIZES.items():
+        shown: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", "laptop"), ("dark", "phone"))
+        for scheme, size in shown:
+            for viewport in (SIZES[size],):
                 page = browser.new_context(
                     viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme=scheme, base_url=site.url
                 ).new_page()

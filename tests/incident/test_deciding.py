@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from incident.commands import COMMANDS
+from incident.events import Event
 from incident.model import CheckState
 from incident.refusals import CODES, Refusal
 from incident.vocabulary import Criterion, Phase
@@ -31,6 +32,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "finish_mitigation": {"succeeded": True},
     "confirm": {"criterion": "symptom_resolved"},
     "withdraw": {"criterion": "symptom_resolved", "reason": "a customer calls"},
+    "measure": {"name": "error_ratio", "expression": "error_ratio"},
+    "correct": {"finding": "deployments"},
     "resolve": {"root_cause": "the release", "fix_applied": "rolled back"},
     "reopen": {"reason": "errors are back"},
     "dispatch": {"request": "read the logs"},
@@ -46,7 +49,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "dismiss": {"reason": "a test fired", "as": "false_alarm"},
 }
 
-WRONG, GONE = "wrong-phase", "unknown-item"
+WRONG, GONE, NOT = "wrong-phase", "unknown-item", "not-permitted"
 
 TABLE: dict[str, tuple[str, ...]] = {
     # verb:                  detection, declaration, triage, mitigation, resolution, post-incident
@@ -66,6 +69,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "finish_mitigation": (WRONG, WRONG, "no-mitigation", "change-not-approved", "no-mitigation", WRONG),
     "confirm": (WRONG, WRONG, WRONG, WRONG, "ok", WRONG),
     "withdraw": (WRONG, WRONG, WRONG, WRONG, "nothing new", WRONG),
+    "measure": (NOT, NOT, NOT, NOT, NOT, WRONG),
+    "correct": (GONE, GONE, GONE, GONE, GONE, GONE),
     "resolve": (WRONG, WRONG, WRONG, WRONG, "verification-incomplete", WRONG),
     "reopen": (WRONG, WRONG, WRONG, WRONG, "ok", "ok"),
     "dispatch": (WRONG, "ok", "ok", "ok", "ok", "ok"),
@@ -146,6 +151,14 @@ def _closable(*, item: bool = True) -> Walk:
 
 
 RESOLVE = FIELDS["resolve"]
+
+
+def contradicted(walk: Walk) -> Walk:
+    """The status page shows what it was never told."""
+    found = {"name": "status_page", "here": "resolved: All is well.", "there": "investigating: We are looking."}
+    walk.record([Event(kind="drift", by="Statuspage", at=walk.now, text="it contradicts", data=found)])
+    return walk
+
 
 REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
     "verification-incomplete": (_verifying, "resolve", RESOLVE, "Wait full verification period, then resolve again."),
@@ -230,6 +243,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "waive",
         {"obligation": "coffee", "reason": "everybody has one"},
         "Owed now: acknowledge, internal_update, resolution.",
+    ),
+    "drift-unsettled": (
+        lambda: contradicted(Walk.open("SEV3").reaches(Phase.POST_INCIDENT)),
+        "close",
+        {},
+        "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
     ),
 }
 

@@ -11,10 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from incident.effects import Brief
+from incident.evidence import Point
 from incident.investigation import UNPROVEN, InvestigationInput
+from incident.queries import Query
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
-from integrations.ports import FiringAlert, Sample
+from integrations.ports import FiringAlert
 from integrations.specialist.agent import ModelInvestigator
 from tests.integrations.model_server import KEY, ModelServer, Turn, says, uses
 
@@ -47,13 +49,13 @@ class Measured:
     def __init__(self, *, away: bool = False) -> None:
         self.away = away
 
-    async def firing_alerts(self, labels: dict[str, str]) -> tuple[FiringAlert, ...]:
+    async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]:
         return ()
 
-    async def sample(self, query: str, at: datetime) -> Sample:
+    async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]:
         if self.away:
             raise Unavailable("prometheus is away")
-        return Sample(query=query, at=at, value=0.25)
+        return ((until, 0.25),)
 
 
 def investigator(model: ModelServer, *, key: str = KEY, **more: Any) -> ModelInvestigator:

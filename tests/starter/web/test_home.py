@@ -58,7 +58,8 @@ async def test_drills_are_marked_and_can_be_left_out(http: httpx2.AsyncClient, d
 
     assert "is-drill" in everything
     assert "Drill</span>" in everything
-    assert "practice" not in real
+    assert ">practice<" in everything
+    assert ">practice<" not in real
 
 
 @pytest.mark.parametrize(
