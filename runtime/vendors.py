@@ -249,7 +249,7 @@ class S3(Vendor):
     bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="name of the bucket")
     endpoint: Address | None = Field(default=None, description="address of the store; empty: Amazon's")
     region: str = Field(default="us-east-1", min_length=1, description="its region")
-    access_key: str = Field(default="", description="id of the key; empty: the machine's own role")
+    access_key: SecretStr = Field(default=SecretStr(""), description="id of the key; empty: the machine's own role")
     secret_key: SecretStr = Field(default=SecretStr(""), description="the key")
     prefix: str = Field(default="", description="folder in the bucket")
 

@@ -282,7 +282,12 @@ def _archive(settings: Settings) -> GitArchive | S3Archive | None:
 
             s3 = vendor_settings(S3)
             return S3Archive(
-                s3.bucket, endpoint=s3.endpoint, region=s3.region, access_key=s3.access_key, secret_key=s3.secret_key, prefix=s3.prefix
+                s3.bucket,
+                endpoint=s3.endpoint,
+                region=s3.region,
+                access_key=s3.access_key.get_secret_value(),
+                secret_key=s3.secret_key,
+                prefix=s3.prefix,
             )
 
 
