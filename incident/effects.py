@@ -47,22 +47,28 @@ class Port(StrEnum):
 class OpenChannel(Frozen):
     """Create the incident's channel. The receipt's `channel` is the name that it got.
 
-    `private`: only those in the incident are to be let in, where the chat has such channels.
+    `private`: only those in the incident are to be let in, where the chat has such channels. `people` are those in it by then, for
+    a chat that asks people in.
     """
 
     action: Literal["open_channel"] = "open_channel"
     name: str
     topic: str
     private: bool = Field(default=False, exclude_if=_nothing)
+    people: tuple[str, ...] = Field(default=(), exclude_if=_nothing)
 
 
 class Post(Frozen):
-    """Post a message. `room` is where: the incident's channel (else the general one), or the stakeholders'."""
+    """Post a message. `room` is where: the incident's channel (else the general one), or the stakeholders'.
+
+    `people`, with the incident's own channel: who is in the incident by then, so that whoever has come since is asked in.
+    """
 
     action: Literal["post"] = "post"
     room: Literal["incident", "general", "stakeholders"] = "incident"
     channel: str = Field(default="", exclude_if=_nothing)
     text: str
+    people: tuple[str, ...] = Field(default=(), exclude_if=_nothing)
 
 
 class Publish(Frozen):

@@ -358,7 +358,11 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
         }
         told_to_all = incident.private and not (ask.room == "incident" and incident.among_themselves)
         text = messages.private_notice(incident) if told_to_all else ask.text
-        ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text})
+        inside = ask.room == "incident" and incident.channel is not None and incident.among_themselves
+        people = incident.members if inside else ()
+        ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text, "people": people})
+    elif ask.action == "open_channel":
+        ask = ask.model_copy(update={"people": incident.members})
     elif ask.action == "close_ticket":
         ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
     elif ask.action == "look_up":

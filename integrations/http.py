@@ -129,26 +129,22 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         also: Collection[int] = (),
+        raw: bool = False,
     ) -> Answer:
-        """Ask once. Any 2xx, and what `also` names, is answered; the rest is raised as the table above has it."""
-        response, body = await self._asked(method, path, json=json, params=params, headers=headers, also=also)
-        return Answer(response.status_code, self._json(response, body, f"{method} {path}"), response.headers)
+        """Ask once. Any 2xx, and what `also` names, is answered; the rest is raised as the table above has it.
 
-    async def text(self, path: str, *, headers: Mapping[str, str] | None = None, also: Collection[int] = ()) -> Answer:
-        """Get something that is no JSON; `data` is the text."""
-        response, body = await self._asked("GET", path, headers={"Accept": "*/*", **(headers or {})}, also=also)
-        return Answer(response.status_code, body.decode("utf-8", "replace"), response.headers)
-
-    async def _asked(self, method: str, path: str, *, also: Collection[int], **request: Any) -> tuple[httpx2.Response, bytes]:
+        `raw`: the answer is text, for vendors that say `ok` and no more.
+        """
         asked = f"{method} {path}"
         try:
-            async with self._client.stream(method, self._base_url + path, **request) as response:
+            async with self._client.stream(method, self._base_url + path, json=json, params=params, headers=headers) as response:
                 body = await self._body(response, asked)
         except httpx2.HTTPError as error:
             # Without its cause: that holds the request, and the request its credentials.
             raise Unanswered(self._clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
         if response.is_success or response.status_code in also:
-            return response, body
+            data = body.decode("utf-8", "replace") if raw else self._json(response, body, asked)
+            return Answer(response.status_code, data, response.headers)
         self._raise(response, body, asked)
 
     async def _body(self, response: httpx2.Response, asked: str) -> bytes:

@@ -131,6 +131,11 @@ class Ledger:
                 continue
         raise Unavailable(f"{port}: {delivery.key} met another's write {TRIES} times in a row")
 
+    async def former(self, port: Port, key: str) -> Receipt | None:
+        """What was answered to a key that has been told; for what is told elsewhere and only recorded here."""
+        async with self.reading() as connection:
+            return await _receipt(connection, port, key)
+
     async def _record(self, connection: AsyncConnection, port: Port, delivery: Delivery, told: Told) -> None:
         await connection.execute(
             insert(tables.deliveries).values(

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         default=1_000, ge=0, le=100_000, description="open incidents kept in a worker's memory, about 60 kB each"
     )
     drill_speed: float = Field(default=60.0, gt=1, le=3_600, description="how much faster a drill's clocks run")
-    chat: Literal["embedded"] = Field(default="embedded", description="where incidents have their channels")
+    chat: Literal["embedded", "matrix", "slack", "webhook"] = Field(default="embedded", description="where incidents have their channels")
     statuspage: Literal["embedded", "statuspage"] = Field(default="embedded", description="where the public is told")
     tickets: Literal["embedded", "jira", "github", "roundup", "redmine"] = Field(
         default="embedded", description="where action items become tickets"

@@ -6,13 +6,14 @@ Every secret may also come from a file: `TOCSIN_JIRA_TOKEN_FILE=/run/secrets/jir
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from runtime.settings import PREFIX, SettingsError
@@ -42,6 +43,20 @@ Address = Annotated[str, AfterValidator(_address)]
 CloudAddress = Annotated[str, AfterValidator(_private_address)]
 
 
+def _names(value: Any) -> Any:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+"""Several names in one variable, with commas between them."""
+
+
+def _each_like(value: tuple[str, ...], pattern: str, rule: str) -> tuple[str, ...]:
+    if not all(re.fullmatch(pattern, name) for name in value):
+        raise ValueError(rule)
+    return value
+
+
 class Vendor(BaseSettings):
     """A group: `chosen` are the values of `TOCSIN_<PORT>` that make it needed, `permissions` what the credentials must allow."""
 
@@ -61,7 +76,7 @@ class Vendor(BaseSettings):
 
     @classmethod
     def is_secret(cls, field: str) -> bool:
-        return cls.model_fields[field].annotation is SecretStr
+        return cls.model_fields[field].annotation in (SecretStr, SecretStr | None)
 
 
 class Jira(Vendor):
@@ -267,7 +282,144 @@ class ModelAgent(Vendor):
     specialists: str = Field(default="incident-responder", description="which specialists it is, with commas between them")
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, PagerDuty, Mail, Apprise, ICalendar, Git, S3, ModelAgent)
+class Matrix(Vendor):
+    """Matrix."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MATRIX_", extra="ignore", frozen=True)
+    chosen = ("chat", "matrix")
+    permissions = (
+        ("make rooms, post, set topics, invite", "an account of its own on the homeserver that may make rooms and aliases"),
+        ("post to the general and the stakeholders' room", "those rooms are public, or the account is invited"),
+    )
+
+    url: Address = Field(description="the homeserver's client API, https://matrix.example.org")
+    token: SecretStr = Field(
+        min_length=1, description="access token of one device of the account; keep it, a new device may repeat a message"
+    )
+    invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
+    people: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in"
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _accounts(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [each.partition("=") for each in value.split(",") if each.strip()]
+        if not all(name.strip() and re.fullmatch(r"@[^:\s]+:\S+", account.strip()) for name, _, account in pairs):
+            raise ValueError("must look like ana=@ana:example.org,ben=@ben:example.org")
+        return {name.strip(): account.strip() for name, _, account in pairs}
+
+    @field_validator("invite")
+    @classmethod
+    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _each_like(value, r"@[^:\s]+:\S+", "must look like @ana:example.org,@ben:example.org")
+
+
+class Slack(Vendor):
+    """Slack, as the worker uses it."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
+    chosen = ("chat", "slack")
+    permissions = (
+        ("make public channels, set topics, invite", "bot scopes channels:manage, channels:read"),
+        ("make private channels for private incidents", "bot scopes groups:write, groups:read"),
+        ("post, join the general channel, edit the card", "bot scopes chat:write, channels:join"),
+        ("pin the card", "bot scope pins:write"),
+        ("recognise what was posted already", "bot scopes channels:history, groups:history"),
+        ("take commands and buttons", "bot scope commands, for the slash command; nothing for buttons"),
+    )
+
+    url: CloudAddress = Field(default="https://slack.com/api", description="the API")
+    token: SecretStr = Field(min_length=1, description="the app's bot token, xoxb-…")
+    invite: Names = Field(default=(), description="user ids of who is asked into every incident's channel, as U012ABCDE,U034FGHIJ")
+    buttons: bool = Field(default=False, description="whether messages have buttons; needs the app's interactivity address")
+
+    @field_validator("invite")
+    @classmethod
+    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _each_like(value, r"[UW][A-Z0-9]+", "must look like U012ABCDE,U034FGHIJ")
+
+
+class SlackCommands(Vendor):
+    """Slack's commands, as the door takes them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
+    chosen = ("chat", "slack")
+    permissions = (
+        ("take commands, buttons and forms", "the app's signing secret; its slash command and interactivity addresses lead here"),
+        ("open forms", "the bot token (TOCSIN_SLACK_TOKEN) at the door as well"),
+        ("know people by e-mail address", "that token, with the scopes users:read and users:read.email"),
+    )
+
+    signing_secret: SecretStr | None = Field(
+        default=None, description="the app's signing secret; without it the door takes nothing from Slack"
+    )
+    people: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict,
+        description='who is who, as JSON: `{"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}`',
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _who(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict):
+            raise ValueError(rule)
+        people = {id: {"name": said} if isinstance(said, str) else said for id, said in found.items()}
+        for said in people.values():
+            if not (
+                isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"].strip() and said.keys() <= {"name", "groups"}
+            ):
+                raise ValueError(rule)
+            if not (isinstance(said.get("groups", []), list) and all(isinstance(group, str) for group in said.get("groups", []))):
+                raise ValueError(rule)
+        return people
+
+
+class ChatWebhook(Vendor):
+    """An incoming webhook: Mattermost, or whatever takes `{"text": …}`."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}CHAT_WEBHOOK_", extra="ignore", frozen=True)
+    chosen = ("chat", "webhook")
+    permissions = (("post", "the webhook's address, which is its credential, locked to the general channel"),)
+
+    url: SecretStr = Field(min_length=1, description="address of the webhook that posts to the general channel")
+    stakeholders_url: SecretStr | None = Field(
+        default=None, description="the same for the stakeholders' channel (default: the general one's)"
+    )
+
+    @field_validator("url", "stakeholders_url")
+    @classmethod
+    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _private_address(value.get_secret_value())
+        return value
+
+
+VENDORS: tuple[type[Vendor], ...] = (
+    Jira,
+    GitHub,
+    Roundup,
+    Redmine,
+    Statuspage,
+    Matrix,
+    Slack,
+    SlackCommands,
+    ChatWebhook,
+    PagerDuty,
+    Mail,
+    Apprise,
+    ICalendar,
+    Git,
+    S3,
+    ModelAgent,
+)
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

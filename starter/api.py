@@ -35,6 +35,8 @@ from starter.analytics import Records
 from starter.answers import problem_response
 from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
+from starter.chatops.slack import SlackDesk, SlackDoor
+from starter.chatops.slack import router as slack_router
 from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.endtoend import EndToEnd, Post
@@ -95,6 +97,8 @@ class Door:
     public: PublicSite | None = None
     who: Callable[[Scope], privacy.Viewer] | None = None
     links: AckLinks | None = None
+    slack: SlackDoor | None = None
+    """How Slack's commands and buttons come in, where they do."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -128,12 +132,15 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
+    slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
         records.close()
+        if slack is not None:
+            await slack.settle()
 
     app = FastAPI(
         title="Tocsin",
@@ -153,6 +160,8 @@ def create_app(
     app.include_router(_end_to_end(EndToEnd(desk, Intake(desk.client, task_queue=desk.task_queue), door.alertmanager)))
     app.include_router(_public_files(door))
     app.include_router(_webhooks(desk))
+    if slack is not None:
+        app.include_router(slack_router(slack))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door

@@ -29,14 +29,17 @@ from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
-from runtime.vendors import vendor_variables
+from runtime.vendors import Slack, SlackCommands, vendor_settings, vendor_variables
 from starter.api import Door, create_app
+from starter.chatops.people import Known
+from starter.chatops.slack import SlackDoor
 from starter.desk import Desk
 from starter.drafts import KeptDrafts
 from starter.endtoend import posting_to
 from starter.facts import KeptFacts
 from starter.guard import is_loopback
 from starter.health import Finding, Look
+from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
@@ -105,6 +108,24 @@ def layout_in_force(settings: Settings) -> Layout:
         raise SettingsError(f"{settings.status_page}: {error}") from error
 
 
+def slack_in_force() -> SlackDoor | None:
+    """How Slack's commands come in; None where they don't.
+
+    Raises:
+        SettingsError: they can't be read; names each.
+    """
+    asked = vendor_settings(SlackCommands)
+    if asked.signing_secret is None:
+        return None
+    for id, said in asked.people.items():
+        if as_a_name(said["name"]) is None:
+            raise SettingsError(f"TOCSIN_SLACK_PEOPLE: {said['name'][:60]!r}, for {id[:60]!r}, is no name under which somebody can act")
+    people = {id: Known(said["name"].strip(), tuple(said.get("groups", ()))) for id, said in asked.people.items()}
+    vendor = vendor_settings(Slack) if "TOCSIN_SLACK_TOKEN" in os.environ or "TOCSIN_SLACK_TOKEN_FILE" in os.environ else None
+    token, url = (vendor.token, vendor.url) if vendor is not None else (None, "https://slack.com/api")
+    return SlackDoor(signing_secret=asked.signing_secret, people=people, token=token, url=url)
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
@@ -142,6 +163,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
+        slack=slack_in_force(),
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
         links=AckLinks(link_key(settings), settings.address),
     )

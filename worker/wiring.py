@@ -31,7 +31,11 @@ from integrations.archive.folder import FolderArchive
 from integrations.archive.git import GitArchive
 from integrations.calendar.none import NoInvitations
 from integrations.chat.embedded import EmbeddedChat
-from integrations.drills import PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
+from integrations.chat.layout import Rooms
+from integrations.chat.matrix import MatrixChat
+from integrations.chat.slack import SlackChat
+from integrations.chat.webhook import WebhookChat
+from integrations.drills import ChatOrDrill, PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.extras import ExtraMissing, library
 from integrations.faults import (
     FaultyArchive,
@@ -84,15 +88,19 @@ from runtime.temporal import sandboxed_runner
 from runtime.vendors import (
     S3,
     Apprise,
+    ChatWebhook,
     Git,
     GitHub,
     ICalendar,
     Jira,
     Mail,
+    Matrix,
     ModelAgent,
     PagerDuty,
     Redmine,
     Roundup,
+    Slack,
+    SlackCommands,
     Statuspage,
     vendor_settings,
 )
@@ -206,6 +214,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if calendars is not None:
         embedded = replace(embedded, rota=FaultyOnCall(calendars, ledger))
         checks[Port.ONCALL] = (calendars,)
+    chat, outside = embedded.chat, _chat(settings, ledger, policy)
+    if outside is not None:
+        chat = ChatOrDrill(FaultyChat(outside, ledger), embedded.chat)
+        checks[Port.CHAT] = (outside,)
     tickets, tracker = embedded.tickets, _tracker(settings)
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
@@ -236,6 +248,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
     return replace(
         embedded,
+        chat=chat,
         tickets=tickets,
         status=status,
         pager=pager,
@@ -245,7 +258,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         page=page,
         standing=standing,
         issues=issues,
-        closing=[vendor.close for vendor in (tracker, page) if vendor is not None],
+        closing=[vendor.close for vendor in (outside, tracker, page) if vendor is not None],
     )
 
 
@@ -351,6 +364,25 @@ def _extra(name: str, extra: str, setting: str) -> None:
         library(name, extra=extra)
     except ExtraMissing as error:
         raise SettingsError(f"{setting}: {error}") from error
+
+
+def _chat(settings: Settings, ledger: Ledger, policy: Policy) -> MatrixChat | SlackChat | WebhookChat | None:
+    rooms = Rooms(general=policy.general_channel, stakeholders=policy.stakeholders_channel, link=settings.public_url)
+    match settings.chat:
+        case "embedded":
+            return None
+        case "matrix":
+            matrix = vendor_settings(Matrix)
+            return MatrixChat(matrix.url, token=matrix.token, rooms=rooms, invite=matrix.invite, people=matrix.people)
+        case "slack":
+            slack = vendor_settings(Slack)
+            known = vendor_settings(SlackCommands).people
+            # Who is known by an address only is not asked in: an invitation needs the id.
+            ids = {said["name"].strip(): id for id, said in known.items() if "@" not in id}
+            return SlackChat(slack.url, token=slack.token, rooms=rooms, invite=slack.invite, people=ids, pressed=slack.buttons)
+        case "webhook":
+            hook = vendor_settings(ChatWebhook)
+            return WebhookChat(hook.url, stakeholders_url=hook.stakeholders_url, rooms=rooms, ledger=ledger)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:

@@ -151,9 +151,11 @@ class ICalendarRota:
             return await asyncio.to_thread(Path(where).read_text, encoding="utf-8"), None
         base, path = _parts(where)
         http = Http("the calendar", base, secrets=[SecretStr(path)], transport=self._transport, limit=FETCH_WITHIN)
+        known = {"If-None-Match": feed.etag} if feed.etag and feed.good else {}
+        headers = {"Accept": "text/calendar, */*", **known}
         try:
             async with http.one_ask():
-                answer = await http.text(path, headers={"If-None-Match": feed.etag} if feed.etag and feed.good else None, also={304})
+                answer = await http.call("GET", path, headers=headers, also={304}, raw=True)
         finally:
             await http.close()
         return (None, feed.etag) if answer.status == 304 else (str(answer.data), answer.headers.get("etag"))

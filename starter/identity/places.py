@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|ack/.*)")
-"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made
-of, and links from mails, which say themselves whom they let in."""
+PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|webhooks/slack/.*|ack/.*)")
+"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made of, and what is signed: links from
+mails, too."""
 
 METRICS = "/metrics"
 WEBHOOKS = "/webhooks/"
+SIGNED = "/webhooks/slack/"
+"""Slack signs its requests and says in them who asks: `starter.chatops` finds out, and trusts nothing else."""
 
 AUDIT = re.compile(r"(/api/v1)?/incidents/[^/]+/audit(/.*)?")
 

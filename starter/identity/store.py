@@ -174,6 +174,13 @@ class Store:
                 continue
         self._known[name] = (heard, now)
 
+    async def roles_of(self, name: str) -> frozenset[Access] | None:
+        """What somebody was last heard to be allowed; None where they have never signed in."""
+        await self.prepare()
+        async with self._database.reading() as connection:
+            row = (await connection.execute(select(people.c.roles).where(people.c.name == name))).first()
+        return _roles(row.roles) if row is not None else None
+
     # --- tokens
 
     async def keep_token(self, token: Token, secret: str) -> None:

@@ -63,6 +63,24 @@ def test_a_private_incident_that_is_dismissed_leaves_no_word() -> None:
     assert told_outside(walk) == []
 
 
+def test_whoever_is_in_it_is_asked_into_its_channel() -> None:
+    """Those who are in it when the channel opens, and with each message there those who have come since; nowhere else."""
+    walk = secretive()
+    walk.does("assign", role="commander", person="ben")
+    (opening,) = [effect for effect in walk.waiting(Port.CHAT) if isinstance(effect.ask, OpenChannel)]
+    opened = lifecycle.addressed(walk.incident, opening, 1).ask
+    deliver(walk, Port.CHAT)
+    walk.does("invite", person="carla")
+    told = [lifecycle.addressed(walk.incident, effect, 1).ask for effect in walk.waiting(Port.CHAT)]
+    asked_in = {ask.people for ask in told if isinstance(ask, Post) and ask.room == "incident"}
+
+    assert isinstance(opened, OpenChannel)
+    assert "ben" in opened.people
+    assert asked_in == {walk.incident.members}
+    assert "carla" in walk.incident.members
+    assert [ask for ask in told if isinstance(ask, Post) and ask.room != "incident" and ask.people] == []
+
+
 def test_its_channel_has_a_name_that_says_nothing_and_lets_in_whom_it_concerns() -> None:
     """Names of channels are read by everybody."""
     walk = secretive()

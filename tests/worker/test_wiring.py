@@ -126,6 +126,11 @@ VENDORS = {
     "TOCSIN_MAIL_HOST": "mail.example.org",
     "TOCSIN_MAIL_SENDER": "tocsin@example.org",
     "TOCSIN_APPRISE_URLS": "ana=json://127.0.0.1:1/a\n*=json://127.0.0.1:1/b",
+    "TOCSIN_MATRIX_URL": "http://127.0.0.1:9",
+    "TOCSIN_MATRIX_TOKEN": "t",
+    "TOCSIN_SLACK_URL": "http://127.0.0.1:9",
+    "TOCSIN_SLACK_TOKEN": "t",
+    "TOCSIN_CHAT_WEBHOOK_URL": "http://127.0.0.1:9/hooks/x",
 }
 
 
@@ -144,6 +149,23 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     await adapters.close()
 
     assert [adapters.tracker, adapters.page] == looked_at
+
+
+@pytest.mark.parametrize("vendor", ["matrix", "slack", "webhook"])
+async def test_the_settings_choose_the_chat(vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chat that the settings can name is wired, can be looked at by the doctor, and hears of no drill."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, chat=vendor)
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, Policy())
+    for number, ask in enumerate(of_port(Port.CHAT), start=1):
+        await getattr(adapters.chat, ask.action)(delivery(ask, number, drill=True))
+    told = await ledger.delivered("chat")
+    await ledger.close()
+
+    assert [f"chat: {vendor}"] == [(await check.check()).name.lower() for check in adapters.checks[Port.CHAT]]
+    assert len(told) == 2
 
 
 async def test_a_drill_stays_with_the_embedded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,117 @@
+"""Carry out what somebody said in a chat, and word the answer: one desk call, as at every other door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from temporalio.service import RPCError
+
+from integrations.errors import IntegrationError
+from starter import privacy
+from starter.chatops import words
+from starter.desk import Desk
+from starter.identity.actor import Actor, acting
+from starter.problems import Invalid, Problem
+from starter.reading import Filters
+
+log = structlog.get_logger("tocsin.chat")
+
+LISTED = 15
+
+
+@contextmanager
+def as_somebody(actor: Actor, *, sees_all: bool) -> Iterator[None]:
+    """Let what follows be asked and seen by this person."""
+    viewer = privacy.EVERYBODY if sees_all else privacy.Viewer(actor.name)
+    with acting(actor), privacy.looking(viewer):
+        yield
+
+
+class Talk:
+    """What can be said to a desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def typed(self, line: str, channel: str, actor: Actor, key: str) -> str:
+        """Carry out a line; `channel` is where it was typed, with its `#`. Whatever goes wrong is an answer."""
+        try:
+            return await self._typed(line, channel, actor, key)
+        except Problem as problem:
+            return worded(problem)
+        except IntegrationError as error:
+            return f"Not now: {error}"
+        except RPCError:
+            log.exception("Temporal refused a call")
+            return "Temporal refused the call; the server's log says why. Nothing was changed."
+
+    async def _typed(self, line: str, channel: str, actor: Actor, key: str) -> str:
+        said = words.read(line)
+        actor.need("read")
+        match said.verb:
+            case "help":
+                return "\n".join(
+                    ["Type a verb, an incident's id (in its own channel it may be left out) and what it needs:", *words.usage()]
+                )
+            case "list":
+                return listed(await self._desk.listing(Filters(open=True)))
+            case "open":
+                state = await self._desk.open(said.fields, key)
+                return f"Opened {state['incident']}: {state['title']} ({state['severity'] or 'in detection'})."
+        incident = said.incident or await self._of(channel)
+        if said.verb in ("status", "next"):
+            return stands(await self._desk.state(incident))
+        return answered(await self._desk.command(incident, said.verb, said.fields, key))
+
+    async def pressed(self, incident: str, verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Carry out a verb that was chosen from a form or by a button.
+
+        Raises:
+            Problem: as the desk says it.
+        """
+        return await self._desk.command(incident, verb, fields, key)
+
+    async def _of(self, channel: str) -> str:
+        """The open incident whose channel this is."""
+        found = [row for row in await self._desk.listing(Filters(open=True)) if row.get("channel") == channel]
+        if len(found) == 1:
+            return str(found[0]["incident"])
+        raise Invalid(
+            [{"field": "incident", "message": f"which one? {channel} is no open incident's own channel; name it, like INC-2026-0001"}]
+        )
+
+
+def answered(answer: Mapping[str, Any]) -> str:
+    """What the process said: the new entries, or the refusal with the way forward."""
+    incident = answer["incident"]
+    if not answer["accepted"]:
+        refusal = answer["refusal"]
+        blockers = "".join(f"\n- {blocker['message']}" for blocker in refusal.get("blockers") or ())
+        return f"{incident}: refused ({refusal['code']}). {refusal['message']} {refusal['required_action']}{blockers}"
+    told = "\n".join(f"- {entry['text']}" for entry in answer["events"])
+    return f"{incident}: done; it is in {answer['phase']}.\n{told}" if told else f"{incident}: it was so already."
+
+
+def worded(problem: Problem) -> str:
+    """A problem for whoever is asked: what is wrong, and what would do."""
+    if isinstance(problem, Invalid):
+        return "That can't be read. " + "; ".join(f"{error['field']}: {error['message']}" for error in problem.errors)
+    return f"{problem.title}. {problem.detail}"
+
+
+def listed(rows: list[dict[str, Any]]) -> str:
+    lines = [f"- {row['incident']} {row['severity'] or '-'} {row['phase']}: {row['title']}" for row in rows[:LISTED]]
+    more = [f"and {len(rows) - LISTED} more"] if len(rows) > LISTED else []
+    return "\n".join([*lines, *more]) or "No incident is open."
+
+
+def stands(state: Mapping[str, Any]) -> str:
+    """Where an incident stands, and what it waits for."""
+    head = f"{state['severity'] or 'not declared'} {state['incident']}: {state['title']}. It is in {state['phase']}."
+    running = [clock for clock in state.get("clocks") or () if clock["state"] in ("running", "overdue")]
+    clocks = [f"- {clock['name']}: {'overdue' if clock['state'] == 'overdue' else 'due'} {clock['due']}" for clock in running]
+    blockers = [f"- {blocker['message']}" for blocker in state.get("blockers") or ()]
+    return "\n".join([head, *clocks, *blockers])
