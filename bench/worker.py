@@ -52,8 +52,8 @@ def product_workers(client: Client, queue: str, world: Accepting, on_fatal: Call
     """The product's own wiring, with a world that accepts everything at once."""
     wired = wiring.activities_by_port
 
-    def activities(client: Client, adapters: wiring.Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
-        return wired(client, adapters) | {Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, world.archive_run]}
+    def activities(client: Client, adapters: wiring.Adapters, queue: str = queue) -> dict[Port, Sequence[Callable[..., Any]]]:
+        return wired(client, adapters, queue) | {Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, world.archive_run]}
 
     wiring.activities_by_port = activities
     settings = Settings(task_queue=queue, max_cached_workflows=CACHED)

@@ -17,6 +17,7 @@ from incident.effects import (
     CloseTicket,
     Effect,
     FindOnCall,
+    Invite,
     OpenChannel,
     OpenTicket,
     Page,
@@ -284,6 +285,7 @@ def _dispatched(before: Incident, incident: Incident, event: Event) -> Iterator[
             severity=severity,
             current_status=messages.current_status(incident),
             request=dispatch.request,
+            private=incident.private,
         ),
         "dispatch",
     )
@@ -311,6 +313,15 @@ def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]
 def _postmortem_filed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     yield Draft(StoreDocument(name="postmortem.md", content=incident.postmortem or ""), "postmortem", collapse="postmortem")
     yield _post(incident, messages.told(incident, event), "postmortem_filed")
+
+
+def _retrospective_scheduled(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield from _told(before, incident, event)
+    if incident.policy.invitations and incident.retrospective_at is not None:
+        title = f"Retrospective: {incident.id}" if incident.private else f"Retrospective: {incident.id} {incident.title}"
+        people = tuple(dict.fromkeys((*incident.roles.values(), *incident.members)))
+        text = messages.retrospective()
+        yield Draft(Invite(title=title, text=text, at=incident.retrospective_at, people=people), "retrospective", collapse="retrospective")
 
 
 def _dismissed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -418,7 +429,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "reopened": _reopened,
     "dispatched": _dispatched,
     "report_filed": _told,
-    "retrospective_scheduled": _told,
+    "retrospective_scheduled": _retrospective_scheduled,
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
     "drift": _drift,

@@ -40,6 +40,7 @@ class Port(StrEnum):
     ONCALL = "oncall"
     SPECIALIST = "specialist"
     ARCHIVE = "archive"
+    CALENDAR = "calendar"
     MONITORING = "monitoring"
 
 
@@ -133,6 +134,7 @@ class Brief(Frozen):
     severity: str
     current_status: str
     request: str
+    private: bool = Field(default=False, exclude_if=_nothing)
 
 
 class StoreDocument(Frozen):
@@ -141,6 +143,17 @@ class StoreDocument(Frozen):
     action: Literal["store_document"] = "store_document"
     name: str
     content: str
+
+
+class Invite(Frozen):
+    """Invite people to a meeting. Asked again for the same incident, it moves the meeting."""
+
+    action: Literal["invite"] = "invite"
+    title: str
+    text: str
+    at: datetime
+    minutes: int = 60
+    people: tuple[str, ...]
 
 
 class LookUp(Frozen):
@@ -159,7 +172,7 @@ class LookUp(Frozen):
 
 
 Ask = Annotated[
-    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp,
+    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp | Invite,
     Field(discriminator="action"),
 ]
 
@@ -173,6 +186,7 @@ PORT_OF: dict[str, Port] = {
     "find_on_call": Port.ONCALL,
     "brief": Port.SPECIALIST,
     "store_document": Port.ARCHIVE,
+    "invite": Port.CALENDAR,
     "look_up": Port.MONITORING,
 }
 

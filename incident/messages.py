@@ -170,6 +170,11 @@ def role_assigned(incident: Incident, role: str, person: str) -> str:
     return f"{incident.id}: {_person(person)} is {role}."
 
 
+def retrospective() -> str:
+    """What is asked of whoever is invited."""
+    return "Blameless: what happened, what helped, what we change. Read the timeline and the draft of the post-mortem before."
+
+
 def commander_page(incident: Incident, as_role: str) -> str:
     return (
         f"{_head(incident, 'You are incident commander: take over.')}\n"

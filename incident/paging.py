@@ -9,8 +9,35 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from incident import messages
 from incident.commands import InvalidInput, problems
+from incident.effects import Receipt
 from incident.events import SYSTEM, Event
 from incident.model import Incident
+
+
+class OpenPage(BaseModel):
+    """A page that its provider keeps open, and goes on paging for, until it is told that somebody has answered."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pager: str
+    reference: str
+    role: str
+
+
+class StandDown(BaseModel):
+    """These pages of one incident need no answer any more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    incident: str
+    pages: tuple[OpenPage, ...]
+
+
+def stays_open(receipt: Receipt, role: str) -> tuple[OpenPage, ...]:
+    """The page as it stands at a provider that keeps it open, by the receipt's word; none at all others."""
+    if not receipt.detail.get("stays_open"):
+        return ()
+    return (OpenPage(pager=str(receipt.detail.get("pager", "")), reference=receipt.reference, role=role),)
 
 
 class PagingInput(BaseModel):
@@ -32,6 +59,7 @@ class PagingInput(BaseModel):
     drill: bool = False
     rung: int = 0
     pages: int = 0
+    open_pages: tuple[OpenPage, ...] = Field(default=(), exclude_if=lambda value: not value)
 
 
 def paging_for(incident: Incident, number: int) -> PagingInput:

@@ -99,6 +99,7 @@ class Policy(Frozen):
     `page_again_after` repeats a page to a rung that stays longer than that. `deadline_again_after`: how often
     a missed deadline (not a cadence, whose period is its own) speaks again. `presumed`: the severity whose
     acknowledgement clock an alert gets before anybody has declared, by its `severity` label.
+    `invitations`: whether people are invited to the retrospective, where there is a calendar to do it with.
     `history_limit`: continue as new at this many history events. `monitoring`: how measurements are asked for; None where none are.
     """
 
@@ -125,6 +126,7 @@ class Policy(Frozen):
     retry_most: timedelta = 15 * MINUTE
     general_channel: str = "#incidents"
     stakeholders_channel: str = "#incident-stakeholders"
+    invitations: bool = False
     history_limit: int = Field(default=1_700, ge=50, le=2_000)
     monitoring: Watching | None = None
 
@@ -133,6 +135,10 @@ class Policy(Frozen):
         if not possible:
             return self if self.monitoring is None else self.model_copy(update={"monitoring": None})
         return self if self.monitoring is not None else self.model_copy(update={"monitoring": Watching()})
+
+    def inviting(self, possible: bool) -> Policy:
+        """The policy where people can be invited, or where they can't."""
+        return self if self.invitations == possible else self.model_copy(update={"invitations": possible})
 
     def remind_before(self, length: timedelta) -> timedelta:
         """How long before the end of a wait of `length` its owner is reminded."""
@@ -166,6 +172,7 @@ class Policy(Frozen):
                 "deadline_again_after": shrunk(self.deadline_again_after, HUMAN_FLOOR),
                 "report_within": shrunk(self.report_within, HUMAN_FLOOR),
                 "day": shrunk(self.day, HUMAN_FLOOR),
+                "invitations": False,
                 "retry_first": shrunk(self.retry_first, timedelta(seconds=2)),
                 "retry_most": shrunk(self.retry_most, timedelta(seconds=15)),
                 "monitoring": None,

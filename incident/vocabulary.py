@@ -67,6 +67,7 @@ class Via(StrEnum):
     API = "api"
     CHAT = "chat"
     WEBHOOK = "webhook"
+    LINK = "link"
 
 
 class Criterion(StrEnum):

@@ -13,7 +13,7 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from incident.checkup import Checked
 from incident.effects import Delivery, Receipt
 from incident.evidence import Point
+from incident.paging import OpenPage
 from incident.queries import Query
 
 
@@ -57,6 +58,12 @@ class Paging(Protocol):
     async def page(self, delivery: Delivery) -> Receipt: ...
 
 
+class StandingDown(Protocol):
+    """What a pager offers besides that keeps pages open until it hears of an answer. One that is not open any more is no error."""
+
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None: ...
+
+
 class OnCall(Protocol):
     """Who holds a role at a time.
 
@@ -83,6 +90,12 @@ class Archive(Protocol):
     """Documents that outlive the incident. Storing a name again replaces it only where the content differs."""
 
     async def store_document(self, delivery: Delivery) -> Receipt: ...
+
+
+class Calendar(Protocol):
+    """Meetings: one an incident. A later invitation moves it."""
+
+    async def invite(self, delivery: Delivery) -> Receipt: ...
 
 
 class TicketSeen(BaseModel):

@@ -34,6 +34,7 @@ _SECRET = frozenset(
         "proxy_secret",
         "oidc_client_secret",
         "webhook_token",
+        "link_secret",
         "prometheus_url",
         "alertmanager_url",
         "monitoring_token",
@@ -51,6 +52,9 @@ Words = Annotated[tuple[str, ...], NoDecode]
 
 ACCESS_ROLES = ("viewer", "responder", "commander", "communications", "admin", "auditor")
 """`incident.vocabulary.Access`, which this package may not import; a test holds the two together."""
+
+
+PAGERS = ("embedded", "pagerduty", "email", "apprise")
 
 
 class SettingsError(Exception):
@@ -113,7 +117,24 @@ class Settings(BaseSettings):
     tickets: Literal["embedded", "jira", "github", "roundup", "redmine"] = Field(
         default="embedded", description="where action items become tickets"
     )
-    paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
+    paging: str = Field(
+        default="embedded",
+        description="how people are paged: embedded, pagerduty, email, apprise; several with commas between them, tried in this order",
+    )
+    oncall: Literal["rota", "icalendar"] = Field(
+        default="rota", description="who is on call: by the rota file, or by iCalendar feeds for the roles that have one"
+    )
+    calendar: Literal["none", "email"] = Field(default="none", description="how people are invited to retrospectives")
+    archive: Literal["folder", "git", "s3"] = Field(
+        default="folder", description="where post-mortems and audit trails are kept: a folder or a Git repository in the data folder, or S3"
+    )
+    specialist: Literal["person", "agent"] = Field(
+        default="person", description="who is asked for help: whoever holds the specialist's role, or a model that reads and advises"
+    )
+    link_secret: SecretStr | None = Field(
+        default=None, description="what links in mails are signed with, for all processes the same (default: a file in the data folder)"
+    )
+    link_secret_file: Path | None = Field(default=None, description="file that holds it")
     read_back_every: float = Field(
         default=300.0, ge=10, le=86_400, description="seconds between two looks at what trackers and the status page show"
     )
@@ -136,6 +157,17 @@ class Settings(BaseSettings):
         default=None, pattern=r"^[^\s:]+:\d{1,5}$", description="host:port on which the worker offers the SDK's metrics to Prometheus"
     )
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
+
+    @field_validator("paging")
+    @classmethod
+    def _pagers(cls, value: str) -> str:
+        words = [word.strip().lower() for word in value.split(",")]
+        for word in words:
+            if word not in PAGERS:
+                raise ValueError(f"{word[:60]!r} is no way to page; there are {', '.join(PAGERS)}")
+            if words.count(word) > 1:
+                raise ValueError(f"{word} is there twice")
+        return ",".join(words)
 
     @field_validator("hosts", "proxies", mode="before")
     @classmethod
@@ -245,6 +277,16 @@ class Settings(BaseSettings):
         return value.rstrip("/") if value else None
 
     @property
+    def pagers(self) -> tuple[str, ...]:
+        """The ways to page, in the order in which they are tried."""
+        return tuple(self.paging.split(","))
+
+    @property
+    def address(self) -> str:
+        """Where people reach the door."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
     def rota_file(self) -> Path:
         return self.rota or self.data / "rota.toml"
 
@@ -253,11 +295,15 @@ class Settings(BaseSettings):
         return self.data / "archive"
 
     @property
+    def archive_clone(self) -> Path:
+        return self.data / "archive.git-clone"
+
+    @property
     def embedded_url(self) -> str:
         """The database of the embedded parts, as SQLAlchemy names it."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data / 'embedded.db').absolute()}"
 
-    def secret(self, name: Literal["proxy_secret", "oidc_client_secret", "webhook_token"]) -> str | None:
+    def secret(self, name: Literal["proxy_secret", "oidc_client_secret", "webhook_token", "link_secret"]) -> str | None:
         """A secret, from its variable or from the file that it names; None where neither is set.
 
         Raises:

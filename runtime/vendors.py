@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -170,6 +170,118 @@ class Statuspage(Vendor):
         return {service.strip(): id.strip() for service, _, id in pairs}
 
 
+class PagerDuty(Vendor):
+    """PagerDuty, Events API version 2."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}PAGERDUTY_", extra="ignore", frozen=True)
+    chosen = ("paging", "pagerduty")
+    permissions = (("page people", "integration key of an Events API v2 integration on the service"),)
+
+    url: CloudAddress = Field(
+        default="https://events.pagerduty.com/v2", description="the API; https://events.eu.pagerduty.com/v2 in the EU"
+    )
+    routing_key: SecretStr = Field(min_length=1, description="integration key of the service that pages go to")
+    roles: SecretStr = Field(
+        default=SecretStr(""), description="integration keys of roles with a service of their own, as `CTO=KEY; engineering lead=KEY`"
+    )
+
+    @property
+    def by_role(self) -> dict[str, SecretStr]:
+        return {role: keys[0] for role, keys in pairs(self.roles, "role=KEY; role=KEY", f"{PREFIX}PAGERDUTY_ROLES").items()}
+
+
+class Mail(Vendor):
+    """A mail server."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MAIL_", extra="ignore", frozen=True)
+    chosen = ("paging", "email")
+    permissions = (("send pages and invitations", "the account may send in the name of TOCSIN_MAIL_SENDER"),)
+
+    host: str = Field(min_length=1, description="the mail server")
+    port: int = Field(default=587, ge=1, le=65_535, description="its port")
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="how the connection is kept private")
+    user: str = Field(default="", description="login name; empty: no login")
+    password: SecretStr = Field(default=SecretStr(""), description="its password")
+    sender: str = Field(pattern=r"^[^\s@<>]+@[A-Za-z0-9.-]+$", description="address in whose name mail goes out, as tocsin@example.org")
+
+
+class Apprise(Vendor):
+    """The many others, by way of Apprise."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}APPRISE_", extra="ignore", frozen=True)
+    chosen = ("paging", "apprise")
+
+    urls: SecretStr = Field(
+        min_length=1, description="Apprise addresses of people, as `ana=ntfys://…; ana=pover://…; *=slack://…`; `*` is everybody else"
+    )
+
+    @property
+    def by_person(self) -> dict[str, list[SecretStr]]:
+        return pairs(self.urls, "person=ADDRESS; person=ADDRESS", f"{PREFIX}APPRISE_URLS")
+
+
+class ICalendar(Vendor):
+    """iCalendar feeds."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}ICALENDAR_", extra="ignore", frozen=True)
+    chosen = ("oncall", "icalendar")
+
+    feeds: SecretStr = Field(
+        min_length=1, description="address or path of each role's feed, as `primary on-call=https://…; CTO=/etc/tocsin/cto.ics`"
+    )
+
+    @property
+    def by_role(self) -> dict[str, SecretStr]:
+        return {role: feeds[0] for role, feeds in pairs(self.feeds, "role=FEED; role=FEED", f"{PREFIX}ICALENDAR_FEEDS").items()}
+
+
+class Git(Vendor):
+    """A Git repository."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}GIT_", extra="ignore", frozen=True)
+    chosen = ("archive", "git")
+    permissions = (("push documents", "write access to the repository, without a question for a password"),)
+
+    remote: SecretStr = Field(default=SecretStr(""), description="address that is pushed to; empty: nowhere")
+    branch: str = Field(default="main", pattern=r"^[A-Za-z0-9][\w./-]*$", description="its branch")
+    author: str = Field(default="tocsin@localhost", pattern=r"^[^\s<>]+@[^\s<>]+$", description="e-mail address of the commits' author")
+
+    @field_validator("remote")
+    @classmethod
+    def _no_option(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("-") or "ext::" in value.get_secret_value():
+            raise ValueError("must be an address or a path")
+        return value
+
+
+class S3(Vendor):
+    """An S3-compatible store."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}S3_", extra="ignore", frozen=True)
+    chosen = ("archive", "s3")
+    permissions = (("keep documents", "s3:GetObject, s3:PutObject and s3:ListBucket on the bucket"),)
+
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="name of the bucket")
+    endpoint: Address | None = Field(default=None, description="address of the store; empty: Amazon's")
+    region: str = Field(default="us-east-1", min_length=1, description="its region")
+    access_key: SecretStr = Field(default=SecretStr(""), description="id of the key; empty: the machine's own role")
+    secret_key: SecretStr = Field(default=SecretStr(""), description="the key")
+    prefix: str = Field(default="", description="folder in the bucket")
+
+
+class ModelAgent(Vendor):
+    """A model's API (Anthropic's Messages)."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}AGENT_", extra="ignore", frozen=True)
+    chosen = ("specialist", "agent")
+    permissions = (("ask the model", "a key of the API; incidents' timelines are sent there, private ones and drills never"),)
+
+    url: CloudAddress = Field(default="https://api.anthropic.com", description="the API")
+    key: SecretStr = Field(min_length=1, description="its key")
+    model: str = Field(min_length=1, description="name of the model")
+    specialists: str = Field(default="incident-responder", description="which specialists it is, with commas between them")
+
+
 class Matrix(Vendor):
     """Matrix."""
 
@@ -290,7 +402,42 @@ class ChatWebhook(Vendor):
         return value
 
 
-VENDORS: tuple[type[Vendor], ...] = (Jira, GitHub, Roundup, Redmine, Statuspage, Matrix, Slack, SlackCommands, ChatWebhook)
+VENDORS: tuple[type[Vendor], ...] = (
+    Jira,
+    GitHub,
+    Roundup,
+    Redmine,
+    Statuspage,
+    Matrix,
+    Slack,
+    SlackCommands,
+    ChatWebhook,
+    PagerDuty,
+    Mail,
+    Apprise,
+    ICalendar,
+    Git,
+    S3,
+    ModelAgent,
+)
+
+
+def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:
+    """What a secret of several parts says of each name; parts stand on lines of their own, or have semicolons between them.
+
+    Raises:
+        SettingsError: says the shape, never the value.
+    """
+    found: dict[str, list[SecretStr]] = {}
+    for part in re.split(r"[\n;]", secret.get_secret_value()):
+        name, _, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not name.strip() or not value.strip():
+            raise SettingsError(f"{variable} must look like {shape}")
+        found.setdefault(name.strip(), []).append(SecretStr(value.strip()))
+    return found
+
 
 AVendor = TypeVar("AVendor", bound=Vendor)
 

@@ -29,6 +29,7 @@ from incident.model import Incident
 from incident.pictures import sparkline
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
+from integrations.paging.links import AckLinks
 from starter import audit, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
@@ -81,7 +82,7 @@ class Door:
     says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
     `temporal_ui` is where browsers find Temporal's own UI, where they can.
     `kill_worker` ends the worker of this machine at once, for the drill's step that shows that nothing is lost; None where it is
-    not ours to kill.
+    not ours to kill. `links` reads the links by which pages are acknowledged from mails.
     """
 
     user: str
@@ -95,6 +96,7 @@ class Door:
     identity: Store | None = None
     public: PublicSite | None = None
     who: Callable[[Scope], privacy.Viewer] | None = None
+    links: AckLinks | None = None
     slack: SlackDoor | None = None
     """How Slack's commands and buttons come in, where they do."""
 

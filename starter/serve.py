@@ -22,10 +22,12 @@ from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.monitoring.prometheus import Web
 from integrations.oncall.rota import FileRota
+from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
+from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
 from runtime.vendors import Slack, SlackCommands, vendor_settings, vendor_variables
 from starter.api import Door, create_app
@@ -83,11 +85,11 @@ def policy_in_force(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
-    measuring = settings.prometheus_url is not None
+    possible, measuring = settings.calendar != "none", settings.prometheus_url is not None
     if settings.policy is None:
-        return in_force(Policy(), measuring=measuring)
+        return in_force(Policy(), measuring=measuring).inviting(possible)
     try:
-        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -151,7 +153,6 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
-    here = settings.public_url or f"http://{settings.host}:{settings.port}"
     looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), *_monitoring(settings))
     door = Door(
         user=settings.user,
@@ -163,7 +164,8 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
         slack=slack_in_force(),
-        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
+        links=AckLinks(link_key(settings), settings.address),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if arrangement.mode != "dev" and arrangement.webhook_token is None:

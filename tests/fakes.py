@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from incident.effects import (
@@ -19,6 +19,7 @@ from incident.effects import (
     CloseTicket,
     Delivery,
     FindOnCall,
+    Invite,
     OpenChannel,
     OpenTicket,
     Page,
@@ -28,6 +29,7 @@ from incident.effects import (
     StoreDocument,
 )
 from incident.evidence import Point, moments
+from incident.paging import OpenPage
 from incident.queries import Query
 from integrations.deliveries import asked, channel_name, marked
 from integrations.errors import Rejected, Unavailable
@@ -148,7 +150,12 @@ class FakeTicketing(Fake):
 
 
 class FakePager(Fake):
-    """A pager in memory."""
+    """A pager in memory. With `keeps_open`, `open` has the references of pages that wait for an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeps_open = False
+        self.open: list[str] = []
 
     @property
     def paged(self) -> list[tuple[str, str]]:
@@ -158,7 +165,17 @@ class FakePager(Fake):
     async def page(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, Page)
         self._answer_faults()
-        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=f"page-{len(self.ledger) + 1}", person=ask.to))
+        former = self._repeat(delivery)
+        if former is not None:
+            return former
+        reference = f"page-{len(self.ledger) + 1}"
+        if self.keeps_open:
+            self.open.append(reference)
+        return self._accept(delivery, Receipt(reference=reference, person=ask.to, detail={"stays_open": True} if self.keeps_open else {}))
+
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None:
+        self._answer_faults()
+        self.open = [reference for reference in self.open if reference not in {page.reference for page in pages}]
 
 
 class FakeOnCall(Fake):
@@ -189,6 +206,15 @@ class FakeSpecialist(Fake):
         ask = asked(delivery, Brief)
         self._answer_faults()
         return self._repeat(delivery) or self._accept(delivery, Receipt(reference=ask.dispatch, person=ask.specialist))
+
+
+class FakeCalendar(Fake):
+    """Meetings in memory."""
+
+    async def invite(self, delivery: Delivery) -> Receipt:
+        asked(delivery, Invite)
+        self._answer_faults()
+        return self._repeat(delivery) or self._accept(delivery, Receipt(reference=f"meeting-{delivery.incident}"))
 
 
 class FakeArchive(Fake):

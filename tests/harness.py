@@ -16,7 +16,7 @@ import itertools
 import sysconfig
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,29 +36,43 @@ from temporalio.worker import Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.investigating import InvestigationActivities
+from activities.invitations import InvitationActivities
 from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
-from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
+from incident.investigation import InvestigationInput, Report
 from incident.lifecycle import Opening
+from incident.paging import OpenPage
 from incident.policy import Policy
 from runtime.temporal import in_one_batch, sandboxed_runner
-from tests.fakes import FakeArchive, FakeChat, FakeMonitoring, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import (
+    FakeArchive,
+    FakeCalendar,
+    FakeChat,
+    FakeMonitoring,
+    FakeOnCall,
+    FakePager,
+    FakeSpecialist,
+    FakeStatusPage,
+    FakeTicketing,
+)
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
 from workflows.follow_up import FollowUp
 from workflows.guard import Guard
 from workflows.incident import Incident, IncidentInput
+from workflows.investigation import Investigation
 from workflows.paging import Paging
 from workflows.registry import Registry
 
-WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive]
+WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive, Investigation]
 
 ROTA = {
     "primary on-call": "ana",
@@ -144,6 +158,10 @@ def alert(name: str = "HighErrorRate", *, firing: bool = True, at: datetime | No
     }
 
 
+async def nothing_found(asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
+    return Report(by="machine", text=f"Read {len(entries)} entries, found nothing.")
+
+
 class World:
     """The outside world of one story."""
 
@@ -155,11 +173,13 @@ class World:
         self.rota = FakeOnCall(ROTA)
         self.specialist = FakeSpecialist()
         self.archive = FakeArchive()
+        self.calendar = FakeCalendar()
+        self.investigator: Callable[[InvestigationInput, Sequence[Mapping[str, Any]]], Awaitable[Report]] = nothing_found
 
     @property
     def everything(self) -> list[Delivery]:
         """What all ports have accepted, port by port."""
-        ports = (self.chat, self.status, self.tickets, self.pager, self.rota, self.specialist, self.archive)
+        ports = (self.chat, self.status, self.tickets, self.pager, self.rota, self.specialist, self.archive, self.calendar)
         return [delivery for port in ports for delivery in port.ledger]
 
 
@@ -192,6 +212,11 @@ class Switchboard:
     async def page(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).pager.page(delivery)
 
+    async def stand_down(self, pages: Sequence[OpenPage]) -> None:
+        for world in (self.common, *self.worlds.values()):
+            if set(world.pager.open) & {page.reference for page in pages}:
+                await world.pager.stand_down(pages)
+
     async def find_on_call(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).rota.find_on_call(delivery)
 
@@ -201,6 +226,17 @@ class Switchboard:
     async def brief(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).specialist.brief(delivery)
 
+    @property
+    def by(self) -> str:
+        return "machine"
+
+    async def investigate(self, asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
+        world = self.worlds.get(asked.incident, self.common)
+        return await world.investigator(asked, entries)
+
+    async def invite(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).calendar.invite(delivery)
+
     async def store_document(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).archive.store_document(delivery)
 
@@ -208,14 +244,17 @@ class Switchboard:
 @asynccontextmanager
 async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500) -> AsyncIterator[None]:
     """All workers of the product on `queue`, with fakes behind the ports."""
+    paging = PagingActivities(board, board, board)
+    work = InvestigationActivities(client, board, board, ["machine"], queue)
     activities: dict[Port, list[Callable[..., Any]]] = {
         Port.CHAT: [ChatActivities(board).open_channel, ChatActivities(board).post],
         Port.STATUS: [StatusPageActivities(board).publish],
         Port.TICKETS: [TicketingActivities(board).open_ticket, TicketingActivities(board).close_ticket],
-        Port.PAGING: [PagingActivities(board, board).page],
+        Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(board).find_on_call],
-        Port.SPECIALIST: [SpecialistActivities(board).brief],
+        Port.SPECIALIST: [work.brief, work.investigate],
         Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],
+        Port.CALENDAR: [InvitationActivities(board).invite],
         Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
@@ -14,6 +14,8 @@ from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
+from activities.investigating import InvestigationActivities, Investigator
+from activities.invitations import InvitationActivities
 from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
@@ -26,12 +28,15 @@ from incident.effects import Port
 from incident.policy import Policy
 from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.archive.folder import FolderArchive
+from integrations.archive.git import GitArchive
+from integrations.calendar.none import NoInvitations
 from integrations.chat.embedded import EmbeddedChat
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat
 from integrations.chat.slack import SlackChat
 from integrations.chat.webhook import WebhookChat
-from integrations.drills import ChatOrDrill, StatusPageOrDrill, TicketingOrDrill
+from integrations.drills import ChatOrDrill, PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
+from integrations.extras import ExtraMissing, library
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
@@ -47,8 +52,13 @@ from integrations.monitoring.none import NoMonitoring
 from integrations.monitoring.prometheus import PrometheusDeployments, PrometheusMonitoring, Web
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
+from integrations.paging.links import AckLinks
+from integrations.paging.memory import PageMemory
+from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
+from integrations.paging.pagers import Pager, Pagers
 from integrations.ports import (
     Archive,
+    Calendar,
     Chat,
     Checkable,
     Deployments,
@@ -57,6 +67,7 @@ from integrations.ports import (
     OnCall,
     Paging,
     Specialist,
+    StandingDown,
     StatusPage,
     StatusReading,
     Ticketing,
@@ -72,10 +83,36 @@ from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
+from runtime.signing import link_key
 from runtime.temporal import in_one_batch, sandboxed_runner
-from runtime.vendors import ChatWebhook, GitHub, Jira, Matrix, Redmine, Roundup, Slack, SlackCommands, Statuspage, vendor_settings
+from runtime.vendors import (
+    S3,
+    Apprise,
+    ChatWebhook,
+    Git,
+    GitHub,
+    ICalendar,
+    Jira,
+    Mail,
+    Matrix,
+    ModelAgent,
+    PagerDuty,
+    Redmine,
+    Roundup,
+    Slack,
+    SlackCommands,
+    Statuspage,
+    vendor_settings,
+)
 from workflows import contract, options
 from workflows.guard import Guard
+
+if TYPE_CHECKING:
+    from integrations.archive.s3 import S3Archive
+    from integrations.calendar.mail import MailedInvitations
+    from integrations.mail import Mailer
+    from integrations.oncall.icalendar import ICalendarRota
+    from integrations.specialist.agent import ModelInvestigator
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets its activities finish; the default is not at all."""
@@ -95,6 +132,10 @@ class Adapters:
     rota: OnCall
     specialist: Specialist
     archive: Archive
+    calendar: Calendar = field(default_factory=NoInvitations)
+    investigator: Investigator | None = None
+    """Who does the work of the `specialists`; None where people do."""
+    specialists: tuple[str, ...] = ()
     monitoring: Monitoring = field(default_factory=NoMonitoring)
     deployments: Deployments | None = None
     issues: KnownIssues | None = None
@@ -102,6 +143,8 @@ class Adapters:
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
     page: StatusReading | None = None
+    standing: StandingDown | None = None
+    """The pagers that keep pages open until they hear of an answer."""
     """The vendors' adapters that are read back; None where the port's part is embedded."""
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
@@ -117,11 +160,11 @@ def load_policy(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
-    measuring = settings.prometheus_url is not None
+    possible, measuring = settings.calendar != "none", settings.prometheus_url is not None
     if settings.policy is None:
-        return in_force(Policy(), measuring=measuring)
+        return in_force(Policy(), measuring=measuring).inviting(possible)
     try:
-        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -167,6 +210,10 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     embedded = embedded_adapters(settings, ledger, policy)
     issues = embedded.issues
     checks: dict[Port, Sequence[Checkable]] = {}
+    calendars = _calendars(settings)
+    if calendars is not None:
+        embedded = replace(embedded, rota=FaultyOnCall(calendars, ledger))
+        checks[Port.ONCALL] = (calendars,)
     chat, outside = embedded.chat, _chat(settings, ledger, policy)
     if outside is not None:
         chat = ChatOrDrill(FaultyChat(outside, ledger), embedded.chat)
@@ -181,10 +228,142 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    closing = [vendor.close for vendor in (outside, tracker, page) if vendor is not None]
+    pager, standing, pagers = embedded.pager, None, _pagers(settings, ledger)
+    if pagers:
+        standing = Pagers(pagers, PageMemory(ledger))
+        pager = PagingOrDrill(FaultyPager(standing, ledger), embedded.pager)
+        checks[Port.PAGING] = pagers
+    if settings.calendar == "email":
+        invitations = _invitations(settings, ledger)
+        embedded = replace(embedded, calendar=invitations)
+        checks[Port.CALENDAR] = (invitations,)
+    archive = _archive(settings)
+    if archive is not None:
+        embedded = replace(embedded, archive=FaultyArchive(archive, ledger))
+        checks[Port.ARCHIVE] = (archive,)
+    investigator = _investigator(settings, embedded.monitoring)
+    if investigator is not None:
+        embedded = replace(embedded, investigator=investigator, specialists=_specialists())
+        checks[Port.SPECIALIST] = (investigator,)
+    specialist = FaultySpecialist(PagedSpecialist(pager, embedded.rota), ledger)
     return replace(
-        embedded, chat=chat, tickets=tickets, status=status, issues=issues, checks=checks, tracker=tracker, page=page, closing=closing
+        embedded,
+        chat=chat,
+        tickets=tickets,
+        status=status,
+        pager=pager,
+        specialist=specialist,
+        checks=checks,
+        tracker=tracker,
+        page=page,
+        standing=standing,
+        issues=issues,
+        closing=[vendor.close for vendor in (outside, tracker, page) if vendor is not None],
     )
+
+
+def _investigator(settings: Settings, measured: Monitoring) -> ModelInvestigator | None:
+    match settings.specialist:
+        case "person":
+            return None
+        case "agent":
+            for name in ("anthropic", "pydantic_ai"):
+                _extra(name, "ai", "TOCSIN_SPECIALIST=agent")
+            from integrations.specialist.agent import ModelInvestigator
+
+            agent = vendor_settings(ModelAgent)
+            return ModelInvestigator(
+                agent.url, key=agent.key, model=agent.model, monitoring=None if settings.prometheus_url is None else measured
+            )
+
+
+def _specialists() -> tuple[str, ...]:
+    return tuple(name.strip() for name in vendor_settings(ModelAgent).specialists.split(",") if name.strip())
+
+
+def _archive(settings: Settings) -> GitArchive | S3Archive | None:
+    match settings.archive:
+        case "folder":
+            return None
+        case "git":
+            git = vendor_settings(Git)
+            remote = git.remote if git.remote.get_secret_value() else None
+            return GitArchive(settings.archive_clone, remote=remote, branch=git.branch, author=git.author)
+        case "s3":
+            _extra("boto3", "s3", "TOCSIN_ARCHIVE=s3")
+            from integrations.archive.s3 import S3Archive
+
+            s3 = vendor_settings(S3)
+            return S3Archive(
+                s3.bucket,
+                endpoint=s3.endpoint,
+                region=s3.region,
+                access_key=s3.access_key.get_secret_value(),
+                secret_key=s3.secret_key,
+                prefix=s3.prefix,
+            )
+
+
+def _calendars(settings: Settings) -> ICalendarRota | None:
+    match settings.oncall:
+        case "rota":
+            return None
+        case "icalendar":
+            for name in ("icalendar", "recurring_ical_events"):
+                _extra(name, "icalendar", "TOCSIN_ONCALL=icalendar")
+            from integrations.oncall.icalendar import ICalendarRota
+
+            rota = FileRota(settings.rota_file)
+            return ICalendarRota(vendor_settings(ICalendar).by_role, rota, rota, folder=settings.data / "calendars")
+
+
+def _pagers(settings: Settings, ledger: Ledger) -> list[Pager]:
+    """The ways to page that are chosen, in their order; none where pages stay in the embedded log."""
+    return [] if settings.pagers == ("embedded",) else [_pager(name, settings, ledger) for name in settings.pagers]
+
+
+def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:
+    match name:
+        case "pagerduty":
+            duty = vendor_settings(PagerDuty)
+            return PagerDutyPager(duty.url, routing_key=duty.routing_key, roles=duty.by_role, public_url=settings.address)
+        case "email":
+            _extra("aiosmtplib", "mail", "TOCSIN_PAGING=email")
+            from integrations.paging.mail import EmailPager
+
+            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(link_key(settings), settings.address))
+        case "apprise":
+            _extra("apprise", "apprise", "TOCSIN_PAGING=apprise")
+            from integrations.paging.notifier import AddressUnusable, NotifierPager
+
+            try:
+                return NotifierPager(vendor_settings(Apprise).by_person)
+            except AddressUnusable as error:
+                raise SettingsError(f"TOCSIN_APPRISE_URLS: {error}") from error
+        case _:
+            return EmbeddedPager(ledger)
+
+
+def _invitations(settings: Settings, ledger: Ledger) -> MailedInvitations:
+    for name, extra in (("aiosmtplib", "mail"), ("icalendar", "icalendar")):
+        _extra(name, extra, "TOCSIN_CALENDAR=email")
+    from integrations.calendar.mail import MailedInvitations
+
+    return MailedInvitations(_mailer(), FileRota(settings.rota_file), PageMemory(ledger), public_url=settings.address)
+
+
+def _mailer() -> Mailer:
+    from integrations.mail import Mailer
+
+    mail = vendor_settings(Mail)
+    return Mailer(mail.host, mail.port, sender=mail.sender, user=mail.user, password=mail.password, security=mail.security)
+
+
+def _extra(name: str, extra: str, setting: str) -> None:
+    try:
+        library(name, extra=extra)
+    except ExtraMissing as error:
+        raise SettingsError(f"{setting}: {error}") from error
 
 
 def _chat(settings: Settings, ledger: Ledger, policy: Policy) -> MatrixChat | SlackChat | WebhookChat | None:
@@ -252,28 +431,34 @@ def workflow_classes() -> list[type]:
     from workflows.checkup import CheckupWorkflow
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
+    from workflows.investigation import Investigation
     from workflows.paging import Paging as PagingWorkflow
     from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow, Investigation]
 
 
-def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
+def activities_by_port(client: Client, adapters: Adapters, queue: str = contract.TASK_QUEUE) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
     asked = MonitoringActivities(adapters.monitoring, adapters.deployments, adapters.issues)
     read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
+    paging = PagingActivities(adapters.pager, adapters.rota, adapters.standing)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
         Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
         Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
-        Port.PAGING: [PagingActivities(adapters.pager, adapters.rota).page],
+        Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
+        Port.CALENDAR: [InvitationActivities(adapters.calendar).invite],
         Port.MONITORING: [asked.look_up, asked.sample],
     }
+    if adapters.investigator is not None:
+        work = InvestigationActivities(client, adapters.investigator, adapters.specialist, adapters.specialists, queue)
+        functions[Port.SPECIALIST] = [work.brief, work.investigate]
     return {port: [*of_port, CheckupActivities(adapters.checks.get(port, ())).check] for port, of_port in functions.items()}
 
 
@@ -308,7 +493,7 @@ def build_workers(
             )
         )
     ]
-    for port, functions in activities_by_port(client, adapters).items():
+    for port, functions in activities_by_port(client, adapters, settings.task_queue).items():
         workers.append(
             Worker(
                 client,

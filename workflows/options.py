@@ -22,6 +22,18 @@ REGISTER_HEARS = timedelta(seconds=1)
 LAST_PAGE = timedelta(minutes=3)
 """How long a closing incident waits for the report of a page under way: finding the person and paging them take a minute each at most."""
 
+INVESTIGATION = timedelta(minutes=5)
+INVESTIGATION_IN_ALL = timedelta(minutes=20)
+"""A report that comes later than half an hour is overdue by the process; the rest of it is for people to report by themselves."""
+
+INVESTIGATION_BEAT = timedelta(seconds=5)
+
+STAND_DOWN_WITHIN = timedelta(hours=1)
+"""How long a pager is told again that a page is answered; its own escalation has long reached its end by then."""
+
+OPEN_PAGES_KEPT = 200
+"""Of a night on which nobody answers for hours; the oldest are the first to be forgotten."""
+
 PATIENT_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=1))
 """For what must happen some time and nobody waits for."""
 
@@ -46,6 +58,7 @@ DELIVERY: dict[Port, How] = {
     Port.ONCALL: How(TEN_SECONDS, timedelta(minutes=1)),
     Port.SPECIALIST: How(TEN_SECONDS, timedelta(minutes=2)),
     Port.ARCHIVE: How(timedelta(seconds=30), timedelta(minutes=5)),
+    Port.CALENDAR: How(TEN_SECONDS, timedelta(minutes=2)),
     # Several systems are asked at once, each with its own ten seconds.
     Port.MONITORING: How(timedelta(seconds=30), timedelta(minutes=2)),
 }

@@ -1,7 +1,8 @@
 """Page until somebody acknowledges: each rung of the escalation chain in turn, the last one again and again.
 
 A rung that nobody holds, or that can't be reached, is itself a reason to go on to the next at once. What became of
-each page is told to the incident, where it is on record.
+each page is told to the incident, where it is on record. Where a provider keeps pages open until it hears of an answer, it is
+told at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from incident.effects import Delivery, FindOnCall, Page, Port, Receipt
-    from incident.paging import PageReport, PagingInput
+    from incident.paging import PageReport, PagingInput, StandDown, stays_open
     from workflows import contract, options
     from workflows.steadfast import steadfast
 
@@ -29,6 +30,7 @@ class Paging:
         self.start = start
         self.rung = start.rung
         self.pages = start.pages
+        self.open_pages = start.open_pages
 
     @workflow.signal(name=contract.PAGING_STOP)
     def stop(self, reason: object = None, *_more: object) -> None:
@@ -50,10 +52,30 @@ class Paging:
             else:
                 await self._pause(start.next_rung_after)
                 if workflow.info().is_continue_as_new_suggested():
-                    workflow.continue_as_new(start.model_copy(update={"rung": self.rung, "pages": self.pages}))
+                    workflow.continue_as_new(
+                        start.model_copy(update={"rung": self.rung, "pages": self.pages, "open_pages": self.open_pages})
+                    )
         if self.answer:
             await self._report(PageReport(outcome="stopped", role=start.rungs[self.rung], rung=self.rung))
+        await self._stand_down()
         return self.pages
+
+    async def _stand_down(self) -> None:
+        """Let the provider's own escalation end with ours. What can't be told within an hour stays open there, for people to see."""
+        if not self.open_pages:
+            return
+        try:
+            await workflow.execute_activity(
+                "stand_down",
+                StandDown(incident=self.start.incident, pages=self.open_pages),
+                task_queue=contract.port_queue(workflow.info().task_queue, Port.PAGING),
+                start_to_close_timeout=options.TEN_SECONDS,
+                schedule_to_close_timeout=options.STAND_DOWN_WITHIN,
+                retry_policy=options.PATIENT_RETRY,
+                summary="somebody has answered",
+            )
+        except ActivityError as error:
+            workflow.logger.warning("pages stay open at the pager: %s", error.cause or error)
 
     async def _wait_on_rung(self, start: PagingInput, reached: bool) -> None:
         """Give the rung its time, repeating the page; no time at all where nobody was reached."""
@@ -92,7 +114,8 @@ class Paging:
                 return False
             if self._acknowledged():
                 return False
-            await self._carry_out(Port.PAGING, key, Page(to=person, role=role, text=self.start.text))
+            receipt = await self._carry_out(Port.PAGING, key, Page(to=person, role=role, text=self.start.text))
+            self.open_pages = (*self.open_pages, *stays_open(receipt, role))[-options.OPEN_PAGES_KEPT :]
         except ActivityError as error:
             cause = error.cause
             text = cause.message if isinstance(cause, ApplicationError) else str(cause or error)

@@ -16,9 +16,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from incident.effects import Delivery, Receipt, StoreDocument
+from integrations.archive.names import inside
 from integrations.deliveries import asked
 from integrations.errors import Rejected, Unavailable
 
@@ -43,8 +44,8 @@ class FolderArchive:
 
     async def store_document(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, StoreDocument)
-        folder = self._root / _inside(delivery.incident, "incident", deep=False)
-        relative = _inside(ask.name, "document", deep=True)
+        folder = self._root / inside(delivery.incident, "incident", deep=False)
+        relative = inside(ask.name, "document", deep=True)
         try:
             async with asyncio.timeout(TIMEOUT.total_seconds()):
                 # A thread, because files block. When time is up it still runs to its end: that is but a lost answer.
@@ -95,15 +96,6 @@ def _store_alone(target: Path, mark: Path, data: bytes) -> bool:
     _write(target, data)
     _write(mark, digest.encode())
     return False
-
-
-def _inside(name: str, what: str, *, deep: bool) -> Path:
-    """Read a name as a path below a folder, `deep` or of one part. Rejected where it could lead elsewhere, or hide."""
-    parts = PurePosixPath(name).parts
-    clean = name.isprintable() and "\\" not in name and not name.startswith("/") and not name.endswith("/")
-    if not parts or not clean or any(part.startswith(".") for part in parts) or (len(parts) > 1 and not deep):
-        raise Rejected(f"the archive takes no {what} named {name!r}: it must be a plain relative path without hidden parts")
-    return Path(*parts)
 
 
 def _keep(target: Path, former: bytes) -> None:

@@ -10,7 +10,8 @@
 
 A role is held by one person always, by shifts, or by people in turn from `start` on, each for `every` (`12h`, `1d`,
 `1w`). Roles are compared without regard to case. Every time has a zone; turns are counted in UTC, so a
-handover does not move with summer time. The file is read again when it has changed.
+handover does not move with summer time. The file is read again when it has changed. How people are reached stands in tables
+`[people.NAME]` (see `people`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from typing import Any
 from incident.effects import Delivery, FindOnCall, Receipt
 from integrations.deliveries import asked
 from integrations.errors import Unavailable
+from integrations.oncall.people import PeopleMistake, Person, people_from
+from integrations.oncall.people import folded as _folded
 
 DEFAULT_ROTA = """\
 # Who is on call. Tocsin reads this file again whenever it changes; `tocsin doctor` says whether it is well formed.
@@ -46,6 +49,10 @@ DEFAULT_ROTA = """\
 CTO = "cto"
 CEO = "ceo"
 manager = "manager"
+
+# Where people are reached, where pages go out by mail:
+# [people.max]
+# email = "max@example.org"
 """
 
 _EVERY = re.compile(r"(\d{1,4})([hdw])")
@@ -104,6 +111,7 @@ class FileRota:
         self._path = Path(path)
         self._seen: tuple[int, ...] | None = None
         self._roles: Mapping[str, Holding] | None = None
+        self._people: Mapping[str, Person] = {}
         self._problem: str | None = None
 
     @property
@@ -116,7 +124,8 @@ class FileRota:
         try:
             seen, text = await asyncio.to_thread(self._changed)
             if text is not None:
-                self._seen, self._roles, self._problem = seen, parsed(text, str(self._path)), None
+                self._roles, self._people = read(text, str(self._path))
+                self._seen, self._problem = seen, None
         except RotaUnusable as error:
             self._seen, self._problem = None, str(error)
             if self._roles is None:
@@ -135,6 +144,17 @@ class FileRota:
         holding = (self._roles or {}).get(_folded(role))
         return None if holding is None else holding.at(at if at.tzinfo else at.replace(tzinfo=UTC))
 
+    async def email_of(self, person: str) -> str | None:
+        """The address of somebody in the rota; None where it has none for them."""
+        await self.refresh()
+        found = self._people.get(_folded(person))
+        return None if found is None else found.email
+
+    async def name_of(self, email: str) -> str | None:
+        """Whose address it is; None where it is nobody's in the rota."""
+        await self.refresh()
+        return next((person.name for person in self._people.values() if person.email.casefold() == email.casefold()), None)
+
     def _changed(self) -> tuple[tuple[int, ...], str | None]:
         try:
             status = self._path.stat()
@@ -147,7 +167,12 @@ class FileRota:
 
 
 def parsed(text: str, file: str) -> dict[str, Holding]:
-    """Read a rota; the roles' names are folded. RotaUnusable names `file`, the role and the rule."""
+    """Read who holds the roles; see `read`."""
+    return read(text, file)[0]
+
+
+def read(text: str, file: str) -> tuple[dict[str, Holding], dict[str, Person]]:
+    """Read a rota and how its people are reached; names are folded. RotaUnusable names `file`, the role or person and the rule."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -155,6 +180,10 @@ def parsed(text: str, file: str) -> dict[str, Holding]:
     roles = document.pop("roles", None)
     if not isinstance(roles, dict):
         raise RotaUnusable(f"{file} has no table [roles]")
+    try:
+        people = people_from(document.pop("people", {}))
+    except PeopleMistake as error:
+        raise RotaUnusable(f"{file}: {error}") from error
     if document:
         raise RotaUnusable(f"{file}: {', '.join(sorted(document))} stands outside the table [roles]")
     found: dict[str, Holding] = {}
@@ -164,7 +193,7 @@ def parsed(text: str, file: str) -> dict[str, Holding]:
             found[_folded(role)] = _holding(value)
         except _Mistake as mistake:
             raise RotaUnusable(f"{file}: role {role!r} {mistake}") from mistake
-    return found
+    return found, people
 
 
 class _Mistake(Exception):
@@ -174,10 +203,6 @@ class _Mistake(Exception):
 def _must(holds: bool, otherwise: str) -> None:
     if not holds:
         raise _Mistake(otherwise)
-
-
-def _folded(role: str) -> str:
-    return " ".join(role.split()).casefold()
 
 
 def _holding(value: object) -> Holding:

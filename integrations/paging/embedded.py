@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from incident.checkup import Checked
 from incident.effects import Delivery, Page, Port, Receipt
 from integrations.deliveries import asked, marked
 from integrations.ledger import Ledger, Told
@@ -15,8 +16,15 @@ from integrations.ledger import Ledger, Told
 class EmbeddedPager:
     """The log of pages. A repeat is recognised by its key in the ledger."""
 
+    name = "embedded"
+
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+
+    async def check(self) -> Checked:
+        return Checked(
+            name="paging: embedded", ok=True, detail=f"pages are written to {self._ledger.where}, and reach nobody by themselves"
+        )
 
     async def page(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, Page)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|webhooks/slack/.*)")
-"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made of, and what is signed."""
+PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|webhooks/slack/.*|ack/.*)")
+"""Open to everybody: signs of life, signing in and out, the public status page, what pages are made of, and what is signed: links from
+mails, too."""
 
 METRICS = "/metrics"
 WEBHOOKS = "/webhooks/"

@@ -6,6 +6,7 @@ never possible: with JavaScript off everything can be read and every form be pos
 
     rendering   templates, filters, static files, the frame that all pages share
     status_page what the public reads; it shares nothing with the rest
+    ack         links from mails that acknowledge
     headers     what every page forbids the browser to do
     postmortem_page, actions_page, analytics_page, audit_page: the record
 """
@@ -22,6 +23,7 @@ from starter.health import Health
 from starter.live import Rooms
 from starter.postmortem import Postmortems
 from starter.web import (
+    ack,
     actions_page,
     analytics_page,
     audit_page,
@@ -45,6 +47,7 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
     router.include_router(home.router(desk, health))
+    router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
     router.include_router(coach.router(desk, door.kill_worker))

@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.archive import ArchiveActivities
 from activities.chat import ChatActivities
+from activities.invitations import InvitationActivities
 from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.paging import PagingActivities
@@ -20,7 +21,18 @@ from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.effects import PORT_OF, Ask, Delivery, FindOnCall, Page, Receipt
-from tests.fakes import Fake, FakeArchive, FakeChat, FakeMonitoring, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import (
+    Fake,
+    FakeArchive,
+    FakeCalendar,
+    FakeChat,
+    FakeMonitoring,
+    FakeOnCall,
+    FakePager,
+    FakeSpecialist,
+    FakeStatusPage,
+    FakeTicketing,
+)
 from tests.integrations.asks import AT, EXAMPLES, delivery
 
 Activity = Callable[[Delivery], Awaitable[Receipt]]
@@ -36,6 +48,7 @@ class Ports:
     def __init__(self) -> None:
         self.chat, self.status, self.tickets = FakeChat(), FakeStatusPage(), FakeTicketing()
         self.pager, self.rota, self.specialist, self.archive = FakePager(), FakeOnCall(ROTA), FakeSpecialist(), FakeArchive()
+        self.calendar = FakeCalendar()
         chat, tickets = ChatActivities(self.chat), TicketingActivities(self.tickets)
         self.served: dict[str, tuple[Activity, Fake]] = {
             "open_channel": (chat.open_channel, self.chat),
@@ -46,6 +59,7 @@ class Ports:
             "page": (PagingActivities(self.pager, self.rota).page, self.pager),
             "find_on_call": (OnCallActivities(self.rota).find_on_call, self.rota),
             "brief": (SpecialistActivities(self.specialist).brief, self.specialist),
+            "invite": (InvitationActivities(self.calendar).invite, self.calendar),
             "store_document": (ArchiveActivities(self.archive).store_document, self.archive),
         }
         self.asked_only: tuple[Activity, ...] = (MonitoringActivities(FakeMonitoring()).look_up,)

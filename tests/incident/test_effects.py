@@ -10,12 +10,13 @@ import pytest
 
 from incident import lifecycle
 from incident.asking import ASKERS
-from incident.effects import PORT_OF, Effect, FindOnCall, OpenTicket, Page, Port, Post, Publish
+from incident.effects import PORT_OF, Effect, FindOnCall, Invite, OpenTicket, Page, Port, Post, Publish
 from incident.events import KINDS
 from incident.model import CheckState
+from incident.policy import Policy
 from incident.vocabulary import Phase
 from tests.incident.test_deciding import arrived
-from tests.incident.walk import DOCUMENT, OPENED, PLAN, Walk, alert
+from tests.incident.walk import DOCUMENT, OPENED, PLAN, Walk, alert, opening_of
 
 
 def asked(walk: Walk, verb: str, **fields: Any) -> list[tuple[str, str]]:
@@ -431,3 +432,16 @@ def test_the_public_entry_names_services_severity_and_the_next_update() -> None:
         entry.components,
         entry.next_update_by,
     )
+
+
+def test_a_retrospective_invites_those_who_were_there_where_there_is_a_calendar() -> None:
+    """With a calendar, everybody who was in it is invited; without one, and in a drill, nobody is."""
+    at = {"at": (OPENED + timedelta(days=9)).isoformat()}
+    for policy, invited in ((Policy(), 0), (Policy().inviting(True), 1), (Policy().inviting(True).scaled(60), 0)):
+        walk = Walk(opening_of("SEV1").model_copy(update={"policy": policy}))
+        walk.reaches(Phase.POST_INCIDENT)
+        walk.does("schedule_retrospective", **at)
+        asks = [effect.ask for effect in walk.waiting(Port.CALENDAR)]
+
+        assert invited == len(asks)
+        assert all(isinstance(ask, Invite) and set(walk.incident.members) == set(ask.people) for ask in asks)

@@ -10,6 +10,7 @@ from incident.effects import (
     Brief,
     CloseTicket,
     Delivery,
+    Invite,
     OpenChannel,
     OpenTicket,
     Page,
@@ -47,6 +48,7 @@ EXAMPLES: tuple[Ask, ...] = (
         request="Find the slow query.",
     ),
     StoreDocument(name="postmortem.md", content="# Checkout returned 5xx\n"),
+    Invite(title="Retrospective: INC", text="Blameless.", at=datetime(2026, 3, 6, 14, 0, tzinfo=UTC), people=("ana", "zoe")),
 )
 """One of each action but `find_on_call`, which changes nothing."""
 

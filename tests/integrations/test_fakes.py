@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from incident.effects import Brief, Delivery, OpenChannel, OpenTicket, Page, Port, Post, Publish, Receipt
+from incident.effects import Brief, Delivery, Invite, OpenChannel, OpenTicket, Page, Port, Post, Publish, Receipt
 from integrations.deliveries import marked, request
-from tests.fakes import Fake, FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import Fake, FakeArchive, FakeCalendar, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from tests.integrations.contract import ArchiveContract, ChatContract, Contract, OnCallContract, Stage, TicketingContract
 
 FAKES: dict[Port, Callable[[], Fake]] = {
@@ -20,6 +20,7 @@ FAKES: dict[Port, Callable[[], Fake]] = {
     Port.ONCALL: lambda: FakeOnCall({"primary on-call": "ana", "CTO": None}),
     Port.SPECIALIST: FakeSpecialist,
     Port.ARCHIVE: FakeArchive,
+    Port.CALENDAR: FakeCalendar,
 }
 
 
@@ -59,6 +60,8 @@ def _read(one: Delivery) -> str | None:
     """What people would read; None for what they would not."""
     match one.ask:
         case OpenChannel(topic=text) | Post(text=text) | Publish(body=text) | OpenTicket(title=text) | Page(text=text):
+            return marked(one, text)
+        case Invite(title=text):
             return marked(one, text)
         case Brief():
             return marked(one, request(one.ask))

@@ -164,3 +164,41 @@ async def test_two_people_at_once_is_a_mistake(path: Path) -> None:
     rewrite(path, SHIFTS.replace('from = "2026-02-01', 'from = "2026-01-15'))
     with pytest.raises(RotaUnusable, match="max and mia"):
         await FileRota(path).refresh()
+
+
+PEOPLE = """\
+[roles]
+manager = "Max"
+
+[people.max]
+email = "max@example.org"
+"""
+
+
+async def test_the_rota_says_how_people_are_reached(tmp_path: Path) -> None:
+    """Names are found whatever their case, addresses lead back to names, and nobody's address is made up."""
+    path = tmp_path / "rota.toml"
+    path.write_text(PEOPLE)
+    rota = FileRota(path)
+
+    assert ("max@example.org", None) == (await rota.email_of("MAX"), await rota.email_of("zoe"))
+    assert ("max", None) == (await rota.name_of("Max@Example.org"), await rota.name_of("zoe@example.org"))
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        "[people]\nmax = 1",
+        "people = 3",
+        "[people.max]",
+        '[people.max]\nemail = "max"',
+        '[people.max]\nemail = "a@b.org"\nphone = "1"',
+        '[people.max]\nemail = "a@b.org"\n[people.MAX]\nemail = "a@b.org"',
+        '[people.max]\nemail = "a@b.org, c@d.org"',
+    ],
+)
+def test_a_mistake_in_the_people_is_told_with_the_rule(people: str) -> None:
+    """Whoever edits the file hears at once what is wrong with it."""
+    text = people + "\n[roles]\n" if people.startswith("people =") else "[roles]\n" + people
+    with pytest.raises(RotaUnusable, match="people"):
+        parsed(text, "rota.toml")

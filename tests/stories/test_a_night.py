@@ -205,6 +205,20 @@ async def test_nobody_answers(stage: Stage) -> None:
     await story.told_everything_once()
 
 
+async def test_a_pager_that_pages_by_itself_hears_of_the_answer(stage: Stage) -> None:
+    """A vendor that escalates on its own is told once somebody is on it, though it is away at that moment; nobody else is woken."""
+    story = await Story.open(stage)
+    story.world.pager.keeps_open = True
+    await story.fast_forward(minutes=6)
+    waiting = len(story.world.pager.open)
+    story.world.pager.fail_times = 2
+    await story.does("acknowledge")
+    await story.fast_forward(minutes=1)
+    await eventually(lambda: not story.world.pager.open)
+
+    assert waiting >= 1
+
+
 async def test_pager_down_goes_on_to_the_next(stage: Stage) -> None:
     """A page that can't go out is on record, told in chat, and the next rung is tried at once."""
     story = await Story.open(stage)

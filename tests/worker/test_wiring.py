@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,11 @@ VENDORS = {
     "TOCSIN_REDMINE_KEY_FIELD": "3",
     "TOCSIN_STATUSPAGE_KEY": "k",
     "TOCSIN_STATUSPAGE_PAGE": "kctbh9vrtdwd",
+    "TOCSIN_PAGERDUTY_ROUTING_KEY": "k",
+    "TOCSIN_PAGERDUTY_ROLES": "CTO=k2; engineering lead=k3",
+    "TOCSIN_MAIL_HOST": "mail.example.org",
+    "TOCSIN_MAIL_SENDER": "tocsin@example.org",
+    "TOCSIN_APPRISE_URLS": "ana=json://127.0.0.1:1/a\n*=json://127.0.0.1:1/b",
     "TOCSIN_MATRIX_URL": "http://127.0.0.1:9",
     "TOCSIN_MATRIX_TOKEN": "t",
     "TOCSIN_SLACK_URL": "http://127.0.0.1:9",
@@ -176,3 +182,101 @@ async def test_a_drill_stays_with_the_embedded_parts(tmp_path: Path, monkeypatch
     await ledger.close()
 
     assert told == [1, 1]
+
+
+async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way that the settings name is looked at by the doctor, in the order in which they are tried."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, paging="email, pagerduty,apprise,embedded")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
+
+
+async def test_calendars_are_wired_and_the_other_roles_stay_with_the_rota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed's role is looked up in the feed; the doctor looks at the feeds."""
+    (tmp_path / "rota.toml").write_text('[roles]\nCTO = "cleo"\n')
+    monkeypatch.setenv("TOCSIN_ICALENDAR_FEEDS", f"primary on-call={tmp_path / 'none.ics'}")
+    settings = load_settings(data=tmp_path, oncall="icalendar")
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, Policy())
+    found = [await check.check() for check in adapters.checks[Port.ONCALL]]
+    held = await adapters.rota.of("CTO", datetime.now(UTC))
+    await ledger.close()
+
+    assert [each.ok for each in found] == [False]
+    assert held == "cleo"
+
+
+@pytest.mark.parametrize("archive", ["git", "s3"])
+async def test_the_archive_is_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: str) -> None:
+    """Either archive outside is looked at by the doctor."""
+    monkeypatch.setenv("TOCSIN_S3_BUCKET", "incidents")
+    settings = load_settings(data=tmp_path, archive=archive)
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert list(adapters.checks) == [Port.ARCHIVE]
+
+
+async def test_invitations_are_wired_and_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a calendar, new incidents get a policy that invites, and the doctor looks at the mail server."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, calendar="email")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert load_policy(settings).invitations
+    assert list(adapters.checks) == [Port.CALENDAR]
+
+
+async def test_a_drill_pages_nobody_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drill's page is written to the embedded log, whatever is configured."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, paging="email")
+    ledger = Ledger(settings.embedded_url)
+    await configured_adapters(settings, ledger, Policy()).pager.page(delivery(of_port(Port.PAGING)[0], drill=True))
+    told = await ledger.delivered("pages")
+    await ledger.close()
+
+    assert [row["to"] for row in told] == ["ana"]
+
+
+@pytest.mark.parametrize(
+    ("paging", "variables", "told"),
+    [
+        ("pigeon", {}, "TOCSIN_PAGING: 'pigeon' is no way to page; there are embedded, pagerduty, email, apprise"),
+        ("email,email", {}, "TOCSIN_PAGING: email is there twice"),
+        ("email", {"TOCSIN_MAIL_HOST": "m"}, "TOCSIN_MAIL_SENDER is needed with TOCSIN_PAGING=email"),
+        ("apprise", {"TOCSIN_APPRISE_URLS": "s3cret"}, "TOCSIN_APPRISE_URLS must look like person=ADDRESS"),
+        ("apprise", {"TOCSIN_APPRISE_URLS": "ana=s3cret"}, "TOCSIN_APPRISE_URLS: address 1 of ana"),
+        ("pagerduty", {"TOCSIN_PAGERDUTY_ROUTING_KEY": "k", "TOCSIN_PAGERDUTY_ROLES": "s3cret"}, "TOCSIN_PAGERDUTY_ROLES must look like"),
+    ],
+)
+async def test_a_way_to_page_that_can_not_work_stops_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paging: str, variables: dict[str, str], told: str
+) -> None:
+    """What would keep a page from going out at night is told by day, without what is secret."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def wired() -> None:
+        configured_adapters(load_settings(data=tmp_path, paging=paging), Ledger(tmp_path / "embedded.db"), Policy())
+
+    with pytest.raises(SettingsError) as error:
+        wired()
+
+    assert told in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+async def test_a_library_that_is_not_there_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever chooses mail without its library reads what to install."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, "aiosmtplib", None)
+    settings = load_settings(data=tmp_path, paging="email")
+
+    with pytest.raises(SettingsError, match=r"TOCSIN_PAGING=email: .*aiosmtplib is not installed: pip install 'tocsin\[mail\]'"):
+        configured_adapters(settings, Ledger(settings.embedded_url), Policy())

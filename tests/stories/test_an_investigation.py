@@ -1,0 +1,81 @@
+"""A machine is asked for help: it reads the incident, its report stands in the record, and it can do nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from incident.investigation import InvestigationInput, Report
+from tests.harness import Stage, Story, eventually
+
+
+async def _reported(story: Story) -> dict[str, Any]:
+    async def there() -> bool:
+        return any(entry["kind"] == "report_filed" for entry in await story.timeline())
+
+    await eventually(there)
+    return next(entry for entry in await story.timeline() if entry["kind"] == "report_filed")
+
+
+async def test_a_dispatch_is_investigated_and_reported(stage: Stage) -> None:
+    """The machine reads the timeline, its report meets the dispatch's clock, and a person's dispatch goes to the person."""
+    story = await Story.open(stage, "SEV2")
+    await story.does("dispatch", specialist="machine", request="What broke?")
+    await story.does("dispatch", request="Look at the database")
+    report = await _reported(story)
+    await story.settled()
+
+    assert report["by"] == "machine"
+    assert "found nothing" in report["text"]
+    assert (await story.clock("dispatch:1"))["state"] == "met"
+    assert len(story.world.specialist.ledger) == 1
+
+
+async def test_a_failed_investigation_says_so(stage: Stage) -> None:
+    """Nobody waits for a report that does not come: that it failed, and why, is the report."""
+    story = await Story.open(stage, "SEV2")
+
+    async def fails(asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
+        raise ApplicationError("the key was revoked", non_retryable=True)
+
+    story.world.investigator = fails
+    await story.does("dispatch", specialist="machine", request="What broke?")
+    report = await _reported(story)
+
+    assert "The investigation failed, ask a person: the key was revoked" in report["text"]
+
+
+async def test_an_investigation_can_be_cancelled(stage: Stage) -> None:
+    """Whoever has had enough of it cancels it: the work ends, and the record says that nothing was found."""
+    story = await Story.open(stage, "SEV2")
+    working, ended = asyncio.Event(), asyncio.Event()
+
+    async def works(asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
+        working.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError("it never ends by itself")
+
+    story.world.investigator = works
+    await story.does("dispatch", specialist="machine", request="What broke?")
+    await asyncio.wait_for(working.wait(), 20)
+    await stage.client.get_workflow_handle(f"{story.id}/dispatch-1").cancel()
+    report = await _reported(story)
+
+    assert "was cancelled" in report["text"]
+    await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_a_private_incident_is_not_shown_to_a_machine(stage: Stage) -> None:
+    """What is for its members only goes to no vendor: the person who holds the role is asked instead."""
+    story = await Story.open(stage, "SEV2", private=True)
+    await story.does("dispatch", specialist="machine", request="What broke?")
+    await story.settled()
+
+    assert [delivery.key for delivery in story.world.specialist.ledger]
+    assert not [entry for entry in await story.timeline() if entry["kind"] == "report_filed"]
