@@ -180,11 +180,12 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
         asked = max(declared_at, incident.customer_facing_since or declared_at)
         told = incident.external_update.at if incident.external_update else asked
         since = _counted_from(incident, EXTERNAL_UPDATE, max(told, asked))
+        due = since + rule.external_update_every
         yield Wanted(
             EXTERNAL_UPDATE,
             communications,
             since,
-            since + rule.external_update_every,
+            max(since, min(due, incident.promised)) if incident.promised is not None else due,
             met_at=over,
             met_by=met_by,
             silent=page_open,

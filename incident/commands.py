@@ -352,6 +352,14 @@ class Dismiss(Command):
         return self
 
 
+class Merge(Command):
+    """It is the same trouble as another incident: go on there, with all that is owed."""
+
+    verb = "merge"
+    into: IncidentId = Field(description="the incident that goes on")
+    reason: Text | None = None
+
+
 COMMANDS: dict[str, type[Command]] = {
     model.verb: model
     for model in (
@@ -382,6 +390,7 @@ COMMANDS: dict[str, type[Command]] = {
         Waive,
         Close,
         Dismiss,
+        Merge,
     )
 }
 

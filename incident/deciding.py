@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, mitigation_options, postmortem, severity
+from incident import blockers, clocks, commands, merging, mitigation_options, postmortem, severity
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
@@ -560,6 +560,7 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "waive": waive,
     "close": close,
     "dismiss": dismiss,
+    "merge": merging.merge,
 }
 
 __all__ = ["DECIDERS", "Outcome", "verification_passed"]

@@ -82,6 +82,20 @@ def latest(windows: Sequence[Window], service: str, environment: str, now: datet
     return max((window for window in windows if window.covers(service, environment, now)), key=lambda window: window.until, default=None)
 
 
+class PlannedWork(Value):
+    """What is asked of the planned work: is there any over this service, at this moment?"""
+
+    service: str = ""
+    environment: str = ""
+    at: datetime
+
+
+class Planned(Value):
+    """The answer: the window that ends last, if there is one."""
+
+    window: Window | None = None
+
+
 class Calendar(Value):
     """A feed of planned work in iCalendar's format: a file, or an address that is asked while an alert waits."""
 

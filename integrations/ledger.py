@@ -227,6 +227,12 @@ class Ledger:
                 yield connection
 
     @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Connect for one transaction that writes; IntegrityError where another process was first."""
+        async with self._transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         async with self._translated():
             engine = await self._ready()
@@ -371,7 +377,9 @@ def _made(connection: Connection) -> int:
     if inspect(connection).has_table(tables.schema.name):
         version = connection.execute(select(tables.schema.c.version)).scalar()
         if version is not None:
-            # Whatever the version is, nothing is added to a file that a newer Tocsin may have laid out otherwise.
+            # Nothing is added to a file that a newer Tocsin may have laid out otherwise.
+            if int(version) <= tables.SCHEMA_VERSION:
+                tables.metadata.create_all(connection)
             return int(version)
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.schema).values(id=1, version=tables.SCHEMA_VERSION))

@@ -13,12 +13,15 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incident.deployments import Deployment
 from incident.effects import Delivery, Receipt
+from incident.routing import Planned, PlannedWork
 
 
 class Chat(Protocol):
@@ -79,6 +82,32 @@ class Archive(Protocol):
     """Documents that outlive the incident. Storing a name again replaces it only where the content differs."""
 
     async def store_document(self, delivery: Delivery) -> Receipt: ...
+
+
+class Maintenance(Protocol):
+    """Planned work. Looking it up changes nothing; `Unavailable` where nobody can say whether there is any."""
+
+    async def planned(self, asked: PlannedWork) -> Planned: ...
+
+
+class Deployments(Protocol):
+    """What went out, and when.
+
+    `record` answers with how many of them are new: one with the key of another adds nothing. `recent` lists the
+    newest first; a service's name is compared without regard to case.
+    """
+
+    async def record(self, deployments: Sequence[Deployment]) -> int: ...
+
+    async def recent(
+        self,
+        service: str | None = None,
+        *,
+        environment: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+    ) -> tuple[Deployment, ...]: ...
 
 
 class Sample(BaseModel):

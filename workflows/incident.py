@@ -11,23 +11,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, lifecycle, snapshot
-    from incident.commands import COMMANDS, Command, InvalidInput
+    from incident import alerts, commands, lifecycle, merging, snapshot
+    from incident.alerts import AlertInput
+    from incident.commands import COMMANDS, Command, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
+    from incident.merging import Handover, Taken
     from incident.model import Incident as IncidentState
+    from incident.model import Suggestion
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
-    from incident.registration import Closed
+    from incident.registration import Closed, Takes
     from incident.vocabulary import Phase
     from workflows import contract, options
     from workflows.conductor import Conductor, tail
@@ -56,6 +59,7 @@ class Carried(BaseModel):
     timeline: list[Event]
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     paged_through: int = 0
+    takes: bool = True
     run: int = 1
     previous_run_id: str = ""
     listing: dict[str, Any] = Field(default_factory=dict)
@@ -81,6 +85,10 @@ class Incident:
         self.answers: dict[str, dict[str, Any]] = {}
         self.paged_through = 0
         self.paging_over = False
+        self.takes = True
+        self.taken: Taken | None = None
+        self.kept_back: list[AlertInput] = []
+        self.register_told = False
         self.run_number = 1
         self.previous_run_id = ""
         if start.carried is not None:
@@ -89,6 +97,7 @@ class Incident:
             self.conductor.resume_listing(carried.listing)
             self.answers = dict(carried.answers)
             self.paged_through = carried.paged_through
+            self.takes = carried.takes
             self.run_number = carried.run
             self.previous_run_id = carried.previous_run_id
         elif start.opening is not None:
@@ -110,6 +119,7 @@ class Incident:
         """Live through the six phases; answer with the row that lists keep."""
         self.conductor.start()
         self._see_to_paging()
+        self._see_to_taking()
         await self._archive_previous_run()
 
         await self._until_left(Phase.DETECTION)
@@ -197,6 +207,7 @@ class Incident:
             timeline=tail(self.timeline),
             answers=dict(list(self.answers.items())[-options.ANSWERS_KEPT :]),
             paged_through=self.paged_through,
+            takes=self.takes,
             run=self.run_number + 1,
             previous_run_id=workflow.info().run_id,
             listing=self.conductor.carry_listing(),
@@ -235,8 +246,109 @@ class Incident:
             workflow.logger.info("already started", extra={"fellow": id_})
 
     async def _tell_register(self) -> None:
-        closed = Closed(incident=self.incident.id, at=workflow.now())
+        incident = self.incident
+        episodes = alerts.newest_episodes(incident)
+        closed = Closed(incident=incident.id, at=workflow.now(), merged_into=incident.duplicate_of, episodes=episodes)
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
+        self.register_told = True
+
+    def _see_to_taking(self) -> None:
+        """Tell the register whether more alert groups may join: not what is resolved, or about to be merged."""
+        incident = self.incident
+        if not incident.registered or not incident.open or not self.conductor.started:
+            return
+        takes = incident.phase.number < Phase.POST_INCIDENT.number and incident.merging_into is None
+        if takes is not self.takes and not self.conductor.busy("taking") and not self.conductor.holding:
+            self.conductor.spawn("taking", self._tell_taking(takes))
+
+    async def _tell_taking(self, takes: bool) -> None:
+        await self._signal(contract.REGISTRY_ID, contract.REGISTRY_TAKES, Takes(incident=self.incident.id, takes=takes))
+        self.takes = takes
+        asyncio.get_running_loop().call_soon(self._see_to_taking)
+
+    # ------------------------------------------------------------------ two incidents that are one trouble
+
+    async def _merge(self, command: Merge) -> None:
+        """Hand everything over to the other incident; closed once it has taken it, or going on as it was.
+
+        Alerts that arrive meanwhile are kept back: they go along, or are taken here if nothing comes of it.
+        """
+        self.taken = None
+        given = merging.handover(self.incident, command.by, command.reason or "", self.timeline, workflow.now())
+        there = await self._signal(command.into, contract.ABSORB, given)
+        taken = await self._answer_of(command.into) if there else None
+        if taken is None or taken.refused is not None:
+            why = merging.why_not(command.into, taken, there=there)
+            self.conductor.record([merging.failed(command.into, why, workflow.now())])
+            kept, self.kept_back = self.kept_back, []
+            self._record_alerts(kept)
+        else:
+            await self._hand_over_alerts(command.into)
+            self.conductor.record(merging.given_way(self.incident, taken, command.by, workflow.now()))
+            self._see_to_paging()
+        self._see_to_taking()
+
+    async def _answer_of(self, other: str) -> Taken | None:
+        self.conductor.mark()
+        try:
+            await workflow.wait_condition(
+                lambda: self.taken is not None and self.taken.incident == other,
+                timeout=options.MERGE_WITHIN,
+                timeout_summary="the other incident's answer",
+            )
+        except TimeoutError:
+            return None
+        return self.taken
+
+    async def _hand_over_alerts(self, into: str) -> None:
+        """Until none is left: more may be kept back while the last ones are on their way."""
+        waiting = merging.wire(tuple(self.incident.alerts.values()))
+        while waiting or self.kept_back:
+            waiting += [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in self.kept_back]
+            self.kept_back = []
+            batch, waiting = waiting[: options.ALERTS_A_SIGNAL], waiting[options.ALERTS_A_SIGNAL :]
+            await self._signal_batch(into, batch)
+
+    async def _signal_batch(self, workflow_id: str, batch: list[dict[str, Any]]) -> None:
+        self.conductor.mark()
+        try:
+            await workflow.get_external_workflow_handle(workflow_id).signal(contract.ALERT, batch)
+        except ApplicationError as error:
+            workflow.logger.warning("alerts of a merged incident came too late", extra={"into": workflow_id, "cause": str(error)})
+
+    def _take_handover(self, payloads: list[Any]) -> None:
+        """Take another incident over, or say why not; a handover that comes again adds nothing."""
+        given = _one(contract.ABSORB, payloads, Handover)
+        self.conductor.tick()
+        outcome = merging.absorb(self.incident, given, workflow.now())
+        if isinstance(outcome, str):
+            answer = Taken(incident=self.incident.id, refused=outcome)
+        else:
+            self.conductor.record(outcome)
+            self._see_to_paging()
+            answer = Taken(incident=self.incident.id, title=self.incident.title, channel=self.incident.channel)
+        self.conductor.spawn(f"answer {given.incident}", self._reply(given.incident, answer))
+
+    async def _reply(self, other: str, answer: Taken) -> None:
+        await self._signal(other, contract.ABSORBED, answer)
+
+    def _take_suggestion(self, payloads: list[Any]) -> None:
+        suggestion = _one(contract.RELATED, payloads, Suggestion)
+        if self.incident.open and suggestion.incident not in {each.incident for each in self.incident.suggestions}:
+            self.conductor.record([lifecycle.related(suggestion, workflow.now())])
+
+    async def _return_to_groups(self, late: list[AlertInput]) -> None:
+        """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""
+        self.conductor.mark()
+        await workflow.wait_condition(lambda: self.register_told)
+        for group in dict.fromkeys(alert.group for alert in late):
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in late if alert.group == group]
+            self.conductor.mark()
+            try:
+                message = {"alerts": wire, contract.RETURNED_BY: self.incident.id}
+                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
+            except ApplicationError as error:
+                workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
 
     async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | None) -> bool:
         """Signal a fellow workflow; False where it has ended, and needs no telling."""
@@ -308,6 +420,12 @@ class Incident:
                 self._take_alerts(payloads)
             elif name == contract.PAGED:
                 self._take_page_report(payloads)
+            elif name == contract.ABSORB:
+                self._take_handover(payloads)
+            elif name == contract.ABSORBED:
+                self.taken = _one(contract.ABSORBED, payloads, Taken)
+            elif name == contract.RELATED:
+                self._take_suggestion(payloads)
             else:
                 request = self._command(name, payloads)
                 self._answer(request, request.key)
@@ -345,6 +463,9 @@ class Incident:
         else:
             events = self.conductor.record(outcome)
             self._see_to_paging()
+            self._see_to_taking()
+            if isinstance(command, Merge):
+                self.conductor.spawn("merging", self._merge(command))
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=True, events=events).wire()
         if key is not None:
             self.answers[key] = answer
@@ -356,8 +477,20 @@ class Incident:
         good, bad = alerts.parse(payloads[0])
         for problem in bad[:10]:
             self.note_invalid(contract.ALERT, problem, by=MONITORING)
+        late = [alert for alert in good if alert.group] if not self.incident.open else []
+        if late:
+            self.conductor.spawn("late alerts", self._return_to_groups(late))
+        elif self.incident.merging_into is not None:
+            self.kept_back += good
+        else:
+            self._record_alerts(good)
+
+    def _record_alerts(self, good: list[AlertInput]) -> None:
         self.conductor.tick()
-        self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now()))
+        joined = alerts.joining(good, self.incident.policy)
+        self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now(), joined))
+        if joined:
+            self._see_to_paging()
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:
@@ -383,3 +516,20 @@ class Incident:
     def model(self) -> IncidentState:
         """The state in the core's own shape, for drafting and replaying."""
         return self.incident
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _one(name: str, payloads: list[Any], model: type[Model]) -> Model:
+    """The one argument of a machine's signal.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    if len(payloads) != 1:
+        raise InvalidInput([{"field": name, "message": f"takes one JSON object, not {len(payloads)} arguments"}])
+    try:
+        return model.model_validate(payloads[0])
+    except ValidationError as error:
+        raise InvalidInput(commands.problems(error)) from error

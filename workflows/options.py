@@ -72,5 +72,17 @@ ALERTS_A_SIGNAL = 50
 
 ALERT_GROUP_HISTORY_LIMIT = 1_500
 
+TRACKS_KEPT = 3_000
+"""Alerts of one group whose comings and goings are remembered; what comes beside them is passed on as it comes."""
+
+PLANNED_WORK_WITHIN = timedelta(seconds=20)
+"""How long an alert waits to hear whether planned work explains it; without an answer it opens its incident."""
+
+MERGE_WITHIN = timedelta(minutes=5)
+"""How long an incident that is to be merged waits for the other one; workers that are all away would wait together."""
+
+RELATED_SHOWN = 5
+"""Open incidents that are suggested to a new one, and to which it is suggested."""
+
 FOLLOW_UP_EFFECTS = 1_000_000
 """Where a follow-up begins to number its effects: above whatever the closing incident may still send."""

@@ -18,14 +18,19 @@ with workflow.unsafe.imports_passed_through():
     from incident.alerts import presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
+    from incident.model import Suggestion
     from incident.policy import Policy
-    from incident.registration import Closed, Registered, Registration
+    from incident.registration import About, Closed, Registered, Registration, Takes, relation
+    from incident.routing import PRODUCTION
     from workflows import contract, options
 
 
 class GroupRecord(BaseModel):
+    """Which incident a group belongs to. Once it is closed: when, and the newest episode of the group that it knew."""
+
     incident: str
     closed_at: datetime | None = None
+    episode_at: datetime | None = None
 
 
 class RegistryState(BaseModel):
@@ -35,6 +40,7 @@ class RegistryState(BaseModel):
     keys: dict[str, str] = Field(default_factory=dict)
     groups: dict[str, GroupRecord] = Field(default_factory=dict)
     open: dict[str, str | None] = Field(default_factory=dict)
+    about: dict[str, About] = Field(default_factory=dict)
 
 
 class RegistryInput(BaseModel):
@@ -74,14 +80,25 @@ class Registry:
         and a repeat of this one waits for the same start.
         """
         request = _read(raw, more)
+        if request.gone is not None:
+            self._ended(request.gone)
         known = self._known(request)
         if known is not None:
             incident = known.incident
             await workflow.wait_condition(lambda: incident not in self.starting)
             return known.model_dump(mode="json")
+        if request.existing_only:
+            return Registered(incident="", new=False, open=False).model_dump(mode="json")
+        joins = self._incident_to_join(request)
+        if joins is not None:
+            self._belongs(joins, request)
+            await workflow.wait_condition(lambda: joins not in self.starting)
+            return Registered(incident=joins, new=False, attached=True).model_dump(mode="json")
+        related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
-        incident = await self._start(incident, request)
+        incident = await self._start(incident, request, related)
+        await self._tell_related(incident, request, related)
         return Registered(incident=incident, new=True).model_dump(mode="json")
 
     @open.validator
@@ -96,9 +113,29 @@ class Registry:
         except ValidationError as error:
             workflow.logger.warning("a word of closing that can't be read", extra={"problem": str(problems(error))})
             return
-        group = self.state.open.pop(word.incident, None)
-        if group is not None and group in self.state.groups and self.state.groups[group].incident == word.incident:
-            self.state.groups[group] = GroupRecord(incident=word.incident, closed_at=word.at)
+        self.state.open.pop(word.incident, None)
+        self.state.about.pop(word.incident, None)
+        goes_on = word.merged_into if word.merged_into in self.state.open else None
+        for group, record in self.state.groups.items():
+            if record.incident != word.incident or record.closed_at is not None:
+                continue
+            if goes_on is not None:
+                self.state.groups[group] = GroupRecord(incident=goes_on)
+            else:
+                newest = word.episodes.get(contract.alert_group_id(group))
+                self.state.groups[group] = GroupRecord(incident=word.incident, closed_at=word.at, episode_at=newest)
+
+    @workflow.signal(name=contract.REGISTRY_TAKES)
+    def takes(self, raw: Any = None, *_more: Any) -> None:
+        """Whether more alert groups may join an incident: not once it is resolved, again where it is reopened."""
+        try:
+            word = Takes.model_validate(raw)
+        except ValidationError as error:
+            workflow.logger.warning("a word of an incident that can't be read", extra={"problem": str(problems(error))})
+            return
+        about = self.state.about.get(word.incident)
+        if about is not None:
+            self.state.about[word.incident] = about.model_copy(update={"takes": word.takes})
 
     @workflow.query(name="state")
     def snapshot(self) -> RegistryState:
@@ -113,7 +150,8 @@ class Registry:
             return None
         if record.closed_at is None:
             return Registered(incident=record.incident, new=False)
-        if request.episode_at is not None and request.episode_at <= record.closed_at:
+        # The newest episode that it knew is by monitoring's own clock, as this one is; ours may be an hour off it.
+        if request.episode_at is not None and request.episode_at <= (record.episode_at or record.closed_at):
             return Registered(incident=record.incident, new=False, open=False)
         return None
 
@@ -123,7 +161,48 @@ class Registry:
         self.state.numbers[year] = number
         return contract.incident_id(year, number)
 
-    async def _start(self, incident: str, request: Registration) -> str:
+    def _ended(self, incident: str) -> None:
+        """Forget an incident that was ended by force: nothing may be told to it any more."""
+        if self.state.open.pop(incident, None) is None and incident not in self.state.about:
+            return
+        workflow.logger.warning("an incident has ended without a word", extra={"incident": incident})
+        self.state.about.pop(incident, None)
+        self.state.groups = {group: record for group, record in self.state.groups.items() if record.incident != incident}
+
+    def _incident_to_join(self, request: Registration) -> str | None:
+        """The open incident of the service that an alert group is of, the oldest one; None where it gets its own."""
+        routed = request.routed
+        if not request.connect or request.source != "alert" or request.request.drill:
+            return None
+        if routed is None or not routed.attach or not routed.service:
+            return None
+        for incident, about in self.state.about.items():
+            if about.takes and routed.service in about.services and routed.environment == about.environment:
+                return incident
+        return None
+
+    def _related(self, request: Registration) -> list[tuple[str, About, str]]:
+        """Open incidents that may be the same trouble, the newest first, each with the reason."""
+        if not request.connect or request.request.drill:
+            return []
+        wanted = (*request.related, *(request.routed.related if request.routed is not None else ()))
+        found = []
+        for incident, about in reversed(self.state.about.items()):
+            why = relation(request.request.services, wanted, about.services)
+            if why is not None and about.takes:
+                found.append((incident, about, why))
+        return found[: options.RELATED_SHOWN]
+
+    async def _tell_related(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
+        """Suggest the new incident to those that it may belong to; one that has ended meanwhile needs no telling."""
+        for other, _, why in related:
+            word = Suggestion(incident=incident, title=request.request.title, why=why, at=workflow.now())
+            try:
+                await workflow.get_external_workflow_handle(other).signal(contract.RELATED, word)
+            except ApplicationError as error:
+                workflow.logger.info("nobody to suggest it to", extra={"incident": other, "cause": str(error)})
+
+    async def _start(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> str:
         """Start the incident under its number.
 
         A number that is taken was given by a register whose memory was lost: it is counted, and the next one tried.
@@ -131,18 +210,19 @@ class Registry:
         while True:
             self.starting.add(incident)
             try:
-                await self._start_incident(incident, request)
+                await self._start_incident(incident, request, related)
             except WorkflowAlreadyStartedError:
                 workflow.logger.warning("a number was given before, by a register that has lost its memory", extra={"number": incident})
                 self.starting.discard(incident)
                 self.state.open.pop(incident, None)
+                self.state.about.pop(incident, None)
                 incident = self._next_number()
                 self._remember(incident, request)
             else:
                 self.starting.discard(incident)
                 return incident
 
-    async def _start_incident(self, incident: str, request: Registration) -> None:
+    async def _start_incident(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
         policy = request.policy or Policy()
         opening = Opening(
             id=incident,
@@ -152,6 +232,9 @@ class Registry:
             presumed=request.presumed or presumed_by(request.alerts, policy),
             alerts=request.alerts,
             policy=policy,
+            routed=request.routed,
+            related=tuple(Suggestion(incident=other, title=about.title, why=why, at=workflow.now()) for other, about, why in related),
+            registered=request.connect,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         await workflow.start_child_workflow(
@@ -165,8 +248,18 @@ class Registry:
         )
 
     def _remember(self, incident: str, request: Registration) -> None:
-        self.state.keys[request.key] = incident
         self.state.open[incident] = request.group
+        self._belongs(incident, request)
+        if request.connect and not request.request.drill:
+            routed = request.routed
+            services = tuple(
+                dict.fromkeys((*([routed.service] if routed is not None and routed.service else []), *request.request.services))
+            )
+            environment = routed.environment if routed is not None else PRODUCTION
+            self.state.about[incident] = About(title=request.request.title, services=services, environment=environment)
+
+    def _belongs(self, incident: str, request: Registration) -> None:
+        self.state.keys[request.key] = incident
         if request.group is not None:
             self.state.groups.pop(request.group, None)
             self.state.groups[request.group] = GroupRecord(incident=incident)
