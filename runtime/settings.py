@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     ui_port: int = Field(default=8233, ge=1, le=65_535, description="port of the embedded Temporal server's own UI")
     task_queue: str = Field(default="incidents", min_length=1, max_length=100, description="task queue; each port's adds `-port`")
     policy: Path | None = Field(default=None, description="TOML file that overrides rows of the severity matrix")
+    routes: Path | None = Field(default=None, description="TOML file of the routing rules for alerts (default: the built-in ones)")
+    webhooks: Path | None = Field(default=None, description="TOML file of what each webhook's sender proves itself with")
     rota: Path | None = Field(default=None, description="TOML file of the on-call rota (default: rota.toml in the data folder)")
     database_url: str | None = Field(
         default=None, description="where the embedded parts keep their rows (default: a file in the data folder)"
@@ -56,7 +58,7 @@ class Settings(BaseSettings):
     drill_speed: float = Field(default=60.0, gt=1, le=3_600, description="how much faster a drill's clocks run")
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
 
-    @field_validator("data", "policy", "rota", mode="before")
+    @field_validator("data", "policy", "routes", "webhooks", "rota", mode="before")
     @classmethod
     def _not_empty(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():

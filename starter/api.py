@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol
 
@@ -28,6 +28,8 @@ from incident.model import Incident
 from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
+from integrations.monitoring.routes_file import RoutesFile
+from integrations.ports import Deployments
 from starter import audit, metrics, openapi, stats
 from starter.answers import ProblemResponse, problem_response
 from starter.bodies import json_object, json_value, key_of, mended
@@ -35,11 +37,12 @@ from starter.desk import Desk
 from starter.guard import Guard
 from starter.health import Health, Look
 from starter.home import HOME, interface
+from starter.intake import webhooks
 from starter.live import Rooms, event_stream
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
-from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
-from starter.webhooks import Intake, Payload, read
+from starter.webhook_keys import Keyring
+from starter.webhooks import Intake
 
 log = structlog.get_logger()
 
@@ -59,13 +62,17 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `keyring` is what machines that post prove
+    themselves with, `rules` where their alerts go, and `deployments` what keeps those.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    keyring: Keyring = field(default_factory=lambda: Keyring(trusting=True))
+    rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
+    deployments: Deployments | None = None
 
 
 class Since(BaseModel):
@@ -97,7 +104,8 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     app.include_router(_reads(desk, rooms))
     app.include_router(_commands(desk, door))
     app.include_router(_surroundings(desk, health, requests, embedded))
-    app.include_router(_webhooks(desk))
+    intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force)
+    app.include_router(webhooks(intake, door.keyring, door.deployments, door.rules))
     app.add_middleware(Guard, also=door.hosts)
     app.add_middleware(requests.counting)
     _tell_problems(app)
@@ -291,19 +299,6 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
         return JSONResponse(await embedded.delivered(kind))
-
-    return router
-
-
-def _webhooks(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["webhooks"])
-    intake = Intake(desk.client, task_queue=desk.task_queue)
-
-    @router.post("/webhooks/alertmanager", responses=openapi.WRITES, openapi_extra=openapi.takes(Payload, keyed=False))
-    async def alertmanager(request: Request) -> JSONResponse:
-        """Take Alertmanager's version 4 payload: answered 200 only once Temporal holds every alert in it."""
-        payload = read(await json_object(request, WEBHOOK_LIMIT))
-        return JSONResponse(await intake.take(payload, datetime.now(UTC)))
 
     return router
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -17,8 +18,10 @@ import uvicorn
 
 from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
+from integrations.deployments import DeploymentLog
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
+from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
@@ -28,6 +31,7 @@ from starter.desk import Desk
 from starter.guard import is_loopback
 from starter.health import Finding
 from starter.live import Rooms
+from starter.webhook_keys import Keyring, KeysProblem, keyring_from
 
 log = structlog.get_logger("tocsin.door")
 
@@ -76,6 +80,44 @@ def policy_in_force(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
 
+def rules_in_force(settings: Settings) -> RoutesFile:
+    """The routing rules; a file that changes later is taken up when it is good.
+
+    Raises:
+        SettingsError: the file has mistakes; names each.
+    """
+    rules = RoutesFile(settings.routes)
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        raise SettingsError(f"TOCSIN_ROUTES: {error}") from error
+    return rules
+
+
+def keyring(settings: Settings) -> Keyring:
+    """What machines that post prove themselves with. Without a key a source is let in only where the door serves one machine.
+
+    Raises:
+        SettingsError: the file has mistakes; names each, and no secret.
+    """
+    trusting = is_loopback(settings.host) or os.environ.get(PUBLISHED_ON_LOOPBACK) == "1"
+    try:
+        return keyring_from(read_toml(settings.webhooks) if settings.webhooks else {}, _secret, trusting=trusting)
+    except KeysProblem as error:
+        raise SettingsError(f"TOCSIN_WEBHOOKS: {settings.webhooks}: {error}") from error
+
+
+def _secret(where: str) -> str | None:
+    """What stands at `env:NAME` or `file:/path`."""
+    kind, _, name = where.partition(":")
+    if kind == "env":
+        return os.environ.get(name)
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
@@ -96,12 +138,26 @@ def main() -> int:
 
 async def _serve(settings: Settings) -> int:
     policy = policy_in_force(settings)
+    rules, keys = rules_in_force(settings), keyring(settings)
     listening = _listen(settings)
     client = await connect(lazy=True)
     ledger = Ledger(settings.embedded_url)
-    desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
+    desk = Desk(
+        client,
+        task_queue=settings.task_queue,
+        policy=policy,
+        drill_policy=policy.scaled(settings.drill_speed),
+        related=lambda service: rules.in_force().related(service),
+    )
     rooms = Rooms(desk)
-    door = Door(user=settings.user, version=_version(), looks=(lambda: _ledger(ledger), lambda: _rota(settings)))
+    door = Door(
+        user=settings.user,
+        version=_version(),
+        looks=(lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules)),
+        keyring=keys,
+        rules=rules,
+        deployments=DeploymentLog(ledger),
+    )
     app = create_app(desk, door, ledger, rooms=rooms)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
@@ -132,6 +188,17 @@ async def _ledger(ledger: Ledger) -> Finding:
     except IntegrationError as error:
         return Finding(name="embedded parts", ok=False, detail=str(error), fix="Check TOCSIN_DATA and TOCSIN_DATABASE_URL.")
     return Finding(name="embedded parts", ok=True, detail=f"kept in {ledger.where}")
+
+
+async def _routes(rules: RoutesFile) -> Finding:
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        return Finding(name="routing rules", ok=False, detail=str(error), fix="Mend the file (tocsin policy check FILE).")
+    if rules.problem is not None:
+        fix = "Mend the file (tocsin policy check FILE); until then the last good rules are in force."
+        return Finding(name="routing rules", ok=False, detail=rules.problem, fix=fix)
+    return Finding(name="routing rules", ok=True, detail=f"{rules.path} can be read" if rules.path else "the built-in ones")
 
 
 async def _rota(settings: Settings) -> Finding:

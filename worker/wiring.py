@@ -13,6 +13,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.maintenance import MaintenanceActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -34,6 +35,8 @@ from integrations.faults import (
     FaultyTicketing,
 )
 from integrations.ledger import Ledger
+from integrations.monitoring.planned_work import PlannedWorkBook
+from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
 from integrations.ports import Archive, Chat, OnCall, Paging, Specialist, StatusPage, Ticketing
@@ -77,6 +80,20 @@ def load_policy(settings: Settings) -> Policy:
         return policy_from(read_toml(settings.policy))
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
+
+
+def load_rules(settings: Settings) -> RoutesFile:
+    """The routing rules; a file that changes later is taken up when it is good.
+
+    Raises:
+        SettingsError: the file has mistakes; names each.
+    """
+    rules = RoutesFile(settings.routes)
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        raise SettingsError(f"TOCSIN_ROUTES: {error}") from error
+    return rules
 
 
 def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
@@ -134,12 +151,13 @@ def build_workers(
         task_queue=settings.task_queue,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
+    maintenance = MaintenanceActivities(PlannedWorkBook(load_rules(settings)))
     workers = [
         Worker(
             client,
             task_queue=settings.task_queue,
             workflows=workflow_classes(),
-            activities=[opening.open_incident],
+            activities=[opening.open_incident, maintenance.find_maintenance],
             interceptors=[Guard()],
             workflow_runner=sandboxed_runner(),
             max_cached_workflows=settings.max_cached_workflows,

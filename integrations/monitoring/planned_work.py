@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 import icalendar
-import recurring_ical_events
+import recurring_ical_events  # type: ignore[import-untyped]  # ships no types
 
 from incident.routing import Calendar, Planned, PlannedWork, Routes, Window, latest
 from integrations.errors import Unavailable

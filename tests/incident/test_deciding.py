@@ -42,6 +42,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "waive": {"obligation": "notify_executives", "reason": "the executives are in the room"},
     "close": {},
     "dismiss": {"reason": "a test fired", "as": "false_alarm"},
+    "merge": {"into": "INC-2026-0002"},
 }
 
 WRONG, GONE = "wrong-phase", "unknown-item"
@@ -75,6 +76,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "waive": ("unknown-obligation", "ok", "ok", "ok", "ok", "unknown-obligation"),
     "close": (WRONG, WRONG, WRONG, WRONG, WRONG, "postmortem-mandatory"),
     "dismiss": ("ok", "ok", WRONG, WRONG, WRONG, WRONG),
+    "merge": ("ok", "ok", "ok", "ok", "ok", WRONG),
 }
 """A SEV2 that came the shortest way; a mitigation waits for its approval in mitigation, nothing is confirmed in resolution."""
 
