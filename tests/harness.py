@@ -36,6 +36,7 @@ from temporalio.worker import Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.maintenance import MaintenanceActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -46,6 +47,8 @@ from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.lifecycle import Opening
 from incident.policy import Policy
+from incident.routing import Planned, PlannedWork, Window, latest
+from integrations.errors import Unavailable
 from runtime.temporal import sandboxed_runner
 from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from workflows import contract, options
@@ -167,6 +170,8 @@ class Switchboard:
 
     def __init__(self) -> None:
         self.worlds: dict[str, World] = {}
+        self.windows: list[Window] = []
+        self.nobody_knows = False
         self.common = World()
 
     def world(self, delivery: Delivery) -> World:
@@ -195,6 +200,12 @@ class Switchboard:
 
     async def of(self, role: str, at: datetime) -> str | None:
         return ROTA.get(role)
+
+    async def planned(self, asked: PlannedWork) -> Planned:
+        """The planned work that the stories agree on; `nobody_knows` while no calendar can be read."""
+        if self.nobody_knows:
+            raise Unavailable("no calendar can be read")
+        return Planned(window=latest(self.windows, asked.service, asked.environment, asked.at))
 
     async def brief(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).specialist.brief(delivery)
@@ -226,7 +237,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                 client,
                 task_queue=queue,
                 workflows=WORKFLOWS,
-                activities=[opening.open_incident],
+                activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance],
                 interceptors=[Guard()],
                 workflow_runner=sandboxed_runner(),
                 max_cached_workflows=cached,

@@ -42,7 +42,9 @@ class AlertGroup:
         self.held = dict(start.held)
         self.joined = start.joined
         self.known = start.known
+        self.taken = start.taken
         self.asides: set[asyncio.Task[None]] = set()
+        self.asked = 0
         self.inbox: list[AlertInput] = []
         self.returned: list[AlertInput] = []
         self.unreadable: list[str] = []
@@ -56,6 +58,7 @@ class AlertGroup:
                 batch, self.inbox = self.inbox, []
                 back, self.returned = self.returned, []
                 await self._take(batch, back)
+                self.taken += len(batch)
             await self._release(self._due(self.held))
             await self._settle()
             if self.inbox or self.returned or self.asides:
@@ -104,6 +107,7 @@ class AlertGroup:
             held=self.held,
             joined=self.joined,
             known=self.known,
+            taken=self.taken,
         )
 
     def _long_enough(self) -> bool:
@@ -142,6 +146,7 @@ class AlertGroup:
             "firing": {fingerprint: at.isoformat() for fingerprint, at in self.firing.items()},
             "held": {fingerprint: held.until.isoformat() for fingerprint, held in self.held.items()},
             "flapping": {fingerprint: track.count for fingerprint, track in self.tracks.items() if track.flapping},
+            "taken": self.taken,
             "unreadable": self.unreadable,
         }
 
@@ -344,7 +349,7 @@ class AlertGroup:
         episode = max(moments) if self.remembers else min(alert.starts_at for alert in batch)
         marked = [alert.model_copy(update={"group": self._id, "routed": alerts.slim(alert.routed)}) for alert in batch]
         request = Registration(
-            key=f"{workflow.info().workflow_id}@{episode.isoformat()}" + (f" without {gone}" if gone else ""),
+            key=self._key(episode),
             request=messages.opening_for(firing or batch),
             source="alert",
             group=self.group,
@@ -365,6 +370,18 @@ class AlertGroup:
         )
         self.joined = registered.new
         return registered
+
+    def _key(self, episode: datetime) -> str:
+        """One for every time that the register is asked: the same episode may be asked about again, after a merge or an end.
+
+        Groups of an earlier version asked about an episode under one key.
+        """
+        info = workflow.info()
+        key = f"{info.workflow_id}@{episode.isoformat()}"
+        if not self.remembers:
+            return key
+        self.asked += 1
+        return f"{key} {info.run_id[:8]}-{self.asked}"
 
     # ------------------------------------------------------------------ aside
 

@@ -163,3 +163,4 @@ class AlertGroupInput(BaseModel):
     held: dict[str, HeldAlert] = Field(default_factory=dict)
     joined: bool = False
     known: Routed | None = None
+    taken: int = 0

@@ -143,9 +143,10 @@ class Registry:
 
     def _known(self, request: Registration) -> Registered | None:
         by_key = self.state.keys.get(request.key)
-        if by_key is not None:
-            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
         record = self.state.groups.get(request.group) if request.group is not None else None
+        moved = record is not None and by_key is not None and record.incident != by_key and by_key not in self.state.open
+        if by_key is not None and not moved:
+            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
         if record is None:
             return None
         if record.closed_at is None:

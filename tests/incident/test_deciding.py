@@ -123,6 +123,12 @@ def _verifying() -> Walk:
     return walk
 
 
+def _giving_way() -> Walk:
+    walk = Walk.open("SEV2")
+    walk.does("merge", into="INC-2026-0002")
+    return walk
+
+
 def _verified(*but: Criterion, severity: str = "SEV3") -> Walk:
     walk = Walk.open(severity).reaches(Phase.RESOLUTION)
     walk.confirms(*but)
@@ -222,6 +228,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "waive",
         {"obligation": "internal_update", "reason": "everybody is in the room"},
         "Fulfil it; it stays owed until then.",
+    ),
+    "being-merged": (
+        _giving_way,
+        "note",
+        {"text": "one more thing"},
+        "Ask it of the other incident; if the merge fails, this one goes on.",
     ),
     "unknown-obligation": (
         lambda: Walk.open("SEV3"),

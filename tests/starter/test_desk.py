@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
 
 from incident.policy import Policy
+from incident.routing import Routes
+from integrations.monitoring.alertmanager import read
+from integrations.monitoring.posted import Posted
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
 from starter.problems import Invalid, NoWorker, UnknownIncident
 from starter.reading import Filters
-from starter.webhooks import Intake, Payload, read
+from starter.webhooks import Intake
 from tests.harness import eventually
 from tests.starter.conftest import House
 
@@ -194,7 +196,7 @@ async def test_a_storm_waits_in_temporal_while_nobody_works(empty_house: House) 
     assert sorted(told, key=int) == [str(number) for number in range(121)]
 
 
-def storm(*numbers: int) -> Payload:
+def storm(*numbers: int) -> Posted:
     labels = {"alertname": "Storm", "service": "checkout"}
     alerts = [
         {"status": "firing", "labels": {**labels, "n": str(n)}, "startsAt": "2026-11-24T03:00:00Z", "fingerprint": str(n)} for n in numbers
@@ -231,16 +233,22 @@ async def test_with_nobody_at_work_lists_go_on_and_commands_say_so(empty_house: 
 @pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the captured Alertmanager payloads are not here; TOCSIN_SPECS names their folder")
 async def test_what_a_real_alertmanager_posted_opens_one_incident_a_group(house: House) -> None:
     """The payloads of a real Alertmanager open one incident, attach to it and resolve; posting them again changes nothing."""
-    intake = Intake(house.client)
+    intake = Intake(house.client, rules=lambda: Routes(attach=False))
     before = len(await house.desk.listing())
 
+    posted = 0
+
     async def post_all() -> None:
+        nonlocal posted
         for name in ("firing", "grouped-2-firing", "grouped-partial-resolve", "resolved"):
             body = json.loads((PAYLOADS / f"webhook-{name}.json").read_text())
-            group = (await intake.take(read(body), datetime.now(UTC)))["groups"][0]
+            answer = await intake.take(read(body), datetime.now(UTC))
+            posted += answer["accepted"]
+        group = answer["groups"][0]
 
         async def done() -> bool:
-            return (await house.client.get_workflow_handle(group).describe()).status is WorkflowExecutionStatus.COMPLETED
+            state = await house.client.get_workflow_handle(group).query("state")
+            return state["taken"] >= posted and not state["firing"]
 
         await eventually(done, what="every alert of the group has resolved")
 
