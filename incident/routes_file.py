@@ -38,7 +38,7 @@ from typing import Any, get_args
 
 from incident.commands import Factors
 from incident.policy_file import duration
-from incident.routing import Action, Calendar, Flapping, Matcher, Query, Route, Routes, Service, Window
+from incident.routing import BUILT_IN, Action, Calendar, Flapping, Matcher, Query, Route, Routes, Service, Window
 from incident.vocabulary import Severity
 
 TABLES = ("alerts", "route", "service", "maintenance", "calendar")
@@ -320,7 +320,6 @@ _CALENDAR: dict[str, Reader] = {"name": _short(100), "file": _text, "url": _url,
 
 def about(rules: Routes) -> dict[str, Any]:
     """The rules as they are shown: the built-in ones after the file's, and no address of a feed, which may hold a secret."""
-    from incident.routing import BUILT_IN
 
     def spoken(route: Route, origin: str) -> dict[str, Any]:
         says = route.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"name", "match", "stop"})

@@ -93,6 +93,7 @@ class Intake:
                 id=group,
                 task_queue=self._task_queue,
                 task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+                priority=options.ALERTS,
                 start_signal=contract.ALERTS,
                 start_signal_args=[message],
             )

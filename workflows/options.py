@@ -47,6 +47,9 @@ DELIVERY: dict[Port, How] = {
 
 URGENT = Priority(priority_key=1)
 NORMAL = Priority(priority_key=3)
+ALERTS = Priority(priority_key=4)
+"""Alert groups come after the incidents of people who wait for an answer: a storm has a thousand of them."""
+
 BACKGROUND = Priority(priority_key=5)
 
 
