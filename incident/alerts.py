@@ -323,6 +323,21 @@ def slim(known: Routed | None) -> Routed | None:
     return Routed(service=known.service, presumed=known.presumed) if known is not None else None
 
 
+def marked(batch: Sequence[AlertInput], group: str) -> tuple[AlertInput, ...]:
+    """Alerts as the register gets them: each with its group, and with the first one what the group's rules know."""
+    return tuple(
+        alert.model_copy(
+            update={
+                "group": group,
+                "joins": number == 0 and alert.routed is not None,
+                "routed": alert.routed if number == 0 else slim(alert.routed),
+                "generator_url": "",
+            }
+        )
+        for number, alert in enumerate(batch)
+    )
+
+
 def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
     """What the rules know of the worst of these alerts."""
     known = [alert.routed for alert in batch if alert.routed is not None]

@@ -49,7 +49,8 @@ class Registration(BaseModel):
 class Registered(BaseModel):
     """The incident that the request has. `new`: it was opened by this request. `open`: it still takes alerts.
 
-    `attached`: it is another group's, or a person's, and this group joins it. No incident: there is none, and none was wanted.
+    `attached`: it is another group's, or a person's, and this group joins it; the register tells it the alerts. No
+    incident: there is none, and none was wanted.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -316,12 +316,12 @@ class AlertGroup:
         self.incident = None
         self.joined = False
         registered = await self._register(batch)
-        if registered.open and (registered.new or await self._told_incident(registered.incident, batch)):
+        if registered.open and (self.joined or await self._told_incident(registered.incident, batch)):
             self.incident = registered.incident
         elif registered.open and self.remembers:
             # The register thinks that it is open and it has ended: by force, or at this very moment. It is told, and asked again.
             registered = await self._register(batch, gone=registered.incident)
-            if registered.open and (registered.new or await self._told_incident(registered.incident, batch)):
+            if registered.open and (self.joined or await self._told_incident(registered.incident, batch)):
                 self.incident = registered.incident
 
     async def _told_incident(self, incident: str, batch: list[AlertInput]) -> bool:
@@ -347,7 +347,7 @@ class AlertGroup:
         moments = [alert.starts_at for alert in firing or batch]
         # Of several, the newest decides whether it is a new episode; groups of an earlier version went by the oldest.
         episode = max(moments) if self.remembers else min(alert.starts_at for alert in batch)
-        marked = [alert.model_copy(update={"group": self._id, "routed": alerts.slim(alert.routed)}) for alert in batch]
+        marked = alerts.marked(batch, self._id)
         request = Registration(
             key=self._key(episode),
             request=messages.opening_for(firing or batch),
@@ -355,7 +355,7 @@ class AlertGroup:
             group=self.group,
             episode_at=episode,
             presumed=None,
-            alerts=tuple(marked if self.remembers else batch),
+            alerts=marked if self.remembers else tuple(batch),
             routed=alerts.worst_routed(firing or batch),
             connect=self.remembers,
             existing_only=self.remembers and not firing,
@@ -368,7 +368,7 @@ class AlertGroup:
             start_to_close_timeout=options.TEN_SECONDS,
             retry_policy=options.PATIENT_RETRY,
         )
-        self.joined = registered.new
+        self.joined = registered.new or registered.attached
         return registered
 
     def _key(self, episode: datetime) -> str:

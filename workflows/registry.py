@@ -6,6 +6,7 @@ The same key always gets the same answer. Numbers count per year of opening (UTC
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from incident.alerts import presumed_by
+    from incident.alerts import AlertInput, presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
     from incident.model import Suggestion
@@ -55,12 +56,14 @@ class Registry:
     def __init__(self, start: RegistryInput | None = None) -> None:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
+        self.waiting: dict[str, list[AlertInput]] = {}
+        self.telling: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
         """Serve for ever, in runs of bounded length."""
         await workflow.wait_condition(self._long_enough)
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting)
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -92,6 +95,7 @@ class Registry:
         joins = self._incident_to_join(request)
         if joins is not None:
             self._belongs(joins, request)
+            self._hand_on(joins, request.alerts)
             await workflow.wait_condition(lambda: joins not in self.starting)
             return Registered(incident=joins, new=False, attached=True).model_dump(mode="json")
         related = self._related(request)
@@ -169,6 +173,41 @@ class Registry:
         workflow.logger.warning("an incident has ended without a word", extra={"incident": incident})
         self.state.about.pop(incident, None)
         self.state.groups = {group: record for group, record in self.state.groups.items() if record.incident != incident}
+
+    def _hand_on(self, incident: str, alerts: tuple[AlertInput, ...]) -> None:
+        """Tell an incident the alerts of groups that join it: many at once, and one message at a time.
+
+        A thousand groups that each told it themselves would keep the server so busy with that one workflow that its own
+        tasks, and whoever asks it something, had to wait for the last of them.
+        """
+        self.waiting.setdefault(incident, []).extend(alerts)
+        if incident not in self.telling:
+            self.telling[incident] = asyncio.create_task(self._tell(incident))
+
+    async def _tell(self, incident: str) -> None:
+        """More may come to wait while a message is on its way; they go with the next."""
+        await workflow.wait_condition(lambda: incident not in self.starting)
+        handle = workflow.get_external_workflow_handle(incident)
+        while self.waiting.get(incident):
+            batch = self.waiting[incident][: options.ALERTS_A_SIGNAL]
+            del self.waiting[incident][: len(batch)]
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in batch]
+            try:
+                await handle.signal(contract.ALERT, wire)
+            except ApplicationError:
+                self._ended(incident)
+                await self._give_back(incident, [*batch, *self.waiting.pop(incident, [])])
+        self.waiting.pop(incident, None)
+        del self.telling[incident]
+
+    async def _give_back(self, incident: str, alerts: list[AlertInput]) -> None:
+        """Alerts that an incident could not take any more go back to their groups, which ask again."""
+        for group in dict.fromkeys(alert.group for alert in alerts):
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in alerts if alert.group == group]
+            try:
+                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, {"alerts": wire, contract.RETURNED_BY: incident})
+            except ApplicationError as error:
+                workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
 
     def _incident_to_join(self, request: Registration) -> str | None:
         """The open incident of the service that an alert group is of, the oldest one; None where it gets its own."""
