@@ -11,6 +11,8 @@ In reading order:
     evolving     what an event makes of the state
     clocks       what is due when                blockers   what stands in the way
     asking       what an event asks of the world effects    what an ask looks like
+    routing      where an alert goes             flapping   which word on it is news
+    merging      two incidents that are one trouble
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem: what people read

@@ -2,6 +2,7 @@
 
     Problem
     ├── NotJson           400  the body can't be read as JSON
+    ├── NotProven         401  a machine's post does not prove where it comes from (`webhook_keys`)
     ├── Forbidden         403  the request came from another site, or by a name that is not this machine's
     ├── Unknown           404  no incident, verb or address by this name
     │   └── UnknownIncident
