@@ -267,7 +267,7 @@ def _afterwards(incident: Incident) -> Iterator[Wanted]:
 def _action_items(incident: Incident) -> Iterator[Wanted]:
     """What is still owed after closing as well."""
     for item in incident.action_items:
-        if item.waived_by is not None:
+        if item.waived_by is not None or item.moved_to is not None:
             continue
         yield Wanted(
             f"{ACTION_ITEM}{item.id}",

@@ -196,6 +196,31 @@ async def test_a_storm_waits_in_temporal_while_nobody_works(empty_house: House) 
     assert sorted(told, key=int) == [str(number) for number in range(121)]
 
 
+async def test_a_hundred_identical_posts_are_one_incident_and_one_channel(empty_house: House) -> None:
+    """However often monitoring says it, at once and afterwards, there is one incident, and declaring it opens one channel."""
+    intake = Intake(empty_house.client)
+    async with empty_house.staffed():
+        await asyncio.gather(*(intake.take(storm(1), datetime.now(UTC)) for _ in range(100)))
+
+        async def there() -> bool:
+            return len(await empty_house.desk.listing()) == 1
+
+        await eventually(there, what="the incident")
+        incident = (await empty_house.desk.listing())[0]["incident"]
+        await empty_house.desk.command(incident, "declare", {"by": "ana", "severity": "SEV1"})
+        await asyncio.gather(*(intake.take(storm(1), datetime.now(UTC)) for _ in range(20)))
+
+        async def channel() -> bool:
+            return (await empty_house.desk.state(incident))["channel"] is not None
+
+        await eventually(channel, what="the channel")
+        state = await empty_house.desk.state(incident)
+
+    channels = [each for each in empty_house.board.common.chat.ledger if each.ask.action == "open_channel"]
+
+    assert [len(await empty_house.desk.listing()), len(state["alerts"]), len(channels)] == [1, 1, 1]
+
+
 def storm(*numbers: int) -> Posted:
     labels = {"alertname": "Storm", "service": "checkout"}
     alerts = [

@@ -294,3 +294,23 @@ async def test_an_incident_that_is_not_there_takes_nobody_over(stage: Stage) -> 
     assert "there is no open incident" in (await _texts(story, "merge_failed"))[0]
     assert (await story.state())["merging_into"] is None
     assert (await other.does("note", text="it goes on"))["accepted"]
+
+
+async def test_an_alert_that_reaches_a_closed_incident_is_not_lost(stage: Stage) -> None:
+    """An incident that has closed and still waits for chat sends a new episode back, and it opens an incident of its own."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await story.settled()
+    story.world.chat.down = True
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await monitoring.posts("g", alert("Errors", at=at, firing=False))
+    await monitoring.posts("g", alert("Errors", at=at + timedelta(minutes=1)))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of its own")
+
+    assert not await story.ended()
