@@ -77,7 +77,7 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
         events += told
     incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
     events += told
-    incident, told = record(incident, [related(suggestion, now) for suggestion in start.related])
+    incident, told = record(incident, [related(incident.id, suggestion, now) for suggestion in start.related])
     events += told
     if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
         incident, told = record(incident, _only_a_ticket(request.by, now))
@@ -128,9 +128,10 @@ def _opened_with(start: Opening, now: datetime) -> list[Command]:
     return found
 
 
-def related(suggestion: Suggestion, now: datetime) -> Event:
+def related(incident: str, suggestion: Suggestion, now: datetime) -> Event:
     """The entry that names another open incident which may be the same trouble."""
-    text = f"{suggestion.incident} ({suggestion.title}) may be the same trouble: {suggestion.why}. To merge: tocsin merge"
+    way = f"tocsin merge {incident} --into {suggestion.incident}"
+    text = f"{suggestion.incident} ({suggestion.title}) may be the same trouble: {suggestion.why}. To go on there: {way}"
     data = suggestion.model_dump(mode="json")
     return Event(kind="related", by=MONITORING, at=now, text=text, data=data)
 

@@ -335,7 +335,7 @@ class Incident:
     def _take_suggestion(self, payloads: list[Any]) -> None:
         suggestion = _one(contract.RELATED, payloads, Suggestion)
         if self.incident.open and suggestion.incident not in {each.incident for each in self.incident.suggestions}:
-            self.conductor.record([lifecycle.related(suggestion, workflow.now())])
+            self.conductor.record([lifecycle.related(self.incident.id, suggestion, workflow.now())])
 
     async def _return_to_groups(self, late: list[AlertInput]) -> None:
         """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""

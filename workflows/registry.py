@@ -42,6 +42,7 @@ class RegistryState(BaseModel):
     groups: dict[str, GroupRecord] = Field(default_factory=dict)
     open: dict[str, str | None] = Field(default_factory=dict)
     about: dict[str, About] = Field(default_factory=dict)
+    waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
 
 
 class RegistryInput(BaseModel):
@@ -56,12 +57,13 @@ class Registry:
     def __init__(self, start: RegistryInput | None = None) -> None:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
-        self.waiting: dict[str, list[AlertInput]] = {}
         self.telling: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
         """Serve for ever, in runs of bounded length."""
+        for incident in self.state.waiting:
+            self._see_to(incident)
         await workflow.wait_condition(self._long_enough)
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
         self._forget()
@@ -180,24 +182,28 @@ class Registry:
         A thousand groups that each told it themselves would keep the server so busy with that one workflow that its own
         tasks, and whoever asks it something, had to wait for the last of them.
         """
-        self.waiting.setdefault(incident, []).extend(alerts)
+        self.state.waiting.setdefault(incident, []).extend(alerts)
+        self._see_to(incident)
+
+    def _see_to(self, incident: str) -> None:
         if incident not in self.telling:
             self.telling[incident] = asyncio.create_task(self._tell(incident))
 
     async def _tell(self, incident: str) -> None:
-        """More may come to wait while a message is on its way; they go with the next."""
+        """More may come to wait while a message is on its way; they go with the next, if need be from the next run."""
         await workflow.wait_condition(lambda: incident not in self.starting)
         handle = workflow.get_external_workflow_handle(incident)
-        while self.waiting.get(incident):
-            batch = self.waiting[incident][: options.ALERTS_A_SIGNAL]
-            del self.waiting[incident][: len(batch)]
+        while self.state.waiting.get(incident) and not self._long_enough():
+            batch = self.state.waiting[incident][: options.ALERTS_A_SIGNAL]
+            del self.state.waiting[incident][: len(batch)]
             wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in batch]
             try:
                 await handle.signal(contract.ALERT, wire)
             except ApplicationError:
                 self._ended(incident)
-                await self._give_back(incident, [*batch, *self.waiting.pop(incident, [])])
-        self.waiting.pop(incident, None)
+                await self._give_back(incident, [*batch, *self.state.waiting.pop(incident, [])])
+        if not self.state.waiting.get(incident):
+            self.state.waiting.pop(incident, None)
         del self.telling[incident]
 
     async def _give_back(self, incident: str, alerts: list[AlertInput]) -> None:

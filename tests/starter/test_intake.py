@@ -14,13 +14,16 @@ from typing import Any, cast
 import httpx2
 import pytest
 from openapi_spec_validator import validate
+from starlette.datastructures import Headers
 from temporalio.client import Client
 
 from integrations.deployments import DeploymentLog
 from integrations.ledger import Ledger
 from integrations.monitoring.routes_file import RoutesFile
+from runtime.settings import SettingsError, load_settings
 from starter.api import Door, create_app
 from starter.live import Rooms
+from starter.serve import keyring
 from starter.webhook_keys import Keyring, KeysProblem, keyring_from
 from tests.integrations.test_posts import GRAFANA, PAGERDUTY
 from tests.starter.desks import FakeDesk
@@ -331,3 +334,17 @@ async def test_the_rules_in_force_are_shown(server: Server, ledger: Ledger, tmp_
     assert [before["routes"][0]["name"], before["problem"]] == ["mine", None]
     assert (after["digest"], "there is no such table" in after["problem"]) == (before["digest"], True)
     validate(description)
+
+
+def test_keys_come_from_the_environment_and_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret may stand beside the file; where it is missing, the door does not open, and says which."""
+    (tmp_path / "secret").write_text("a-secret-in-a-file\n")
+    path = tmp_path / "webhooks.toml"
+    path.write_text(f'[grafana]\nbearer = "file:{tmp_path / "secret"}"\n[generic]\nbearer = "env:THE_GENERIC_KEY"\n')
+    with pytest.raises(SettingsError, match=r"\[generic\] bearer: there is nothing at env:THE_GENERIC_KEY"):
+        keyring(load_settings(webhooks=path))
+    monkeypatch.setenv("THE_GENERIC_KEY", "a-secret-in-the-environment")
+    keys = keyring(load_settings(webhooks=path))
+
+    assert keys.admit("grafana", Headers({"authorization": "Bearer a-secret-in-a-file"})) is None
+    assert keys.admit("deployments", Headers({})) is None, "this door listens on loopback"

@@ -14,7 +14,7 @@ from incident.vocabulary import Severity
 from integrations.ledger import Ledger
 from runtime.settings import SettingsError, load_settings
 from runtime.temporal import connect
-from worker.wiring import activities_by_port, embedded_adapters, load_policy, workflow_classes
+from worker.wiring import activities_by_port, embedded_adapters, load_policy, load_rules, workflow_classes
 
 
 async def test_every_effect_is_carried_out_on_its_ports_queue(tmp_path: Path) -> None:
@@ -60,3 +60,13 @@ def test_a_mistake_in_the_policy_file_is_told_with_file_row_and_field(tmp_path: 
     assert str(path) in str(told.value)
     assert "[SEV1] acknowledge_within" in str(told.value)
     assert "[SEV9]" in str(told.value)
+
+
+def test_routing_rules_with_a_mistake_stop_the_worker_with_their_place(tmp_path: Path) -> None:
+    """A worker that can't tell where alerts go does not start; without a file the process's own rules hold."""
+    path = tmp_path / "routes.toml"
+    path.write_text('[[route]]\nname = "a"\naction = "page"\n')
+
+    with pytest.raises(SettingsError, match=r'TOCSIN_ROUTES.*\[\[route\]\] 1 "a": action must be one of'):
+        load_rules(load_settings(routes=path))
+    assert load_rules(load_settings(data=tmp_path)).in_force().routes == ()
