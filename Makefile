@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # uv, where it is there, installs the same lock much faster than pip.
 INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
-.PHONY: up drill test check format lint types docs bench golden soak lock clean
+.PHONY: up drill test browser screenshots vendor check format lint types docs bench golden soak lock clean
 
 ## up: set up what is missing and start everything on this machine
 up: $(STAMP)
@@ -19,6 +19,27 @@ drill: $(STAMP)
 ## test: the whole suite (ARGS="-k name" for a part)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)")
+
+# The short form of `make browser`: one test of each promise that only a browser can break.
+SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is
+
+## browser: the pages in headless Chromium, with axe-core; installs Chromium where it is missing and apt is there
+browser: $(STAMP) .cache/axe.min.js
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
+	$(BIN)/python -m pytest tests/browser -m browser $(ARGS)
+
+.cache/axe.min.js: starter/web/static/vendor/vendor.lock
+	$(BIN)/python -m tests.vendor --axe
+	@touch $@
+
+## screenshots: pictures of the pages into docs/screenshots, light and dark, laptop and phone
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+## vendor: the scripts of others are still the locked ones (ARGS=--write takes them over)
+vendor: $(STAMP)
+	$(BIN)/python -m tests.vendor $(ARGS)
 
 ## check: lint, types, docs
 check: lint types docs

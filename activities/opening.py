@@ -41,9 +41,12 @@ class OpeningActivities:
         )
         policy = self._drill_policy if request.request.drill else self._policy
         asked = request if request.policy is not None else request.model_copy(update={"policy": policy})
+        # An id of its own for every ask: the answer to an earlier one may be out of date. The register knows repeats by their key.
+        about = activity.info()
+        asking = f"open-{about.workflow_run_id}-{about.activity_id}-{about.attempt}"
         try:
             registered: Registered = await self._client.execute_update_with_start_workflow(
-                "open", asked, start_workflow_operation=start, id=f"open-{request.key}", result_type=Registered
+                "open", asked, start_workflow_operation=start, id=asking, result_type=Registered
             )
         except WorkflowUpdateFailedError as error:
             cause = error.cause

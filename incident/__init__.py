@@ -6,6 +6,7 @@ In reading order:
     policy       the severity matrix as one literal table
     model        the incident and its parts, as frozen values
     commands     what people may ask             events     what happened; the timeline is these
+    permissions  who may ask it: one table, verb to roles
     lifecycle    decide, record, tick: the way in
     deciding     one function a verb             refusals   every way we say no
     evolving     what an event makes of the state
@@ -16,6 +17,7 @@ In reading order:
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem: what people read
+    analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """
 

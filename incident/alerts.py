@@ -121,6 +121,11 @@ def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
     return good, bad
 
 
+def wire(alerts: Sequence[AlertInput]) -> list[dict[str, Any]]:
+    """The alerts as an incident takes them; the link back to their generator is left out, nobody there follows it."""
+    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url"}) for alert in alerts]
+
+
 def routed(labels: dict[str, str]) -> Literal["incident", "not_production", "planned_maintenance"]:
     """Where an alert goes: production opens incidents, the rest is a ticket, planned maintenance is noted."""
     for label in MAINTENANCE_LABELS:
@@ -205,6 +210,14 @@ def told(incident: Incident, alerts: list[Alert], now: datetime, joined: Sequenc
             )
         )
     return events
+
+
+def after_the_end(incident: Incident, batch: Sequence[AlertInput]) -> list[AlertInput]:
+    """Alerts that tell a closed incident of a new trouble: those that began after all that it knows, by monitoring's clock."""
+    if incident.closed_at is None:
+        return []
+    newest = max((alert.starts_at for alert in incident.alerts.values()), default=incident.closed_at)
+    return [alert for alert in batch if alert.status == "firing" and alert.starts_at > newest]
 
 
 def joining(alerts: Sequence[AlertInput], policy: Policy) -> list[Joined]:

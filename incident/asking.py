@@ -104,6 +104,9 @@ def _rung(incident: Incident, number: int) -> tuple[str, str]:
 
 
 def _opened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """A private incident is told to nobody but whoever is paged for it."""
+    if incident.private:
+        return
     yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
 
 
@@ -117,9 +120,10 @@ def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Dr
 
 def _channel(incident: Incident) -> Iterator[Draft]:
     wanted = incident.rule.channel or incident.channel_wanted
-    if wanted and incident.channel is None and not any(isinstance(effect.ask, OpenChannel) for effect in incident.outbox):
-        name = channel_name(incident.title, incident.opened_at.date(), incident.id)
-        yield Draft(OpenChannel(name=name, topic=messages.topic(incident)), "channel")
+    there = incident.channel is not None and incident.among_themselves
+    if wanted and not there and not any(isinstance(effect.ask, OpenChannel) for effect in incident.outbox):
+        name = channel_name("" if incident.private else incident.title, incident.opened_at.date(), incident.id)
+        yield Draft(OpenChannel(name=name, topic=messages.topic(incident), private=incident.private), "channel")
 
 
 def _executives(incident: Incident, now: datetime) -> Iterator[Draft]:
@@ -182,7 +186,7 @@ def _publish(incident: Incident, status: PublicStatus, body: str, purpose: str) 
         status=status,
         severity=incident.severity or incident.presumed_severity,
         body=body,
-        components=incident.services,
+        components=incident.public_services if incident.private else incident.services,
         next_update_by=clock.due if clock is not None and clock.open else None,
     )
     return Draft(ask, purpose, collapse="status")
@@ -229,15 +233,37 @@ def _absorbed(before: Incident, incident: Incident, event: Event) -> Iterator[Dr
 
 def _resolved(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     yield _post(incident, messages.resolved(incident), "resolved", important=True)
-    if incident.customer_facing or incident.status_page_at is not None:
+    if _public_hears_the_end(incident):
         yield _publish(incident, PublicStatus.RESOLVED, messages.public_resolution(incident), "status_resolved")
+
+
+def _public_hears_the_end(incident: Incident) -> bool:
+    """Whoever was told of it is told how it ends; of a private incident only who was told before it was."""
+    if incident.private:
+        return incident.public_since is not None
+    return incident.customer_facing or incident.status_page_at is not None
+
+
+def _restricted(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """It moves to a channel of its own; the public entry, where there is one, promises no more until the end."""
+    if incident.declared_at is not None:
+        yield from _channel(incident)
+        yield _post(incident, messages.told(incident, event), "restricted")
+    if incident.public_since is not None and incident.resolved_at is None:
+        status = (incident.external_update.status if incident.external_update else None) or _public_status(incident)
+        yield _publish(incident, status, messages.public_silence(incident), "status")
+
+
+def _invited(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    if incident.private and incident.declared_at is not None:
+        yield _post(incident, messages.told(incident, event), "invited")
 
 
 def _reopened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     text = messages.reopened(incident, event.data["reason"])
     yield _post(incident, text, "reopened", important=False)
     yield _page(incident, _commander_or_on_call(incident), text, "reopened")
-    if incident.customer_facing or incident.status_page_at is not None:
+    if _public_hears_the_end(incident):
         yield _publish(incident, PublicStatus.INVESTIGATING, messages.public_reopening(incident), "status")
 
 
@@ -278,11 +304,13 @@ def _postmortem_filed(before: Incident, incident: Incident, event: Event) -> Ite
 
 def _dismissed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     reason = event.data["reason"]
-    yield Draft(Post(room="incident" if incident.channel else "general", text=messages.dismissed(incident, reason)), "dismissed")
+    if incident.channel is not None or not incident.private:
+        yield Draft(Post(room="incident" if incident.channel else "general", text=messages.dismissed(incident, reason)), "dismissed")
     if incident.outcome in (Dismissal.NOT_PRODUCTION.value, "ticket"):
         body = messages.ticket_body(incident, reason)
         yield Draft(OpenTicket(ref="dismissed", title=f"{incident.id}: {incident.title}", body=body), "ticket")
-    if incident.status_page_at is not None:
+    told_publicly = incident.public_since if incident.private else incident.status_page_at
+    if told_publicly is not None:
         yield _publish(incident, PublicStatus.RESOLVED, messages.public_dismissal(incident), "status_resolved")
 
 
@@ -385,6 +413,8 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "action_item_completed": _action_item_completed,
     "postmortem_filed": _postmortem_filed,
     "dismissed": _dismissed,
+    "restricted": _restricted,
+    "invited": _invited,
     "closed": _told,
     "reminder": _reminder,
     "overdue": _overdue,

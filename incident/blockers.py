@@ -56,7 +56,7 @@ def of_resolving(incident: Incident, now: datetime) -> list[Blocker]:
 
 
 def _verification(incident: Incident, now: datetime) -> Blocker | None:
-    length = incident.rule.verification
+    length = incident.verification
     if length <= timedelta(0) or incident.verification_passed_at is not None:
         return None
     minutes = _spoken(length)

@@ -138,13 +138,13 @@ def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
     )
     if incident.declared_at is not None:
         yield from _while_it_burns(incident, incident.declared_at, at)
-    if incident.phase is Phase.RESOLUTION and rule.verification > timedelta(0):
+    if incident.phase is Phase.RESOLUTION and incident.verification > timedelta(0):
         since = incident.verification_since
         yield Wanted(
             VERIFICATION,
             incident.commander or "commander",
             since or incident.phase_entered_at,
-            since + rule.verification if since else None,
+            since + incident.verification if since else None,
             met_at=incident.verification_passed_at,
             met_by="the whole period was green",
             remind=False,
@@ -164,7 +164,8 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
     yield Wanted(INTERNAL_UPDATE, commander, since, since + rule.internal_update_every, met_at=over, met_by=met_by)
 
     page_open = False
-    if incident.customer_facing and rule.status_page_within is not None:
+    told_publicly = incident.customer_facing and not incident.private
+    if told_publicly and rule.status_page_within is not None:
         since = _kept_since(incident, STATUS_PAGE, max(declared_at, incident.customer_facing_since or declared_at), at)
         posted = incident.status_page_at
         page_open = posted is None and over is None and STATUS_PAGE not in incident.waived
@@ -176,7 +177,7 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
             met_at=posted or over,
             met_by=incident.external_update.by if incident.external_update else met_by,
         )
-    if incident.customer_facing and rule.external_update_every is not None:
+    if told_publicly and rule.external_update_every is not None:
         asked = max(declared_at, incident.customer_facing_since or declared_at)
         told = incident.external_update.at if incident.external_update else asked
         since = _counted_from(incident, EXTERNAL_UPDATE, max(told, asked))

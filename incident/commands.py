@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity
+from incident.vocabulary import Access, Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity, Via
 
 LINE_LIMIT = 300
 TEXT_LIMIT = 10_000
@@ -43,6 +43,13 @@ def _filled(value: str) -> str:
     value = _printable(value)
     if all(unicodedata.category(character) in INVISIBLE for character in value):
         raise ValueError("is empty; it needs at least one character that can be seen")
+    return value
+
+
+def _fits(value: str) -> str:
+    size = len(value.encode())
+    if size > DOCUMENT_LIMIT:
+        raise ValueError(f"is {size:,} bytes long in UTF-8, and at most {DOCUMENT_LIMIT:,} fit; put the long form elsewhere and link it")
     return value
 
 
@@ -77,11 +84,16 @@ def _severity(value: Any) -> Any:
 
 Line = Annotated[str, Field(max_length=LINE_LIMIT), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_filled)]
-Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled)]
+Document = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_filled), AfterValidator(_fits)]
+Draft = Annotated[str, Field(max_length=DOCUMENT_LIMIT), AfterValidator(_printable)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=LIST_LIMIT)]
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 IncidentId = Annotated[str, AfterValidator(_incident_id)]
 SeverityField = Annotated[Severity, BeforeValidator(_severity)]
+Roles = Annotated[tuple[Access, ...], Field(max_length=len(Access))]
+
+ENVELOPE = frozenset({"by", "key", "roles", "via"})
+"""What every command says beside its own fields. `roles` and `via` are the door's word, never a person's."""
 
 
 class Command(BaseModel):
@@ -95,6 +107,8 @@ class Command(BaseModel):
     key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = Field(
         default=None, description="a repeat with the same key answers as the first did and adds nothing"
     )
+    roles: Roles | None = Field(default=None, description="what the door vouches for; without it, everything is permitted")
+    via: Via | None = Field(default=None, description="the door through which it came")
 
 
 class Factors(BaseModel):
@@ -327,6 +341,20 @@ class Waive(Command):
     reason: Text
 
 
+class Restrict(Command):
+    """Make it private: from now on only those in it see it."""
+
+    verb = "restrict"
+    reason: Text
+
+
+class Invite(Command):
+    """Let a person see a private incident, without giving a role."""
+
+    verb = "invite"
+    person: Line
+
+
 class Close(Command):
     """Close it: nothing may be owed any more."""
 
@@ -388,6 +416,8 @@ COMMANDS: dict[str, type[Command]] = {
         CompleteActionItem,
         FilePostmortem,
         Waive,
+        Restrict,
+        Invite,
         Close,
         Dismiss,
         Merge,
@@ -405,6 +435,8 @@ class Open(BaseModel):
 
     by: Line
     key: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
+    roles: Roles | None = None
+    via: Via | None = None
     title: Line
     summary: Text | None = None
     symptom: Text | None = None
@@ -417,6 +449,21 @@ class Open(BaseModel):
     reason: Text | None = None
     channel: bool | None = None
     drill: bool = False
+    private: bool = Field(default=False, description="seen only by those in it; nothing about it goes to the public")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _titled(cls, data: Any) -> Any:
+        """Without a title, the first line of what is said of the incident becomes it: at 3 a.m. a name can wait."""
+        if not isinstance(data, dict) or data.get("title") is not None:
+            return data
+        for said in (data.get("summary"), data.get("symptom")):
+            if isinstance(said, str) and (line := said.strip().partition("\n")[0].strip()):
+                return {**data, "title": line if len(line) <= 120 else f"{line[:119]}…"}
+        services = data.get("services") or data.get("affected")
+        if isinstance(services, list | tuple) and services and isinstance(services[0], str):
+            return {**data, "title": f"Trouble with {services[0]}"[:LINE_LIMIT]}
+        return data
 
     @model_validator(mode="before")
     @classmethod

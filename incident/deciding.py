@@ -14,6 +14,7 @@ from incident import blockers, clocks, commands, merging, mitigation_options, po
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
+from incident.permissions import same_person
 from incident.refusals import Blocker, Refusal, downgrade_problem, refuse, talked_round
 from incident.vocabulary import Audience, Criterion, Dismissal, Phase, PublicStatus, Severity
 
@@ -27,10 +28,6 @@ def _event(kind: str, by: str, text: str, now: datetime, /, **data: Any) -> Even
 def _entered(phase: Phase, now: datetime, reason: str | None = None, left_open: list[str] | None = None) -> Event:
     text = f"Phase {phase.number}: {phase.label}" if phase is not Phase.CLOSED else "Closed"
     return _event("phase_entered", SYSTEM, text, now, phase=phase.value, reason=reason, left_open=left_open or None)
-
-
-def _same_person(one: str, other: str) -> bool:
-    return one.strip().lstrip("@").casefold() == other.strip().lstrip("@").casefold()
 
 
 def _not_yet(incident: Incident, needed: Phase, doing: str) -> Refusal:
@@ -62,7 +59,7 @@ def _spoken(now: datetime, since: datetime) -> str:
 
 
 def describe(incident: Incident, command: commands.Describe, now: datetime) -> Outcome:
-    data = command.model_dump(mode="json", exclude={"by", "key"}, exclude_none=True)
+    data = command.model_dump(mode="json", exclude=set(commands.ENVELOPE), exclude_none=True)
     labels = {
         "symptom": "symptom",
         "affected": "affected",
@@ -257,7 +254,7 @@ def advance(incident: Incident, command: commands.Advance, now: datetime) -> Out
             action="Check the open items, or advance with a reason: they stay owed until closing.",
             blockers=standing,
         )
-    if standing and command.reason is not None and phase is Phase.MITIGATION:
+    if standing and command.reason is not None:
         known = talked_round(command.reason, blockers=standing)
         if known is not None:
             return known
@@ -282,7 +279,11 @@ def post_update(incident: Incident, command: commands.PostUpdate, now: datetime)
             )
         return refuse("undocumented", action="Resolve the incident (resolve): it posts the resolution with its cause and fix.")
     if command.audience is Audience.EXTERNAL and incident.private:
-        return refuse("not-permitted", message="This incident is private; nothing about it goes to the public.")
+        return refuse(
+            "not-permitted",
+            message="This incident is private; nothing about it goes to the public.",
+            action="Tell those in it (audience internal). What the public must know, say in an incident of its own that is not private.",
+        )
     kind = f"{command.audience.value}_update"
     status = command.status.value if command.status else None
     return [_event(kind, command.by, command.text, now, text=command.text, status=status)]
@@ -305,7 +306,7 @@ def mitigate(incident: Incident, command: commands.Mitigate, now: datetime) -> O
         return refuse("wrong-phase", message="The incident is resolved.", action="Reopen it first if it is not over.")
     approval = incident.rule.approval
     warnings = list(mitigation_options.warnings(command.option, command.rationale))
-    data = command.model_dump(mode="json", exclude={"by", "key"})
+    data = command.model_dump(mode="json", exclude=set(commands.ENVELOPE))
     text = f"{command.by} chose {command.option.value.replace('_', ' ')}: {command.action} (owner {command.owner})"
     if warnings:
         text += f". Warning: {' '.join(warnings)}"
@@ -331,7 +332,7 @@ def approve(incident: Incident, command: commands.Approve, now: datetime) -> Out
         return []
     if not pending:
         return refuse("no-mitigation", message=f"Mitigation {mitigation.number} is finished; there is nothing left to approve.")
-    numbers = [one.number for one in pending if not _same_person(command.by, one.owner)]
+    numbers = [one.number for one in pending if not same_person(command.by, one.owner)]
     if not numbers or (mitigation in pending and mitigation.number not in numbers):
         return refuse(
             "not-permitted",
@@ -400,6 +401,9 @@ def resolve(incident: Incident, command: commands.Resolve, now: datetime) -> Out
         return refusal.model_copy(update={"blockers": tuple(standing)})
     if standing:
         return refuse(_first_code(standing), blockers=standing)
+    known = talked_round(command.root_cause)
+    if known is not None:
+        return known
     events = []
     if incident.verification_passed_at is None:
         events.append(verification_passed(incident, now))
@@ -505,6 +509,20 @@ def waive(incident: Incident, command: commands.Waive, now: datetime) -> Outcome
     return [_event("waived", command.by, text, now, obligation=clock.name, reason=command.reason)]
 
 
+def restrict(incident: Incident, command: commands.Restrict, now: datetime) -> Outcome:
+    """Never refused while it is open: what must not be seen can't wait. What was said before stays said."""
+    if incident.private:
+        return []
+    text = f"{command.by} made it private: {command.reason}"
+    return [_event("restricted", command.by, text, now, reason=command.reason)]
+
+
+def invite(incident: Incident, command: commands.Invite, now: datetime) -> Outcome:
+    if any(same_person(command.person, member) for member in incident.members):
+        return []
+    return [_event("invited", command.by, f"{command.by} invited {command.person}", now, person=command.person)]
+
+
 def close(incident: Incident, command: commands.Close, now: datetime) -> Outcome:
     if incident.phase is not Phase.POST_INCIDENT:
         return _not_yet(incident, Phase.POST_INCIDENT, "Closing")
@@ -558,6 +576,8 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "complete_action_item": complete_action_item,
     "file_postmortem": file_postmortem,
     "waive": waive,
+    "restrict": restrict,
+    "invite": invite,
     "close": close,
     "dismiss": dismiss,
     "merge": merging.merge,

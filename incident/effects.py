@@ -42,11 +42,15 @@ class Port(StrEnum):
 
 
 class OpenChannel(Frozen):
-    """Create the incident's channel. The receipt's `channel` is the name that it got."""
+    """Create the incident's channel. The receipt's `channel` is the name that it got.
+
+    `private`: only those in the incident are to be let in, where the chat has such channels.
+    """
 
     action: Literal["open_channel"] = "open_channel"
     name: str
     topic: str
+    private: bool = Field(default=False, exclude_if=_nothing)
 
 
 class Post(Frozen):
@@ -82,9 +86,12 @@ class OpenTicket(Frozen):
 
 
 class CloseTicket(Frozen):
+    """Close a ticket. `ticket` is the reference that its receipt gave, where it is known by then."""
+
     action: Literal["close_ticket"] = "close_ticket"
     ref: str
     note: str
+    ticket: str | None = Field(default=None, exclude_if=_nothing)
 
 
 class Page(Frozen):

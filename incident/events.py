@@ -14,6 +14,7 @@ class Event(BaseModel):
     `seq` counts from 1 without a gap, over the incident's whole life. `kind` is a word of `KINDS`; `text` is
     the sentence that people read; `data` holds what `evolve` needs, as JSON. What the event did to the clocks
     stands in `data["clocks"]`: `satisfied` (name to seconds late), `superseded`, `started` (name to due time).
+    `data["via"]` is the door through which somebody did it, where the door said so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -65,6 +66,8 @@ KINDS: dict[str, str] = {
     "action_item_completed": "it is done",
     "postmortem_filed": "the post-mortem is written",
     "waived": "an obligation was given up, by name and for a reason",
+    "restricted": "from now on only those in it see it",
+    "invited": "a person may see it, without holding a role",
     "closed": "nothing is owed any more",
     "dismissed": "it was not an incident",
     "merge_asked": "it is to go on as part of another incident",

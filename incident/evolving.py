@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from incident import asking, clocks, merging
-from incident.effects import Port
+from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.model import (
     ActionItem,
@@ -57,7 +57,7 @@ def _settled(incident: Incident, event: Event) -> Incident:
         return incident
     if len(incident.criteria) < len(Criterion) or incident.firing:
         return _verified(incident, event, since=None, passed_at=None)
-    length = incident.rule.verification
+    length = incident.verification
     since = incident.verification_since or event.at
     passed_at = incident.verification_passed_at
     if length <= timedelta(0):
@@ -100,7 +100,7 @@ def _moment(value: str) -> datetime:
 
 
 def _opened(incident: Incident, event: Event) -> Changes:
-    return {}
+    return {"private": True, "channel_wanted": True} if event.data.get("private") else {}
 
 
 def _alert(incident: Incident, event: Event) -> Changes:
@@ -223,7 +223,7 @@ def _customer_facing(incident: Incident, event: Event, checklist: dict[str, Any]
     concerned = incident.model_copy(update={"checklist": checklist})
     items = ("status_page_updated", "customer_communication_sent", "status_page_resolved")
     pending = tuple(item for item in items if checklist[item].state in (CheckState.OPEN, CheckState.NOT_APPLICABLE))
-    state = CheckState.OPEN if facing else CheckState.NOT_APPLICABLE
+    state = CheckState.OPEN if facing and not incident.private else CheckState.NOT_APPLICABLE
     return {
         "customer_facing": facing,
         "customer_facing_since": (incident.customer_facing_since or event.at) if facing else None,
@@ -257,6 +257,8 @@ def _severity_changed(incident: Incident, event: Event) -> Changes:
     severity, before = Severity(event.data["severity"]), Severity(event.data["before"])
     declared = incident.severity is not None
     changes: Changes = {"severity" if declared else "presumed_severity": severity}
+    if declared and incident.phase is Phase.RESOLUTION:
+        changes["verification_owed"] = incident.verification
     without = incident.checklist["channel_created"].state is CheckState.NOT_APPLICABLE
     if declared and without and incident.policy.severities[severity].channel:
         changes["checklist"] = _with_state(incident, event, CheckState.OPEN, ("channel_created",))
@@ -300,7 +302,12 @@ def _internal_update(incident: Incident, event: Event) -> Changes:
 
 
 def _external_update(incident: Incident, event: Event) -> Changes:
-    return {"external_update": _update(event), "status_page_at": incident.status_page_at or event.at, "promised": None}
+    return {
+        "external_update": _update(event),
+        "status_page_at": incident.status_page_at or event.at,
+        "public_services": incident.services,
+        "promised": None,
+    }
 
 
 def _update(event: Event) -> Update:
@@ -407,6 +414,7 @@ def _reopened(incident: Incident, event: Event) -> Changes:
         "waived": tuple(name for name in incident.waived if name not in _STARTED_AGAIN),
         "checklist": _with_state(incident, event, CheckState.OPEN, tuple(items)),
         "criteria": {},
+        "verification_owed": None,
         "verification_since": None,
         "verification_passed_at": None,
         "resolved_at": None,
@@ -474,6 +482,45 @@ def _waived(incident: Incident, event: Event) -> Changes:
     return changes
 
 
+def _restricted(incident: Incident, event: Event) -> Changes:
+    """What has not gone out yet stays here; whoever made it private is in it.
+
+    An entry on the status page is public already, or is on its way there: it will be told that it is over. Where there
+    is none, the public is owed nothing any more.
+    """
+    on_its_way = Port.STATUS not in incident.down and any(effect.port is Port.STATUS for effect in incident.outbox)
+    public_since = incident.public_since or (event.at if on_its_way else None)
+    items = ("status_page_updated", "customer_communication_sent", "status_page_resolved")
+    owed = tuple(item for item in items if incident.checklist[item].state is CheckState.OPEN)
+    not_owed = _with_state(incident, event, CheckState.NOT_APPLICABLE, owed)
+    return {
+        "private": True,
+        "channel_wanted": True,
+        "invited": _with_person(incident, event.by),
+        "public_since": public_since,
+        "outbox": tuple(effect for effect in incident.outbox if not _tells_all(effect)),
+        "checklist": not_owed if public_since is None else incident.checklist,
+    }
+
+
+def _tells_all(effect: Effect) -> bool:
+    return isinstance(effect.ask, Publish) or (isinstance(effect.ask, OpenChannel) and not effect.ask.private)
+
+
+def _invited(incident: Incident, event: Event) -> Changes:
+    return {"invited": _with_person(incident, event.data["person"])}
+
+
+def _paged(incident: Incident, event: Event) -> Changes:
+    """Whoever is called into a private incident has to be able to see it."""
+    person = event.data.get("person")
+    return {"invited": _with_person(incident, person)} if incident.private and person else {}
+
+
+def _with_person(incident: Incident, person: str) -> tuple[str, ...]:
+    return incident.invited if person in incident.members else (*incident.invited, person)
+
+
 def _dismissed(incident: Incident, event: Event) -> Changes:
     return {"outcome": event.data["outcome"], "duplicate_of": event.data.get("duplicate_of")}
 
@@ -520,7 +567,18 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         changes["checklist"] = _ticked(incident, event, *items)
     if event.data.get("purpose") == "executives":
         changes["executives_told_at"] = incident.executives_told_at or event.at
-    return changes
+    if port is Port.STATUS:
+        changes["public_since"] = incident.public_since or event.at
+    if event.data.get("action") == "open_ticket":
+        changes["action_items"] = _with_tickets(incident, event)
+    return changes | _paged(incident, event)
+
+
+def _with_tickets(incident: Incident, event: Event) -> tuple[ActionItem, ...]:
+    """The action items, the one whose ticket has been filed with that ticket's reference."""
+    refs = {effect.ask.ref for effect in incident.outbox if effect.number == event.data["number"] and isinstance(effect.ask, OpenTicket)}
+    ticket = {"ticket": event.data["reference"]}
+    return tuple(item.model_copy(update=ticket) if item.id in refs else item for item in incident.action_items)
 
 
 _ITEMS_OF_PURPOSE = {
@@ -533,6 +591,7 @@ _ITEMS_OF_PURPOSE = {
 def _channel_opened(incident: Incident, event: Event) -> Changes:
     changes = _delivered(incident, event)
     changes["channel"] = event.data["channel"]
+    changes["channel_private"] = event.data.get("private", False)
     changes["checklist"] = _ticked(incident, event, "channel_created", note=event.data["channel"])
     return changes
 
@@ -596,6 +655,9 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "postmortem_filed": _postmortem_filed,
     "waived": _waived,
     "dismissed": _dismissed,
+    "restricted": _restricted,
+    "invited": _invited,
+    "paged": _paged,
     "closed": _closed,
     "reminder": _reminder,
     "overdue": _overdue,

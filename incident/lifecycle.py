@@ -10,27 +10,28 @@ Nothing here waits, reads a clock or talks to anybody. Whoever calls it brings t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from incident import alerts, clocks, merging, messages
+from incident import alerts, clocks, merging, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
 from incident.deciding import DECIDERS, Outcome, verification_passed
-from incident.effects import Delivery, Effect, Port, Receipt
+from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
 from incident.model import Incident, Suggestion
 from incident.naming import channel_name
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse
+from incident.registration import Registration
 from incident.routing import Routed
 from incident.severity import decide as severity_from
-from incident.vocabulary import Phase, Severity
+from incident.vocabulary import Phase, Severity, Via
 
 __all__ = ["Opening", "decide", "evolve", "opening", "record", "tick"]
 
@@ -69,10 +70,12 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     request = start.request
     text = f"{request.by} opened {start.id}: {request.title}"
     first = Event(kind="opened", by=request.by, at=now, text=text, data={"source": start.source, "drill": request.drill})
-    incident, events = record(blank(start, now), [first])
+    if request.private:
+        first = first.model_copy(update={"data": {**first.data, "private": True}})
+    incident, events = record(blank(start, now), _through(request.via, request.by, [first]))
     for follow_up in _opened_with(start, now):
         outcome = decide(incident, follow_up, now)
-        more = [refused(follow_up.verb, follow_up.by, outcome, now)] if isinstance(outcome, Refusal) else outcome
+        more = [refused(follow_up.verb, follow_up.by, outcome, now, via=request.via)] if isinstance(outcome, Refusal) else outcome
         incident, told = record(incident, more)
         events += told
     incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
@@ -80,7 +83,7 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     incident, told = record(incident, [related(incident.id, suggestion, now) for suggestion in start.related])
     events += told
     if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
-        incident, told = record(incident, _only_a_ticket(request.by, now))
+        incident, told = record(incident, _through(request.via, request.by, _only_a_ticket(request.by, now)))
         events += told
     return incident, events
 
@@ -97,6 +100,7 @@ def blank(start: Opening, now: datetime) -> Incident:
         source=start.source,
         group=start.group,
         drill=request.drill,
+        private=request.private,
         phase_entered_at=now,
         presumed_severity=start.presumed or request.severity or start.policy.presumed_otherwise,
         summary=request.summary or "",
@@ -116,15 +120,16 @@ def _opened_with(start: Opening, now: datetime) -> list[Command]:
     """The commands that the opening request stands for."""
     request = start.request
     found: list[Command] = []
+    door = {"by": request.by, "roles": request.roles, "via": request.via}
     described = request.model_dump(include={"symptom", "users_affected", "customer_facing", "started_at"}, exclude_none=True)
     if request.services:
         described["affected"] = request.services
     if described:
-        found.append(Describe(by=request.by, **described))
+        found.append(Describe(**door, **described))
     not_an_incident = request.factors is not None and request.severity is None and severity_from(request.factors) is None
     if (request.severity or request.factors) and not not_an_incident:
         asked = {name: getattr(request, name) for name in ("summary", "customer_facing", "severity", "factors", "reason", "channel")}
-        found.append(Declare(by=request.by, **{name: value for name, value in asked.items() if value is not None}))
+        found.append(Declare(**door, **{name: value for name, value in asked.items() if value is not None}))
     return found
 
 
@@ -154,7 +159,23 @@ def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
     merging_now = merging.being_merged(incident)
     if merging_now is not None:
         return merging_now
-    return DECIDERS[command.verb](incident, command, now)
+    return permitted(incident, command, now)
+
+
+def permitted(incident: Incident, command: Command, now: datetime) -> Outcome:
+    """What follows from `command` by somebody who may; also after the end, where the follow-up decides what is still taken."""
+    objection = permissions.objection(incident, command)
+    if objection is not None:
+        return objection
+    outcome = DECIDERS[command.verb](incident, command, now)
+    return outcome if isinstance(outcome, Refusal) else _through(command.via, command.by, outcome)
+
+
+def _through(via: Via | None, by: str, events: list[Event]) -> list[Event]:
+    """The events, of which each that `by` did says through which door."""
+    if via is None:
+        return events
+    return [event.model_copy(update={"data": {**event.data, "via": via.value}}) if event.by == by else event for event in events]
 
 
 def check_dates(command: Command, now: datetime) -> None:
@@ -213,9 +234,25 @@ def replaced(effect: Effect, event: Event) -> Event:
     return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)
 
 
-def refused(verb: str, by: str, refusal: Refusal, now: datetime) -> Event:
-    """The entry that keeps who asked for what, and why not."""
-    data = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
+def registration_after(incident: Incident, newer: Sequence[AlertInput]) -> Registration:
+    """The request for the incident that follows a closed one. Whatever else reaches the closed one later goes there too."""
+    earliest = min(alert.starts_at for alert in newer)
+    return Registration(
+        key=f"{incident.id}/after@{earliest.isoformat()}",
+        request=messages.opening_for(newer),
+        source="alert",
+        group=incident.group or incident.id,
+        episode_at=earliest,
+        alerts=tuple(newer),
+        connect=True,
+    )
+
+
+def refused(verb: str, by: str, refusal: Refusal, now: datetime, *, via: Via | None = None) -> Event:
+    """The entry that keeps who asked for what, through which door, and why not."""
+    data: dict[str, Any] = {"verb": verb, "refusal": refusal.model_dump(mode="json", exclude_none=True)}
+    if via is not None:
+        data["via"] = via.value
     return Event(kind="refused", by=by, at=now, text=f"{by} asked for {verb.replace('_', ' ')}, refused: {refusal.message}", data=data)
 
 
@@ -252,17 +289,23 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["purpose"] = effect.purpose
     if receipt.repeated:
         data["repeated"] = True
+    if receipt.detail:
+        data["detail"] = receipt.detail
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
+    if effect.ask.action == "brief" and incident.private and receipt.person:
+        return [arrived.model_copy(update={"data": {**data, "person": receipt.person}})]
     if effect.ask.action == "open_channel":
         channel = receipt.channel or effect.ask.name
-        opened = {"kind": "channel_opened", "text": f"Channel {channel} opened", "data": {**data, "channel": channel}}
+        private = {"private": True} if effect.ask.private else {}
+        opened = {"kind": "channel_opened", "text": f"Channel {channel} opened", "data": {**data, "channel": channel, **private}}
         return [arrived.model_copy(update=opened)]
     if effect.ask.action == "find_on_call":
         return [arrived, *_found(incident, receipt, effect.ask.roles, now)]
     if effect.ask.action == "page":
-        text = f"Paged {receipt.person or effect.ask.to} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
-        return [arrived.model_copy(update={"text": text})]
+        person = receipt.person or effect.ask.to
+        text = f"Paged {person} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
+        return [arrived.model_copy(update={"text": text, "data": {**data, "person": person} if incident.private else data})]
     return [arrived]
 
 
@@ -308,23 +351,51 @@ def undeliverable(effect: Effect, error: str, now: datetime) -> Event:
 
 
 def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
-    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then."""
+    """The delivery of `effect` as things stand now: a post goes to the channel that exists by then, a
+    closing to the ticket.
+
+    Here, and nowhere later, a private incident keeps its own counsel: whatever leaves its own channel says no more
+    than that there is one.
+    """
     ask = effect.ask
+    if incident.private and isinstance(ask, OpenTicket | CloseTicket):
+        ask = ask.model_copy(update=messages.private_ticket(incident, ask))
     if ask.action == "post":
+        worded = AS_IT_STANDS.get(effect.purpose)
+        if worded is not None:
+            ask = ask.model_copy(update={"text": worded(incident, effect.at)})
         rooms = {
             "incident": incident.channel or incident.policy.general_channel,
             "general": incident.policy.general_channel,
             "stakeholders": incident.policy.stakeholders_channel,
         }
-        ask = ask.model_copy(update={"channel": rooms[ask.room]})
+        told_to_all = incident.private and not (ask.room == "incident" and incident.among_themselves)
+        text = messages.private_notice(incident) if told_to_all else ask.text
+        ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text})
+    elif ask.action == "close_ticket":
+        ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 
+AS_IT_STANDS: dict[str, Callable[[Incident, datetime], str]] = {
+    "opened": lambda incident, _: messages.opened(incident),
+    "declared": messages.declared,
+    "executives": messages.executives,
+}
+"""Posts that are worded when they are sent, by their purpose: they name the commander and the channel, which are found meanwhile."""
+
+
 def next_effect(incident: Incident, port: Port) -> Effect | None:
-    """The oldest effect that waits for this port; each port gets its effects in order."""
-    return next((effect for effect in incident.outbox if effect.port is port), None)
+    """The oldest effect that waits for this port, None where it had better wait; each port gets its effects in order."""
+    effect = next((effect for effect in incident.outbox if effect.port is port), None)
+    return None if effect is not None and effect.purpose == "declared" and _commander_is_sought(incident) else effect
+
+
+def _commander_is_sought(incident: Incident) -> bool:
+    """Whether the rota is being asked: its answer takes a moment, and the declaration names the commander."""
+    return Port.ONCALL not in incident.down and any(effect.purpose == "find_commander" for effect in incident.outbox)
 
 
 def wanted_channel(incident: Incident) -> str:
     """The name to ask for; the chat adapter appends a number where it is taken."""
-    return channel_name(incident.title, incident.opened_at.date(), incident.id)
+    return channel_name("" if incident.private else incident.title, incident.opened_at.date(), incident.id)

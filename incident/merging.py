@@ -20,6 +20,7 @@ from pydantic import Field
 from incident import clocks, commands
 from incident.events import BEHIND_THE_SCENES, SYSTEM, Event
 from incident.model import ActionItem, Alert, Frozen, Incident, Update
+from incident.permissions import same_person
 from incident.refusals import Refusal, refuse
 from incident.routing import Routed
 from incident.vocabulary import Criterion, Phase, Role, Severity
@@ -69,7 +70,7 @@ class Handover(Frozen):
 
 
 class Taken(Frozen):
-    """The answer to a handover: taken, with the channel to go on in; or why not."""
+    """The answer to a handover: taken, with the channel to go on in; or why not. A private incident keeps its title to itself."""
 
     incident: str
     title: str = ""
@@ -178,6 +179,8 @@ def absorb(incident: Incident, given: Handover, now: datetime) -> list[Event] | 
 
 
 def _objection(incident: Incident, given: Handover) -> str | None:
+    if incident.private and not any(same_person(given.by, member) for member in incident.members):
+        return nobody_there(incident.id)  # for whoever is not in it, it does not exist
     if incident.phase is Phase.CLOSED:
         return f"{incident.id} is closed"
     if incident.phase is Phase.POST_INCIDENT:
@@ -230,7 +233,8 @@ def _withdrawn(criterion: Criterion, given: Handover, now: datetime) -> Event:
 def given_way(incident: Incident, taken: Taken, by: str, now: datetime) -> list[Event]:
     """The end of the incident that was taken over."""
     where = f", in {taken.channel}" if taken.channel else ""
-    text = f"Merged into {taken.incident} ({taken.title}){where}: it goes on there, with all that is owed"
+    title = f" ({taken.title})" if taken.title else ""
+    text = f"Merged into {taken.incident}{title}{where}: it goes on there, with all that is owed"
     data = {"into": taken.incident, "title": taken.title, "channel": taken.channel}
     merged = Event(kind="merged", by=by, at=now, text=text, data={name: value for name, value in data.items() if value})
     closed = Event(kind="phase_entered", by=SYSTEM, at=now, text="Closed", data={"phase": Phase.CLOSED.value})
@@ -241,7 +245,11 @@ def why_not(into: str, taken: Taken | None, *, there: bool) -> str:
     """Why nothing came of it."""
     if taken is not None and taken.refused is not None:
         return taken.refused
-    return f"{into} did not answer" if there else f"there is no open incident {into}"
+    return f"{into} did not answer" if there else nobody_there(into)
+
+
+def nobody_there(into: str) -> str:
+    return f"there is no open incident {into}"
 
 
 def failed(into: str, why: str, now: datetime) -> Event:

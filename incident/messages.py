@@ -14,7 +14,7 @@ from incident import clocks
 from incident.alerts import AlertInput
 from incident.checklists import TRIAGE_QUESTIONS
 from incident.commands import LINE_LIMIT, Open
-from incident.effects import Port
+from incident.effects import CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
 from incident.mitigation_options import label
 from incident.model import Clock, Incident
@@ -82,6 +82,9 @@ def current_status(incident: Incident) -> str:
 
 def opened(incident: Incident) -> str:
     firing = f" {len(incident.firing)} alert(s) firing." if incident.firing else ""
+    if incident.severity is not None:
+        where = f"join {incident.channel}" if incident.channel else f"tocsin show {incident.id}"
+        return _head(incident, f"Opened and declared; {where}.{firing}")
     return _head(incident, f"Opened in detection; acknowledge it: tocsin ack {incident.id}.{firing}")
 
 
@@ -94,7 +97,22 @@ def page(incident: Incident) -> str:
     )
 
 
+def private_notice(incident: Incident) -> str:
+    """All that anybody outside a private incident hears of it."""
+    return f"{incident.id} is private: those in it have been told, and nothing is asked of anybody else."
+
+
+def private_ticket(incident: Incident, ask: OpenTicket | CloseTicket) -> dict[str, str]:
+    """A board is read by everybody: what is to be done, and why, stands in the incident."""
+    where = f"It belongs to a private incident; those in it find it with tocsin show {incident.id}."
+    if isinstance(ask, CloseTicket):
+        return {"note": where}
+    return {"title": f"{incident.id} {ask.ref}", "body": where}
+
+
 def topic(incident: Incident) -> str:
+    if incident.private:
+        return f"{incident.id}, private"
     return f"{_severity(incident)} {incident.id} {plain(incident.title)}"[:250]
 
 
@@ -188,6 +206,11 @@ def public_resolution(incident: Incident) -> str:
 
 def public_reopening(incident: Incident) -> str:
     return "The problem has come back, and we are working on it again."
+
+
+def public_silence(incident: Incident) -> str:
+    """The last word, until it is over, on an incident that was public and has become private. It promises no next update."""
+    return "We are still working on this. We will say here when it is resolved."
 
 
 def public_dismissal(incident: Incident) -> str:
@@ -336,17 +359,17 @@ def fires_again_page(incident: Incident, text: str) -> str:
 def opening_for(batch: Sequence[AlertInput]) -> Open:
     """How the first alerts of a group open an incident."""
     first = batch[0]
-    services = tuple(dict.fromkeys(_line(alert.service) for alert in batch if alert.service))[:10]
-    title = _line(f"{first.name}: {first.summary}" if first.summary else f"{first.name}{f' ({first.service})' if first.service else ''}")
+    services = tuple(dict.fromkeys(name for alert in batch if (name := _line(alert.service))))[:10]
+    name, summary = _line(first.name) or "An alert without a name", _line(first.summary)
+    title = _line(f"{name}: {summary}" if summary else f"{name} ({services[0]})" if services else name)
     drill = any(alert.labels.get("drill", "").casefold() in {"true", "1", "yes"} for alert in batch)
     facing = any(alert.routed.customer_facing for alert in batch if alert.routed is not None) or None
-    symptom = _line(first.summary) or None
-    return Open(by=MONITORING, title=title, services=services, symptom=symptom, customer_facing=facing, drill=drill)
+    return Open(by=MONITORING, title=title, services=services, symptom=summary or None, customer_facing=facing, drill=drill)
 
 
 def _line(text: str) -> str:
-    """Text from monitoring as one line of printable characters."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LINE_LIMIT]
+    """Text from monitoring as one line of characters that can be seen."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LINE_LIMIT].strip()
 
 
 def not_production_ticket(group: str, batch: Sequence[AlertInput]) -> tuple[str, str]:

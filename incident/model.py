@@ -213,6 +213,7 @@ class ActionItem(Frozen):
     done_at: datetime | None = None
     done_by: str | None = None
     waived_by: str | None = None
+    ticket: str | None = None
     moved_to: str | None = None
 
     @property
@@ -261,8 +262,10 @@ class Incident(Frozen):
     factors: dict[str, Any] | None = None
 
     roles: dict[Role, str] = Field(default_factory=dict)
+    invited: tuple[str, ...] = ()
     channel_wanted: bool = False
     channel: str | None = None
+    channel_private: bool = False
 
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -277,6 +280,8 @@ class Incident(Frozen):
     internal_update: Update | None = None
     external_update: Update | None = None
     status_page_at: datetime | None = None
+    public_since: datetime | None = None
+    public_services: tuple[str, ...] = ()
 
     routed: Routed | None = None
     groups: tuple[str, ...] = ()
@@ -292,6 +297,7 @@ class Incident(Frozen):
     criteria: dict[Criterion, datetime] = Field(default_factory=dict)
     verification_since: datetime | None = None
     verification_passed_at: datetime | None = None
+    verification_owed: timedelta | None = None
     root_cause: str = ""
     fix_applied: str = ""
     next_steps: tuple[str, ...] = ()
@@ -321,6 +327,11 @@ class Incident(Frozen):
         return self.policy.severities[self.severity or self.presumed_severity]
 
     @property
+    def verification(self) -> timedelta:
+        """How long everything must be green. A period that was owed once is not got round by lowering the severity."""
+        return max(self.rule.verification, self.verification_owed or timedelta(0))
+
+    @property
     def open(self) -> bool:
         return self.phase is not Phase.CLOSED
 
@@ -336,6 +347,16 @@ class Incident(Frozen):
     @property
     def commander(self) -> str | None:
         return self.roles.get(Role.COMMANDER)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Who is in it: who opened it, who holds a role, and who was invited or paged. A private incident exists for nobody else."""
+        return tuple(dict.fromkeys((self.opened_by, *self.roles.values(), *self.invited)))
+
+    @property
+    def among_themselves(self) -> bool:
+        """Whether its channel is for its members alone, so that what is said there stays there."""
+        return not self.private or (self.channel is not None and self.channel_private)
 
     @property
     def communications(self) -> str | None:

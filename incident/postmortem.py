@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from incident.events import Event
@@ -77,33 +77,127 @@ def times(incident: Incident) -> Times:
     return Times(*(at - incident.opened_at if at is not None else None for at in moments))
 
 
+class Line(NamedTuple):
+    """One line that the record gives, and the timeline entry that says so; None where the template itself speaks."""
+
+    text: str
+    seq: int | None = None
+
+
+OTHER = "Other"
+"""Where a document's own sections go that the template does not have."""
+
+NOT_WRITTEN_HERE = frozenset({"Action Items"})
+"""Sections that are made from the record each time: their lines are changed by commands, not by typing."""
+
+TABLE_HEAD = "| Time (UTC) | Event |\n|------------|-------|"
+ITEMS_HEAD = "| Item | Owner | Due Date | Status |\n|------|-------|----------|--------|"
+
+
 def draft(incident: Incident, timeline: Sequence[Event]) -> str:
     """The process's template, filled as far as the record goes; the rest stays a placeholder, to be seen."""
+    return assembled(incident, {name: written(lines) for name, lines in prefilled(incident, timeline).items()})
+
+
+def written(lines: Iterable[Line]) -> str:
+    return "\n".join(line.text for line in lines)
+
+
+def assembled(incident: Incident, texts: Mapping[str, str]) -> str:
+    """The whole document: the template's head, and each section with its text; `Other` brings headings of its own."""
     began = incident.started_at or incident.opened_at
     length = duration(incident.resolved_at - began) if incident.resolved_at is not None else UNKNOWN
-    summary = plain(incident.summary) or PLACEHOLDERS["Summary"]
     severity = incident.severity.value if incident.severity else UNKNOWN
-    factors = "\n".join(f"{n}. {plain(h.text)}" for n, h in enumerate(incident.hypotheses, start=1))
-    return (
+    head = (
         f"# Incident Post-Mortem: {plain(incident.title)}\n\n"
         f"**Incident ID:** {incident.id}\n"
         f"**Date:** {began:%Y-%m-%d}\n"
         f"**Duration:** {length}\n"
         f"**Severity:** {severity}\n"
-        f"**Author:** {plain('@' + incident.commander) if incident.commander else UNKNOWN}\n\n"
-        f"## Summary\n{summary}\n\n"
-        "## Impact\n"
-        f"- **Users Affected:** {plain(incident.users_affected) or UNKNOWN}\n"
-        f"- **Revenue Impact:** {UNKNOWN}\n"
-        f"- **SLA Impact:** {UNKNOWN}\n\n"
-        f"## Timeline\n| Time (UTC) | Event |\n|------------|-------|\n{_timeline(timeline)}\n\n"
-        f"## Root Cause\n{plain(incident.root_cause) or PLACEHOLDERS['Root Cause']}\n\n"
-        f"## Contributing Factors\n{factors or PLACEHOLDERS['Contributing Factors']}\n\n"
-        f"## What Went Well\n{PLACEHOLDERS['What Went Well']}\n\n"
-        f"## What Could Be Improved\n{_misses(timeline) or PLACEHOLDERS['What Could Be Improved']}\n\n"
-        f"## Action Items\n| Item | Owner | Due Date | Status |\n|------|-------|----------|--------|\n{_items(incident.action_items)}\n\n"
-        f"## Lessons Learned\n{PLACEHOLDERS['Lessons Learned']}\n"
+        f"**Author:** {plain('@' + incident.commander) if incident.commander else UNKNOWN}\n"
     )
+    sections = [f"## {name}\n{texts.get(name, '').strip()}\n" for name in SECTIONS]
+    other = texts.get(OTHER, "").strip()
+    return "\n".join([head, *sections, *([f"{other}\n"] if other else [])])
+
+
+def prefilled(incident: Incident, timeline: Sequence[Event]) -> dict[str, tuple[Line, ...]]:
+    """Each section as the record fills it, each line with the entry that it comes from."""
+    return {
+        "Summary": _said(incident.summary, timeline, "summary", ("declared", "opened")) or (Line(PLACEHOLDERS["Summary"]),),
+        "Impact": _impact(incident, timeline),
+        "Timeline": (Line(TABLE_HEAD), *(_timeline(timeline) or (Line("| HH:MM | [event] |"),))),
+        "Root Cause": _said(incident.root_cause, timeline, "root_cause", ("resolved",)) or (Line(PLACEHOLDERS["Root Cause"]),),
+        "Contributing Factors": _factors(incident, timeline) or (Line(PLACEHOLDERS["Contributing Factors"]),),
+        "What Went Well": (Line(PLACEHOLDERS["What Went Well"]),),
+        "What Could Be Improved": _misses(timeline) or (Line(PLACEHOLDERS["What Could Be Improved"]),),
+        "Action Items": (Line(ITEMS_HEAD), *_items(incident.action_items, timeline)),
+        "Lessons Learned": (Line(PLACEHOLDERS["Lessons Learned"]),),
+    }
+
+
+def _said(text: str, timeline: Sequence[Event], field: str, kinds: tuple[str, ...]) -> tuple[Line, ...]:
+    return (Line(plain(text), _source(timeline, kinds, field, text)),) if text else ()
+
+
+def _source(timeline: Sequence[Event], kinds: tuple[str, ...], field: str, text: str) -> int | None:
+    """The newest entry of these kinds that says so; where none repeats the words, the newest that could have."""
+    able = [event for event in timeline if event.kind in kinds]
+    said = [event for event in able if event.data.get(field) == text]
+    return (said or able)[-1].seq if able else None
+
+
+def _impact(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
+    affected = f"- **Users Affected:** {plain(incident.users_affected) or UNKNOWN}"
+    seq = _source(timeline, ("described",), "users_affected", incident.users_affected) if incident.users_affected else None
+    return (Line(affected, seq), Line(f"- **Revenue Impact:** {UNKNOWN}"), Line(f"- **SLA Impact:** {UNKNOWN}"))
+
+
+def _factors(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
+    seqs = {event.at: event.seq for event in timeline if event.kind == "hypothesis"}
+    return tuple(Line(f"{n}. {plain(h.text)}", seqs.get(h.at)) for n, h in enumerate(incident.hypotheses, start=1))
+
+
+def event_line(event: Event, day: date | None = None) -> Line:
+    """One row of the timeline's table; the date is left out where it is `day`'s."""
+    at = f"{event.at:%H:%M}" if event.at.date() == day else f"{event.at:%Y-%m-%d %H:%M}"
+    return Line(f"| {at} | {_cell(event.text)} |", event.seq)
+
+
+def parsed(document: str) -> dict[str, str]:
+    """The texts of a document's sections by the template's names; all that the template does not have is `Other`'s."""
+    before, sections = _split(document)
+    exact = {name for name in SECTIONS for heading, _ in sections if _titled(name, exact=True).match(heading)}
+    texts: dict[str, str] = {}
+    other = [f"## Notes\n{before}"] if before else []
+    for heading, text in sections:
+        free = (name for name in SECTIONS if name not in texts)
+        name = next((name for name in free if _titled(name, exact=name in exact).match(heading)), None)
+        if name is not None:
+            texts[name] = text
+        else:
+            other.append(f"## {heading}\n{text}")
+    return {**texts, OTHER: "\n\n".join(other)} if other else texts
+
+
+_HEAD_LINE = re.compile(r"# |\*\*(Incident ID|Date|Duration|Severity|Author):\*\*")
+
+
+def _split(document: str) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the first second-level heading, but for the template's head, and each heading with what is below it."""
+    before: list[str] = []
+    found: list[tuple[str, list[str]]] = []
+    fenced = False
+    for line in document.splitlines():
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        heading = None if fenced else _HEADING.match(line)
+        if heading is not None and len(heading.group(1)) == 2:
+            found.append((heading.group(2).strip(), []))
+        elif found:
+            found[-1][1].append(line)
+        elif not _HEAD_LINE.match(line):
+            before.append(line)
+    return "\n".join(before).strip(), [(heading, "\n".join(lines).strip()) for heading, lines in found]
 
 
 def _cell(text: str) -> str:
@@ -111,26 +205,28 @@ def _cell(text: str) -> str:
     return plain(" ".join(text.split())[:CELL_LIMIT]).replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _timeline(timeline: Sequence[Event]) -> str:
-    rows: list[str] = []
+def _timeline(timeline: Sequence[Event]) -> tuple[Line, ...]:
+    rows: list[Line] = []
     day = None
     for event in timeline:
-        if event.kind not in KEY_EVENTS:
-            continue
-        at = f"{event.at:%H:%M}" if event.at.date() == day else f"{event.at:%Y-%m-%d %H:%M}"
-        day = event.at.date()
-        rows.append(f"| {at} | {_cell(event.text)} |")
-    return "\n".join(rows) or "| HH:MM | [event] |"
+        if event.kind in KEY_EVENTS:
+            rows.append(event_line(event, day))
+            day = event.at.date()
+    return tuple(rows)
 
 
-def _misses(timeline: Sequence[Event]) -> str:
+def _misses(timeline: Sequence[Event]) -> tuple[Line, ...]:
     late = [event for event in timeline if event.kind == "overdue"]
-    return "\n".join(f"{n}. {_cell(event.text)} ({moment(event.at)})" for n, event in enumerate(late[:20], start=1))
+    return tuple(Line(f"{n}. {_cell(event.text)} ({moment(event.at)})", event.seq) for n, event in enumerate(late[:20], start=1))
 
 
-def _items(items: Sequence[ActionItem]) -> str:
-    rows = [f"| {item.id}: {_cell(item.item)} | {_cell('@' + item.owner)} | {item.due} | {_status(item)} |" for item in items]
-    return "\n".join(rows) or "| [action] | @[name] | YYYY-MM-DD | Open |"
+def _items(items: Sequence[ActionItem], timeline: Sequence[Event]) -> tuple[Line, ...]:
+    seqs = {event.data.get("id"): event.seq for event in timeline if event.kind == "action_item_added"}
+    rows = (
+        Line(f"| {item.id}: {_cell(item.item)} | {_cell('@' + item.owner)} | {item.due} | {_status(item)} |", seqs.get(item.id))
+        for item in items
+    )
+    return tuple(rows) or (Line("| [action] | @[name] | YYYY-MM-DD | Open |"),)
 
 
 def _status(item: ActionItem) -> str:
@@ -145,9 +241,13 @@ def _section(document: str, name: str) -> str | None:
 
     A number before it, a colon or more words after it do no harm: `## 4. Root cause (technical)`.
     """
+    exact = _under(document, _titled(name, exact=True))
+    return exact if exact is not None else _under(document, _titled(name, exact=False))
+
+
+def _titled(name: str, *, exact: bool) -> re.Pattern[str]:
     title = rf"(?:\d+[.)]\s*)?{re.escape(name)}"
-    exact = _under(document, re.compile(rf"{title}\s*:?\s*$", re.IGNORECASE))
-    return exact if exact is not None else _under(document, re.compile(rf"{title}\b", re.IGNORECASE))
+    return re.compile(rf"{title}\s*:?\s*$" if exact else rf"{title}\b", re.IGNORECASE)
 
 
 def _under(document: str, wanted: re.Pattern[str]) -> str | None:

@@ -47,15 +47,15 @@ class Registration(BaseModel):
 
 
 class Registered(BaseModel):
-    """The incident that the request has. `new`: it was opened by this request. `open`: it still takes alerts.
+    """The incident that the request has, None where it has none and wanted no new one.
 
-    `attached`: it is another group's, or a person's, and this group joins it; the register tells it the alerts. No
-    incident: there is none, and none was wanted.
+    `new`: it was opened by this request. `open`: it still takes alerts. `attached`: it is another group's, or a person's, and
+    this group joins it; the register tells it the alerts.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    incident: str
+    incident: str | None
     new: bool
     open: bool = True
     attached: bool = False

@@ -25,6 +25,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "duplicate_of": incident.duplicate_of,
         "drill": incident.drill,
         "private": incident.private,
+        "members": list(incident.members) if incident.private else [],
         "source": incident.source,
         "summary": incident.summary,
         "symptom": incident.symptom,
@@ -44,7 +45,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "next": guidance.next_step(incident, now).model_dump(mode="json"),
         "criteria": {criterion.value: _iso(incident.criteria.get(criterion)) for criterion in Criterion},
         "verification": {
-            "length": round(rule.verification.total_seconds()),
+            "length": round(incident.verification.total_seconds()),
             "since": _iso(incident.verification_since),
             "until": _iso(incident.clocks[verification].due) if verification in incident.clocks else None,
             "passed_at": _iso(incident.verification_passed_at),
@@ -104,7 +105,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 def _action_item(item: Any) -> dict[str, Any]:
     status = "done" if item.done else "waived" if item.waived_by else "moved" if item.moved_to else "open"
-    fields = {"id", "item", "owner", "due", "done_at", "done_by", "waived_by", "moved_to"}
+    fields = {"id", "item", "owner", "due", "done_at", "done_by", "waived_by", "moved_to", "ticket"}
     return {**item.model_dump(mode="json", include=fields), "status": status}
 
 
@@ -149,6 +150,7 @@ def row(incident: Incident) -> dict[str, Any]:
         "customer_facing": incident.customer_facing,
         "drill": incident.drill,
         "private": incident.private,
+        **({"members": list(incident.members)} if incident.private else {}),
         "opened_by": incident.opened_by,
         **{name: _iso(getattr(incident, name)) for name in _ROW_MOMENTS},
         "next_clock": urgent.name if urgent is not None else None,
@@ -158,7 +160,17 @@ def row(incident: Incident) -> dict[str, Any]:
 def shown(incident: Incident) -> tuple[object, ...]:
     """The facts that `row` and the search attributes are made of: while they are equal, nothing there has changed."""
     moments = (getattr(incident, name) for name in _ROW_MOMENTS)
-    facts = (incident.title, incident.severity, incident.phase, incident.outcome, incident.services, incident.roles, incident.channel)
+    facts: tuple[object, ...] = (
+        incident.title,
+        incident.severity,
+        incident.phase,
+        incident.outcome,
+        incident.services,
+        incident.roles,
+        incident.channel,
+    )
+    if incident.private:
+        facts = (*facts, incident.invited)
     return (*facts, incident.customer_facing, incident.drill, incident.private, *moments, incident.clocks)
 
 

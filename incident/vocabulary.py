@@ -48,6 +48,27 @@ class Role(StrEnum):
     OPERATIONS = "operations"
 
 
+class Access(StrEnum):
+    """What somebody who is signed in may be, for all incidents; `Role` is what a person holds in one."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    COMMANDER = "commander"
+    COMMUNICATIONS = "communications"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Via(StrEnum):
+    """The doors through which people and machines come in."""
+
+    WEB = "web"
+    CLI = "cli"
+    API = "api"
+    CHAT = "chat"
+    WEBHOOK = "webhook"
+
+
 class Criterion(StrEnum):
     """The three criteria of resolution that people confirm; the fourth is the verification period."""
 

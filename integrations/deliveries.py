@@ -7,6 +7,7 @@ process asks a specialist for help.
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from incident.effects import Brief, Delivery
@@ -50,3 +51,25 @@ def request(brief: Brief) -> str:
             f"REQUEST: {brief.request}",
         )
     )
+
+
+def clipped(text: str, limit: int) -> str:
+    """The text within a vendor's limit; one that is longer says so, and how long it was."""
+    if len(text) <= limit:
+        return text
+    tail = f"… (shortened; {len(text):,} characters in all)"
+    return text[: limit - len(tail)].rstrip() + tail
+
+
+def defused(text: str) -> str:
+    """Text from outside with every mention broken: it must call nobody whom nobody meant to call."""
+    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", text)
+
+
+def mark(incident: str, ref: str) -> str:
+    """The word by which a ticket is found again: the same for every attempt, made of characters that any vendor's search takes."""
+    return f"tocsin.{_PLAIN.sub('-', incident)}.{_PLAIN.sub('-', ref)}"
+
+
+_MENTION = re.compile(r"@(?=\w)")
+_PLAIN = re.compile(r"[^A-Za-z0-9_-]")

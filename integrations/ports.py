@@ -13,12 +13,13 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incident.checkup import Checked
 from incident.deployments import Deployment
 from incident.effects import Delivery, Receipt
 from incident.routing import Planned, PlannedWork
@@ -108,6 +109,45 @@ class Deployments(Protocol):
         until: datetime | None = None,
         limit: int = 50,
     ) -> tuple[Deployment, ...]: ...
+
+
+class TicketSeen(BaseModel):
+    """How a ticket stands at its tracker."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    state: Literal["open", "closed", "gone"]
+
+
+class TicketReading(Protocol):
+    """What a tracker outside offers besides: people close tickets there. Reading only."""
+
+    async def read_tickets(self, references: Iterable[str]) -> tuple[TicketSeen, ...]: ...
+
+
+class Published(BaseModel):
+    """What the public reads about an incident: the newest update. `status` None: there is no entry (any more)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str | None = None
+    body: str = ""
+
+
+class StatusReading(Protocol):
+    """What a status page outside offers besides: people write there, too. Reading only."""
+
+    async def read_page(self, incident: str) -> Published: ...
+
+
+class Checkable(Protocol):
+    """What an adapter of a vendor offers besides: one harmless call, for the doctor.
+
+    It changes nothing and raises nothing: what is wrong, and how to mend it, is its answer.
+    """
+
+    async def check(self) -> Checked: ...
 
 
 class Sample(BaseModel):

@@ -19,28 +19,38 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
+from incident.analytics import facts, summary
 from incident.commands import COMMANDS, Command, Open
-from incident.events import Event
-from incident.model import Incident
-from incident.postmortem import draft
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
 from integrations.monitoring.routes_file import RoutesFile
 from integrations.ports import Deployments
-from starter import audit, metrics, openapi, stats
-from starter.answers import ProblemResponse, problem_response
+from starter import audit, metrics, openapi, privacy, record_api
+from starter.analytics import Records
+from starter.answers import problem_response
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
+from starter.drafts import Drafts
+from starter.facts import Ended
 from starter.guard import Guard
 from starter.health import Health, Look
-from starter.home import HOME, interface
+from starter.identity import routes as identity_routes
+from starter.identity.arrangement import Arrangement
+from starter.identity.entrance import Entrance
+from starter.identity.store import Store
 from starter.intake import webhooks
 from starter.live import Rooms, event_stream
+from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
+from starter.web import frame, pages
+from starter.web.headers import SecurityHeaders
+from starter.web.rendering import page
+from starter.web.status_page import PublicSite, Unread
 from starter.webhook_keys import Keyring
 from starter.webhooks import Intake
 
@@ -62,17 +72,43 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal. `keyring` is what machines that post prove
-    themselves with, `rules` where their alerts go, and `deployments` what keeps those.
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `arrangement` is how people sign in, and
+    `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
+    says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
+    `temporal_ui` is where browsers find Temporal's own UI, where they can.
+    `kill_worker` ends the worker of this machine at once, for the drill's step that shows that nothing is lost; None where it is
+    not ours to kill.
+    `keyring` is what machines that post prove themselves with; by default what the sign-in says. `rules` is where their alerts
+    go, and `deployments` what keeps those.
     """
 
     user: str
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
-    keyring: Keyring = field(default_factory=lambda: Keyring(trusting=True))
+    kill_worker: Callable[[], int] | None = None
+    temporal_ui: str | None = None
+    arrangement: Arrangement | None = None
+    identity: Store | None = None
+    public: PublicSite | None = None
+    who: Callable[[Scope], privacy.Viewer] | None = None
+    keyring: Keyring | None = None
     rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
     deployments: Deployments | None = None
+
+    @property
+    def signing_in(self) -> Arrangement:
+        """How people sign in: not at all, where nothing is arranged."""
+        return self.arrangement or Arrangement(user=self.user)
+
+    @property
+    def keys(self) -> Keyring:
+        """What machines prove themselves with: nothing where nobody signs in, else what the sign-in's settings say."""
+        return self.keyring or Keyring(trusting=self.signing_in.mode == "dev", otherwise=self.signing_in.webhook_token)
+
+    @property
+    def viewer(self) -> Callable[[Scope], privacy.Viewer]:
+        return self.who or (privacy.open_house if self.signing_in.mode == "dev" else privacy.signed_in)
 
 
 class Since(BaseModel):
@@ -81,14 +117,28 @@ class Since(BaseModel):
     since: Annotated[int, Query(ge=0, le=10**9)] = 0
 
 
-def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, rooms: Rooms | None = None) -> FastAPI:
-    """Build the application of one door. `embedded` is None where the integrations are somebody else's."""
+def create_app(
+    desk: Desk,
+    door: Door,
+    embedded: Embedded | None = None,
+    *,
+    rooms: Rooms | None = None,
+    drafts: Drafts | None = None,
+    ended: Ended | None = None,
+) -> FastAPI:
+    """Build the application of one door.
+
+    `embedded` is None where the integrations are somebody else's; `drafts` and `ended` are None where nothing can be kept.
+    """
     rooms = rooms or Rooms(desk)
+    records = Records(desk, ended)
+    postmortems = Postmortems(desk, drafts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         rooms.close()
+        records.close()
 
     app = FastAPI(
         title="Tocsin",
@@ -102,11 +152,21 @@ def create_app(desk: Desk, door: Door, embedded: Embedded | None = None, *, room
     requests = metrics.Requests()
     health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
     app.include_router(_reads(desk, rooms))
-    app.include_router(_commands(desk, door))
+    app.include_router(record_api.router(desk, records, postmortems, door))
+    app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_public_files(door))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force)
-    app.include_router(webhooks(intake, door.keyring, door.deployments, door.rules))
-    app.add_middleware(Guard, also=door.hosts)
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
+    app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
+    app.include_router(pages(desk, rooms, door, health, records, postmortems))
+    app.state.door = door
+    arrangement = door.signing_in
+    app.add_middleware(privacy.Looking, who=door.viewer)
+    app.add_middleware(Entrance, arrangement=arrangement, store=door.identity)
+    hosts = (*door.hosts, *arrangement.hosts)
+    app.add_middleware(Guard, also=hosts, origin=arrangement.public_url, tokens=door.identity is not None)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(requests.counting)
     _tell_problems(app)
     return app
@@ -141,21 +201,6 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         await desk.row(incident)
         return StreamingResponse(_streamed(rooms, incident, since), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
-    @router.get("/incidents/{incident}/postmortem", responses=openapi.READS)
-    async def show_postmortem(incident: str, accept: Annotated[str, Header()] = "") -> Response:
-        """The post-mortem that was filed, else a draft from the timeline; as Markdown where `Accept` asks for it."""
-        model = Incident.model_validate(await desk.model(incident))
-        document = model.postmortem
-        if document is None:
-            timeline = [Event.model_validate(entry) for entry in await desk.timeline(incident)]
-            document = draft(model, timeline)
-        if "text/markdown" in accept:
-            return PlainTextResponse(document, media_type="text/markdown")
-        filed_at = model.postmortem_at.isoformat().replace("+00:00", "Z") if model.postmortem_at else None
-        return JSONResponse(
-            {"incident": incident, "filed": filed_at is not None, "filed_at": filed_at, "by": model.postmortem_by, "document": document}
-        )
-
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
     async def export_audit(incident: str) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
@@ -164,7 +209,7 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
     @router.get("/stats", responses={503: openapi.NOT_NOW})
     async def show_stats() -> JSONResponse:
         """Median and 90th percentile of the times to acknowledge, declare, mitigate and resolve; drills left out."""
-        return JSONResponse(stats.summary(await desk.listing()))
+        return JSONResponse(summary(facts(row) for row in await desk.listing()))
 
     @router.get("/policy")
     async def show_policy() -> JSONResponse:
@@ -180,7 +225,7 @@ async def _streamed(rooms: Rooms, incident: str, since: int) -> AsyncIterator[st
         yield event_stream(entry, to_json(entry).decode())
 
 
-def _commands(desk: Desk, door: Door) -> APIRouter:
+def _commands(desk: Desk) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["commands"])
 
     @router.post(
@@ -193,7 +238,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
         """Open an incident: declared at once with `severity` or `factors`, else it waits in detection."""
         fields = await json_object(request)
         key = key_of(request, fields)
-        state = await desk.open({"by": door.user, **fields}, key)
+        state = await desk.open(fields, key)
         if (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value:
             state |= await _why_undeclared(desk, state["incident"])
         return JSONResponse(state, status_code=201, headers={"Location": f"{PREFIX}/incidents/{state['incident']}"})
@@ -202,7 +247,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
         async def carry_out(incident: str, request: Request) -> JSONResponse:
             fields = await json_object(request)
             key = key_of(request, fields)
-            answer = await desk.command(incident, verb, {"by": door.user, **fields}, key)
+            answer = await desk.command(incident, verb, fields, key)
             if not answer["accepted"]:
                 raise Refused(answer)
             return JSONResponse(answer)
@@ -229,6 +274,7 @@ def _commands(desk: Desk, door: Door) -> APIRouter:
     )
     async def alert(incident: str, request: Request) -> JSONResponse:
         """Hand one alert, or a list of them, to an incident; what can't be read is on its record."""
+        request.state.actor.need("alert")
         value = mended(await json_value(request))
         given = value if isinstance(value, list) else [value]
         await desk.alert(incident, given)
@@ -256,13 +302,9 @@ async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
 def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
     router = APIRouter(tags=["surroundings"])
 
-    @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def home() -> str:
-        return HOME
-
-    @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    async def docs(request: Request) -> str:
-        return interface(request.app.openapi())
+    @router.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return page(request, "interface.html", described=request.app.openapi())
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -285,7 +327,10 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """For Prometheus."""
         lines = requests.exposition()
         try:
-            lines += metrics.incidents(await desk.listing(), datetime.now(UTC))
+            # Counts only, and of all: an alarm on what is overdue has to hear of private incidents as well.
+            with privacy.looking(privacy.EVERYBODY):
+                rows = await desk.listing()
+            lines += metrics.incidents(rows, datetime.now(UTC))
             up = 1
         except Problem as problem:
             log.warning("metrics without incidents", cause=problem.detail)
@@ -298,56 +343,78 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         """What the embedded chat, status page, ticket board or pager has accepted, oldest first."""
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
-        return JSONResponse(await embedded.delivered(kind))
+        told = await embedded.delivered(kind)
+        visible = await desk.visible({row["incident"] for row in told})
+        return JSONResponse([row for row in told if row["incident"] in visible])
+
+    return router
+
+
+def _public_files(door: Door) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["surroundings"])
+
+    @router.get("/status-page", responses={404: openapi.problem("Nothing is published from here"), 503: openapi.NOT_NOW})
+    async def export_status_page() -> JSONResponse:
+        """The public status page as files for any web server, each by its path; `tocsin status-page export` writes them."""
+        if door.public is None:
+            raise Unknown("Nothing is published from here: this installation tells another status page.")
+        try:
+            files = await door.public.files()
+        except Unread as error:
+            raise Unavailable("What was published can't be read now; tocsin doctor says why.") from error
+        return JSONResponse({"files": {path: body.decode() for path, body in files.items()}})
 
     return router
 
 
 def _tell_problems(app: FastAPI) -> None:
-    """Tell everything that goes wrong in the one shape."""
+    """Tell everything that goes wrong in the one shape: as a page to people, as a problem document to programs."""
+
+    def told(request: Request, problem: Problem) -> Response:
+        return frame.problem_page(request, problem) if frame.wants_page(request) else problem_response(problem)
 
     @app.exception_handler(Problem)
-    async def problem(_: Request, error: Exception) -> ProblemResponse:
+    async def problem(request: Request, error: Exception) -> Response:
         if not isinstance(error, Problem):
             raise error
         if isinstance(error, Broken):
             log.error("a request failed", detail=error.detail)
-        return problem_response(error)
+        return told(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def mistaken(_: Request, error: Exception) -> ProblemResponse:
+    async def mistaken(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
         found = [{"field": str(item["loc"][-1]), "message": _message(item)} for item in error.errors()]
-        return problem_response(Invalid(found))
+        return told(request, Invalid(found))
 
     @app.exception_handler(HTTPException)
-    async def refused_by_routing(request: Request, error: Exception) -> ProblemResponse:
+    async def refused_by_routing(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         path = request.url.path[:200]
         if error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "another method")
-            answer = problem_response(WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
+            answer = told(request, WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
             answer.headers["Allow"] = allowed
             return answer
         if error.status_code == 404:
-            return problem_response(Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
-        return problem_response(NotJson(str(error.detail)))
+            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
+        return told(request, NotJson(str(error.detail)))
 
     @app.exception_handler(IntegrationError)
-    async def embedded_part_failed(_: Request, error: Exception) -> ProblemResponse:
+    async def embedded_part_failed(request: Request, error: Exception) -> Response:
         log.warning("an embedded part can't be read", error=str(error))
-        return problem_response(Unavailable(str(error)))
+        return told(request, Unavailable(str(error)))
 
     @app.exception_handler(RPCError)
-    async def temporal_said_no(_: Request, error: Exception) -> ProblemResponse:
+    async def temporal_said_no(request: Request, error: Exception) -> Response:
         log.error("Temporal refused a call", error=str(error))
-        return problem_response(Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
+        return told(request, Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> ProblemResponse:
-        return problem_response(Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
+    async def broken(request: Request, error: Exception) -> Response:
+        return told(request, Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
 
 
 def _message(item: dict[str, Any]) -> str:

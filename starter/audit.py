@@ -4,11 +4,13 @@ An export is one JSON document:
 
     {"format", "incident", "exported_at", "closed",
      "runs": [{"run_id", "events", "sha256", "history"}],
-     "timeline": [entries], "chain": [one hash an entry], "sha256"}
+     "timeline": [entries], "chain": [one hash an entry], "sha256",
+     "origins": [{"seq", "run_id", "event_id", "type", "name"}]}
 
 `chain[n]` is the SHA-256 of `chain[n-1]` and entry n, so that one changed entry changes every hash after it; the
-document's `sha256` ties the incident, its runs and the end of the chain together. `verify` replays each run's
-history through the workflow's own code, and compares what it says with the timeline, entry by entry.
+document's `sha256` ties the incident, its runs and the end of the chain together. `origins` names the event of a run that
+each entry comes from. `verify` replays each run's history through the workflow's own code, and compares what it says with the
+timeline, entry by entry.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ from google.protobuf.json_format import ParseError
 from pydantic import BaseModel, Field, ValidationError
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
-from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Interceptor
 
 from incident.commands import problems
-from starter.problems import Problem
+from starter.origins import origins
+from starter.problems import Broken, Problem
 from starter.reading import Entry, Reading
 from starter.replay import replayed
 from workflows.guard import Guard
@@ -70,38 +72,42 @@ async def export(reading: Reading, incident: str) -> dict[str, Any]:
         "timeline": timeline,
         "chain": chain,
     }
-    return {**document, "sha256": sealed(document)}
+    return {**document, "sha256": sealed(document), "origins": _origins(histories, timeline)}
+
+
+def _origins(histories: Sequence[WorkflowHistory], timeline: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [{"seq": seq, **origin.document()} for seq, origin in sorted(origins(histories, timeline).items())]
+
+
+async def derived(reading: Reading, incident: str, guards: Sequence[Interceptor] = (Guard(),)) -> tuple[list[WorkflowHistory], list[Entry]]:
+    """The histories of an incident and the timeline that they give when they are replayed here: it needs no worker.
+
+    Raises:
+        UnknownIncident, Unreachable.
+        Broken: a history can't be replayed by this version's code.
+    """
+    histories = await reading.histories(incident)
+    entries: dict[int, Entry] = {}
+    for history in histories:
+        told, failure = await replayed(history, guards)
+        if failure is not None:
+            raise Broken(f"The history of {incident} can't be replayed here: {failure}", incident=incident)
+        for entry in told:
+            entries.setdefault(entry["seq"], entry)
+    return histories, [entries[seq] for seq in sorted(entries)]
 
 
 async def _steady(reading: Reading, incident: str) -> tuple[list[WorkflowHistory], list[Entry], bool]:
     """Histories and timeline of one moment: the timeline is asked for between two looks at the same history."""
-    histories = await histories_of(reading, incident)
+    histories = await reading.histories(incident)
     for _ in range(STEADY_TRIES):
         timeline = await reading.own_timeline(incident)
         status = (await reading.describe(incident)).status
-        again = await histories_of(reading, incident)
+        again = await reading.histories(incident)
         if [len(history.events) for history in again] == [len(history.events) for history in histories]:
             break
         histories = again
     return histories, timeline, status is not WorkflowExecutionStatus.RUNNING
-
-
-async def histories_of(reading: Reading, incident: str) -> list[WorkflowHistory]:
-    """The raw histories of all runs that the server still has, first to last."""
-    await reading.describe(incident)
-    found: list[WorkflowHistory] = []
-    run: str | None = None
-    while True:
-        try:
-            history = await reading.client.get_workflow_handle(incident, run_id=run).fetch_history()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND and found:
-                return found
-            raise
-        found.insert(0, history)
-        run = _continued(history)
-        if not run:
-            return found
 
 
 def _continued(history: WorkflowHistory) -> str:
@@ -210,6 +216,17 @@ async def verify(document: dict[str, Any], guards: Sequence[Interceptor] = (Guar
     report.note(
         _ended(histories[-1]) is export.closed, "the last run ends as the incident does" if export.closed else "the incident is open"
     )
+    if "origins" in document:
+        told = (
+            {one.get("seq"): one for one in document["origins"] if isinstance(one, dict)} if isinstance(document["origins"], list) else {}
+        )
+        wrong = [one["seq"] for one in _origins(histories, timeline) if told.pop(one["seq"], None) != one]
+        report.note(
+            not wrong and not told,
+            "each entry names the event of its history"
+            if not wrong and not told
+            else f"entries name another event: {(wrong or list(told))[:20]}",
+        )
     await _compare(report, histories, timeline, guards)
     return report
 
@@ -280,7 +297,7 @@ async def replay_incident(reading: Reading, incident: str, guards: Sequence[Inte
     """Replay an incident's runs, as the server has them, against this version's code."""
     report = Report()
     try:
-        histories = await histories_of(reading, incident)
+        histories = await reading.histories(incident)
     except Problem as problem:
         report.note(False, problem.detail)
         return report

@@ -1,6 +1,7 @@
 """Every verb once, over Temporal handles: what all doors share.
 
-A command carries a key, which is both its update id and a field of its payload. The first recognises a repeat
+What the door knows of who acts is laid over every command here (`starter.identity.actor`), so that no page and no route
+can forget it. A command carries a key, which is both its update id and a field of its payload. The first recognises a repeat
 within a run, the second after the incident has continued as new.
 """
 
@@ -25,7 +26,8 @@ from incident.refusals import refuse
 from incident.registration import Registration
 from incident.vocabulary import Phase
 from starter.calls import patiently
-from starter.problems import Broken, Invalid, Problem, UnknownIncident
+from starter.identity.actor import vouched
+from starter.problems import Broken, Invalid, NotPermitted, Problem, UnknownIncident
 from starter.reading import Reading, checked
 from workflows import contract, options
 
@@ -111,6 +113,7 @@ class Desk(Reading):
         """
         checked(incident)
         asked = request(verb, fields, key or fresh_key())
+        await self.admit(incident)
         for _ in range(RACES):
             try:
                 answer = await self._update(incident, verb, asked)
@@ -127,6 +130,7 @@ class Desk(Reading):
     async def alert(self, incident: str, alerts: list[dict[str, Any]]) -> None:
         """Hand alerts to one incident, as monitoring does; they are recorded, valid or not."""
         handle = self.client.get_workflow_handle(checked(incident))
+        await self.admit(incident)
 
         async def call() -> None:
             await handle.signal(contract.ALERT, alerts)
@@ -201,7 +205,7 @@ def request(verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
         Invalid: for fields of the wrong shape.
     """
     try:
-        command = parse(verb, {**fields, "key": key})
+        command = parse(verb, {**vouched(fields), "key": key})
     except InvalidInput as error:
         raise Invalid(error.problems) from error
     return command.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -214,7 +218,7 @@ def opening(fields: Mapping[str, Any], key: str, now: datetime) -> Open:
         Invalid: for fields of the wrong shape, and a start in the future.
     """
     try:
-        asked = Open.model_validate({**fields, "key": key})
+        asked = Open.model_validate({**vouched(fields), "key": key})
         if asked.started_at is not None:
             lifecycle.check_dates(Describe(by=asked.by, started_at=asked.started_at), now)
     except ValidationError as error:
@@ -230,6 +234,8 @@ def _as_problem(error: WorkflowUpdateFailedError, verb: str) -> Problem:
     if isinstance(cause, ApplicationError) and cause.type == InvalidInput.__name__:
         found = cause.details[0].get("problems") if cause.details and isinstance(cause.details[0], dict) else None
         return Invalid(found or [{"field": verb, "message": cause.message}])
+    if isinstance(cause, ApplicationError) and cause.type == contract.NOT_PERMITTED:
+        return NotPermitted(cause.message, refusal=cause.details[0]["refusal"])
     if isinstance(cause, ApplicationError):
         return Broken(f"{verb} failed: {cause.message}. Nothing was changed; the worker's log has the rest.")
     return Broken(f"{verb} failed inside the workflow. Nothing was changed; the worker's log has the rest.")

@@ -12,17 +12,22 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryFailedError
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowQueryFailedError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from incident.checkup import Checkup
 from incident.effects import Port
 from starter.calls import reachable
-from workflows import contract
+from workflows import contract, options
 
 WITHIN = timedelta(seconds=2)
 
 POLLED_WITHIN = timedelta(seconds=75)
 """A worker's poll is renewed every 60 s; one that is older than this has gone."""
+
+LOOK_WITHIN = timedelta(seconds=15)
+"""For a worker's look at all outside systems; they are asked at the same time."""
 
 PROOF_OF_LIFE = "__temporal_workflow_metadata"
 """A query that every workflow answers: only a worker that runs can."""
@@ -70,7 +75,27 @@ class Health:
         if server.ok:
             queues = [self.queue(contract.port_queue(self._task_queue, port)) for port in Port]
             looks = [self.worker(), *queues, self.search_attributes(), *looks]
-        return report([server, *await asyncio.gather(*looks)])
+        findings = [server, *await asyncio.gather(*looks)]
+        if all(finding.ok for finding in findings if finding.name in ("temporal", "worker")):
+            findings += await self.integrations()
+        return report(findings)
+
+    async def integrations(self) -> list[Finding]:
+        """Let a worker look at the outside systems that it uses: it has the credentials, and this door may not."""
+        try:
+            checkup: Checkup = await self._client.execute_workflow(
+                "Checkup",
+                id=contract.CHECKUP_ID,
+                task_queue=self._task_queue,
+                result_type=Checkup,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                execution_timeout=LOOK_WITHIN,
+                task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+            )
+        except (RPCError, WorkflowFailureError) as error:
+            told = error.message if isinstance(error, RPCError) else str(error.cause)
+            return [Finding(name="integrations", ok=False, detail=f"could not be looked at: {told}", fix=START_WORKER)]
+        return [Finding(**found.model_dump()) for found in checkup.found]
 
     async def server(self) -> Finding:
         address = self._client.service_client.config.target_host

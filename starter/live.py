@@ -7,6 +7,7 @@ entries only when a workflow task has ended. It closes a while after its last vi
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any, Protocol
@@ -34,6 +35,9 @@ KEPT_OPEN = timedelta(seconds=30)
 BEHIND_AT_MOST = 1_000
 """A viewer this many entries behind is sent away; it comes back and reads the timeline instead."""
 
+CHANGES_WHO_SEES = frozenset({"restricted", "role_assigned"})
+"""Entries after which somebody who watches may have to go."""
+
 MOVED = frozenset({EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED})
 GONE_ON = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
@@ -44,6 +48,8 @@ class Watched(Protocol):
     client: Client
 
     async def timeline(self, incident: str, since: int = 0) -> list[Entry]: ...
+
+    async def admit(self, incident: str) -> None: ...
 
 
 History = Callable[[Client, str], AsyncIterator[list[HistoryEvent]]]
@@ -84,7 +90,8 @@ class Room:
         """Watch from the entry after `seq` on, unless somebody has begun already; give where watching began."""
         if self._watcher is None:
             self._seq = self._began = seq
-            self._watcher = asyncio.create_task(self._watch(), name=f"room {self.incident}")
+            # In a context of its own: it watches for all, and not as the viewer who happened to come first.
+            self._watcher = asyncio.create_task(self._watch(), name=f"room {self.incident}", context=contextvars.Context())
         return self._began
 
     def close(self) -> None:
@@ -174,10 +181,19 @@ class Rooms:
                     yield None
                 elif told["seq"] > seen:
                     seen = told["seq"]
+                    if told["kind"] in CHANGES_WHO_SEES and not await self._still_in(incident):
+                        return
                     yield told
         finally:
             room.queues.discard(queue)
             self._close_later(room)
+
+    async def _still_in(self, incident: str) -> bool:
+        try:
+            await self._desk.admit(incident)
+        except UnknownIncident:
+            return False
+        return True
 
     def close(self) -> None:
         """Send every viewer away; the door stops."""

@@ -14,13 +14,24 @@ from incident.commands import COMMANDS, Open
 from incident.deployments import Deployment
 from incident.events import Event
 from incident.refusals import Refusal
+from incident.vocabulary import Access
 from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
 from starter.bodies import KEY_HEADER
+from starter.postmortem import Saving
 
 COMPONENTS = "#/components/schemas/"
+
+
+class NewToken(BaseModel):
+    """A personal token: what it is for, how long it is good, and which of one's roles it has."""
+
+    label: str = Field(max_length=100)
+    days: int = Field(default=90, ge=1, le=365)
+    roles: list[Access] | None = None
+
 
 BODIES: tuple[type[BaseModel], ...] = (
     Open,
@@ -30,6 +41,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     GenericAlert,
     Deployment,
     AlertInput,
+    NewToken,
+    Saving,
     *COMMANDS.values(),
 )
 
@@ -104,17 +117,18 @@ def problem(description: str, model: type[BaseModel] = ProblemDocument) -> dict[
     return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
+SIGN_IN = problem("Nobody is signed in, or the token is not taken")
 NO_INCIDENT = problem("No such incident")
 NOT_NOW = problem("Temporal or a worker does not answer; repeat it with the same key")
 MISTAKEN = problem("The wrong shape: `errors` names each field and the rule it breaks")
 NOT_JSON = problem("The body is not JSON")
 TOO_LARGE = problem("The body is too large")
 NOT_PROVEN = problem("The post does not prove where it comes from")
-FORBIDDEN = problem("Asked from another site, or by a foreign name")
+FORBIDDEN = problem("Asked from another site, by a foreign name, or by somebody who may not")
 REFUSED = problem("The process forbids it, and says what to do instead", RefusalDocument)
 
-READS: Responses = {403: FORBIDDEN, 404: NO_INCIDENT, 503: NOT_NOW}
-WRITES: Responses = {400: NOT_JSON, 403: FORBIDDEN, 413: TOO_LARGE, 422: MISTAKEN, 503: NOT_NOW}
+READS: Responses = {401: SIGN_IN, 403: FORBIDDEN, 404: NO_INCIDENT, 503: NOT_NOW}
+WRITES: Responses = {400: NOT_JSON, 401: SIGN_IN, 403: FORBIDDEN, 413: TOO_LARGE, 422: MISTAKEN, 503: NOT_NOW}
 COMMANDED: Responses = {200: {"model": Accepted, "description": "Carried out"}, 404: NO_INCIDENT, 409: REFUSED, **WRITES}
 
 
@@ -133,6 +147,13 @@ def takes(model: type[BaseModel], *, keyed: bool = True) -> dict[str, Any]:
     return {"requestBody": body, "parameters": [header]}
 
 
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "a personal token, tocsin_…"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "__Host-sid", "description": "the session of a browser"},
+}
+"""How people sign in, where they do."""
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """The description of all of `app`. `by` may be left out: whoever runs the server is meant then."""
     if app.openapi_schema is None:
@@ -142,8 +163,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for name, schema in schemas["$defs"].items():
             if "by" in schema.get("required", []) and name not in {"Event"}:
                 schema["required"].remove("by")
+                for name_of_the_doors_word in ("roles", "via"):
+                    schema["properties"].pop(name_of_the_doors_word, None)
             if not schema.get("required", True):
                 del schema["required"]
             described.setdefault("components", {}).setdefault("schemas", {}).setdefault(name, schema)
+        described["components"]["securitySchemes"] = SECURITY
+        described["security"] = [{name: []} for name in SECURITY] + [{}]
         app.openapi_schema = described
     return app.openapi_schema

@@ -2,14 +2,19 @@
 
     Problem
     ├── NotJson           400  the body can't be read as JSON
+    ├── SignInNeeded      401  nobody is signed in, or a token is not taken
     ├── NotProven         401  a machine's post does not prove where it comes from (`webhook_keys`)
     ├── Forbidden         403  the request came from another site, or by a name that is not this machine's
+    │   ├── NotPermitted       who asks is known, and may not; `refusal` says who may
+    │   └── SignInFailed       the way to the provider and back did not hold
     ├── Unknown           404  no incident, verb or address by this name
     │   └── UnknownIncident
     ├── WrongMethod       405  the address exists and is asked in another way
     ├── Refused           409  the process forbids it; `refusal` says why and what to do instead
+    ├── Conflict          409  somebody else wrote the same section; `theirs` is what stands there now
     ├── TooLarge          413  the body is over the limit
     ├── Invalid           422  the wrong shape; `errors` names each field and the rule it breaks
+    ├── TooMany           429  too many attempts to sign in
     ├── Broken            500  a mistake of ours
     └── Unavailable       503  try again, with the same key
         ├── Unreachable        Temporal can't be reached; nothing was carried out
@@ -57,10 +62,34 @@ class NotJson(Problem):
     title = "The body is not JSON"
 
 
+class SignInNeeded(Problem):
+    """Nobody is signed in. `sign_in` is where a browser goes."""
+
+    status = 401
+    kind = "sign-in-needed"
+    title = "Sign in first"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="tocsin"', "Cache-Control": "no-store"}
+
+
 class Forbidden(Problem):
     status = 403
     kind = "forbidden"
     title = "Not from here"
+
+
+class NotPermitted(Forbidden):
+    """Who asks is known, and may not. `refusal` says what is needed and who may."""
+
+    kind = "not-permitted"
+    title = "Not permitted"
+
+
+class SignInFailed(Forbidden):
+    kind = "sign-in-failed"
+    title = "The sign-in did not work"
 
 
 class Unknown(Problem):
@@ -102,6 +131,14 @@ class Refused(Problem):
         return str(self.answer["refusal"]["code"])
 
 
+class Conflict(Problem):
+    """Somebody else was quicker. Nothing was overwritten: `theirs` holds what stands there now, with its version."""
+
+    status = 409
+    kind = "draft-conflict"
+    title = "Somebody else has written here"
+
+
 class TooLarge(Problem):
     status = 413
     kind = "too-large"
@@ -118,6 +155,20 @@ class Invalid(Problem):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         self.errors = errors
         super().__init__("; ".join(f"{error['field']}: {error['message']}" for error in errors), errors=errors)
+
+
+class TooMany(Problem):
+    status = 429
+    kind = "too-many-attempts"
+    title = "Too many attempts"
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.seconds)}
 
 
 class Broken(Problem):

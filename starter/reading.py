@@ -11,12 +11,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import snapshot
 from incident.commands import SeverityField
 from incident.vocabulary import Phase
+from starter import privacy
 from starter.calls import patiently
 from starter.problems import Broken, NoWorker, UnknownIncident
 from workflows import contract
@@ -92,7 +100,27 @@ class Reading:
             return [await _row(each) async for each in found]
 
         rows = await patiently(self.client, call, within=LIST_WITHIN)
-        return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
+        return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
+
+    async def visible(self, incidents: set[str]) -> set[str]:
+        """Those of `incidents` that the one who looks may know of.
+
+        An incident that the lists do not know yet is left out: it may turn out to be private. What is no incident's id
+        (an alert group's) is kept.
+        """
+        if privacy.viewer().all_seeing or not incidents:
+            return incidents
+        listed = {row["incident"] for row in await self.listing()}
+        return {name for name in incidents if name in listed or not INCIDENT_ID.fullmatch(name)}
+
+    async def admit(self, incident: str) -> None:
+        """Let those pass who may know of the incident.
+
+        Raises:
+            UnknownIncident: for everybody else, as where there is none.
+        """
+        if not privacy.viewer().all_seeing:
+            await self.describe(incident)
 
     async def row(self, incident: str) -> Row:
         """What lists know of one incident; works with no worker."""
@@ -102,13 +130,16 @@ class Reading:
         """The latest run of the incident as Temporal sees it.
 
         Raises:
-            UnknownIncident: where there is none.
+            UnknownIncident: where there is none, and where the one who looks may not know that there is.
         """
         handle = self.client.get_workflow_handle(checked(incident))
         try:
-            return await patiently(self.client, handle.describe, within=READ_WITHIN)
+            found = await patiently(self.client, handle.describe, within=READ_WITHIN)
         except RPCError as error:
             raise _as_unknown(error, incident) from error
+        if not privacy.may_see(await found.memo()):
+            raise UnknownIncident(incident)
+        return found
 
     async def state(self, incident: str) -> dict[str, Any]:
         """The whole snapshot of one incident, open or closed; what its follow-up did since is in it."""
@@ -127,10 +158,14 @@ class Reading:
         """The entries after `since`, oldest first: the incident's own and, once it is closed, those of its follow-up."""
         entries = await self.own_timeline(incident, since)
         if any(entry["kind"] == "closed" for entry in entries):
-            later = await self._follow_up(incident, "timeline") or []
+            later = await self.follow_up_timeline(incident)
             last = entries[-1]["seq"]
             entries += [{**entry, "seq": last + number} for number, entry in enumerate(later, start=1)]
         return entries
+
+    async def follow_up_timeline(self, incident: str) -> list[Entry]:
+        """What the follow-up of a closed incident has seen, by its own numbers; nothing where there is no follow-up."""
+        return list(await self._follow_up(incident, "timeline") or [])
 
     async def own_timeline(self, incident: str, since: int = 0) -> list[Entry]:
         """The entries after `since`, oldest first, over all runs of the incident.
@@ -155,6 +190,7 @@ class Reading:
 
     async def _follow_up(self, incident: str, name: str) -> Any:
         """What the incident's follow-up answers to a query; None where there is no follow-up."""
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(contract.follow_up_id(incident))
 
         async def call() -> Any:
@@ -167,8 +203,34 @@ class Reading:
                 raise
             return None
 
+    async def histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw histories of all runs that the server still has, first to last. No worker is needed."""
+        await self.describe(incident)
+        return await self._runs(incident)
+
+    async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
+        """The raw history of the incident's follow-up; none where there is no follow-up."""
+        await self.admit(checked(incident))
+        return await self._runs(contract.follow_up_id(incident))
+
+    async def _runs(self, workflow_id: str) -> list[WorkflowHistory]:
+        found: list[WorkflowHistory] = []
+        run: str | None = None
+        while run is None or run:
+            handle = self.client.get_workflow_handle(workflow_id, run_id=run)
+            try:
+                history = await patiently(self.client, handle.fetch_history, within=LIST_WITHIN)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    break
+                raise
+            found.insert(0, history)
+            run = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+        return found
+
     async def previous_run(self, incident: str, run: str | None) -> str | None:
         """The run that `run` (the latest, where None) continued; None for the first, and where the server has it no more."""
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(incident, run_id=run)
 
         async def call() -> str:
@@ -185,6 +247,7 @@ class Reading:
 
     async def _ended_run(self, incident: str, run: str) -> list[Entry]:
         name = (incident, run)
+        await self.admit(incident)
         if name in self._ended_runs:
             self._ended_runs.move_to_end(name)
             return self._ended_runs[name]
@@ -201,6 +264,7 @@ class Reading:
         return list(await self._query(incident, "timeline", {"since": since}, run=run))
 
     async def _query(self, incident: str, name: str, *args: Any, run: str | None = None) -> Any:
+        await self.admit(incident)
         handle = self.client.get_workflow_handle(checked(incident), run_id=run)
 
         async def call() -> Any:
@@ -247,7 +311,9 @@ async def _row(execution: WorkflowExecution) -> Row:
     due = execution.typed_search_attributes.get(contract.NEXT_DUE)
     return {
         **known,
+        **({"members": privacy.members_of(written)} if known["private"] else {}),
         "incident": execution.id,
+        "run_id": execution.run_id,
         "opened_at": known.get("opened_at") or _iso(execution.start_time),
         "next_due": _iso(due) if due is not None else None,
         "open": running and known["phase"] != Phase.CLOSED.value,

@@ -23,14 +23,23 @@ from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
+from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.published import Layout, LayoutProblem, layout_from
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
 from starter.desk import Desk
+from starter.drafts import KeptDrafts
+from starter.facts import KeptFacts
 from starter.guard import is_loopback
 from starter.health import Finding
+from starter.identity.arrangement import Arrangement, arranged
+from starter.identity.store import Store
 from starter.live import Rooms
+from starter.practice import worker_killer
+from starter.web.status_page import PublicSite
 from starter.webhook_keys import Keyring, KeysProblem, keyring_from
 
 log = structlog.get_logger("tocsin.door")
@@ -95,14 +104,16 @@ def rules_in_force(settings: Settings) -> RoutesFile:
 
 
 def keyring(settings: Settings) -> Keyring:
-    """What machines that post prove themselves with. Without a key a source is let in only where the door serves one machine.
+    """What machines that post prove themselves with: a source without a key of its own with the webhooks' token.
+
+    Where nobody signs in, the door serves one machine, and a source without a key is let in.
 
     Raises:
         SettingsError: the file has mistakes; names each, and no secret.
     """
-    trusting = is_loopback(settings.host) or os.environ.get(PUBLISHED_ON_LOOPBACK) == "1"
+    tables = read_toml(settings.webhooks) if settings.webhooks else {}
     try:
-        return keyring_from(read_toml(settings.webhooks) if settings.webhooks else {}, _secret, trusting=trusting)
+        return keyring_from(tables, _secret, trusting=settings.auth == "dev", otherwise=settings.secret("webhook_token"))
     except KeysProblem as error:
         raise SettingsError(f"TOCSIN_WEBHOOKS: {settings.webhooks}: {error}") from error
 
@@ -118,25 +129,40 @@ def _secret(where: str) -> str | None:
         return None
 
 
+def layout_in_force(settings: Settings) -> Layout:
+    """The public status page's name, address and components.
+
+    Raises:
+        SettingsError: its file has mistakes; names each.
+    """
+    if settings.status_page is None:
+        return Layout()
+    try:
+        return layout_from(read_toml(settings.status_page))
+    except LayoutProblem as error:
+        raise SettingsError(f"{settings.status_page}: {error}") from error
+
+
 def main() -> int:
     """Serve until asked to stop; 1 with one sentence where it can't."""
     try:
         settings = load_settings()
         configure_logs(settings.log_format, settings.log_level)
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             log.warning(sentence)
-        if not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
+        arrangement = arranged(settings)
+        if arrangement.mode == "dev" and not is_loopback(settings.host) and os.environ.get(PUBLISHED_ON_LOOPBACK) != "1":
             raise SettingsError(
-                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in. Listen on 127.0.0.1, and put a proxy "
-                "that signs people in before it."
+                f"TOCSIN_HOST: {settings.host} is reachable from elsewhere, and there is no sign-in (TOCSIN_AUTH=dev). Listen on "
+                "127.0.0.1, or let people sign in: TOCSIN_AUTH=proxy or oidc."
             )
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(settings, arrangement))
     except (SettingsError, TemporalUnreachable) as error:
         sys.stderr.write(f"tocsin serve: {error}\n")
         return 1
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     policy = policy_in_force(settings)
     rules, keys = rules_in_force(settings), keyring(settings)
     listening = _listen(settings)
@@ -150,16 +176,34 @@ async def _serve(settings: Settings) -> int:
         related=lambda service: rules.in_force().related(service),
     )
     rooms = Rooms(desk)
+    layout = layout_in_force(settings)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
     door = Door(
         user=settings.user,
         version=_version(),
+        temporal_ui=settings.temporal_ui,
         looks=(lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules)),
+        kill_worker=worker_killer(settings.data),
+        arrangement=arrangement,
+        identity=Store(ledger) if arrangement.mode != "dev" else None,
+        public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{here}/status"),
         keyring=keys,
         rules=rules,
         deployments=DeploymentLog(ledger),
     )
-    app = create_app(desk, door, ledger, rooms=rooms)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, server_header=False, lifespan="on")
+    app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
+    if keys.closed:
+        log.warning("webhooks are closed: neither TOCSIN_WEBHOOKS nor TOCSIN_WEBHOOK_TOKEN gives them a key", sources=keys.closed)
+    # The peer must stay the peer: whose word is taken follows from it, and `identity.proxy` reads the headers itself.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+        lifespan="on",
+        proxy_headers=False,
+    )
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     await Server(config, rooms).serve(sockets=[listening])
     await ledger.close()

@@ -12,8 +12,9 @@
     [generic]
     basic = { user = "probe", password = "env:PROBE_PASSWORD" }
 
-A source may be given several ways; one that holds is enough. A source without any is let in where the door serves one
-machine only, and nowhere else. Secrets are compared in constant time, and never shown.
+A source may be given several ways; one that holds is enough. A source without any brings the webhooks' own token
+(`TOCSIN_WEBHOOK_TOKEN`); where nobody signs in, the door serves one machine only, and lets it in. Secrets are compared in
+constant time, and never shown.
 """
 
 from __future__ import annotations
@@ -147,11 +148,21 @@ OURS = {"header": "X-Tocsin-Signature", "prefix": "sha256="}
 
 
 class Keyring:
-    """The keys of every source. `trusting`: the door serves one machine only, and lets sources without keys in."""
+    """The keys of every source. A source without any proves itself with the token `otherwise`.
 
-    def __init__(self, keys: Mapping[Source, Keys] | None = None, *, trusting: bool) -> None:
+    `trusting`: nobody signs in, the door serves one machine only, and lets sources without keys in.
+    """
+
+    def __init__(self, keys: Mapping[Source, Keys] | None = None, *, trusting: bool, otherwise: str | None = None) -> None:
         self._keys = dict(keys or {})
         self._trusting = trusting
+        if otherwise is not None and not trusting:
+            self._keys = {source: Keys(bearer=(otherwise.encode(),)) for source in SOURCES} | self._keys
+
+    @property
+    def closed(self) -> list[Source]:
+        """The sources that nobody may post to, for want of a key."""
+        return [] if self._trusting else [source for source in SOURCES if source not in self._keys]
 
     def admit(self, source: Source, headers: Headers) -> Keys | None:
         """Look at the headers. None: it is let in; else the keys that the body has to be held against.
@@ -163,7 +174,10 @@ class Keyring:
         if keys is None:
             if self._trusting:
                 return None
-            raise NotProven(f"Nobody may post to /webhooks/{source} yet: give it a key in the file that TOCSIN_WEBHOOKS names.")
+            raise NotProven(
+                f"Nobody may post to /webhooks/{source} yet: give it a key in the file that TOCSIN_WEBHOOKS names, "
+                "or all of them a token with TOCSIN_WEBHOOK_TOKEN."
+            )
         if keys.known_by(headers):
             return None
         if keys.signature is None:
@@ -184,7 +198,9 @@ class Keyring:
 # ---------------------------------------------------------------------- the file
 
 
-def keyring_from(tables: Mapping[str, Any], looked_up: Callable[[str], str | None], *, trusting: bool) -> Keyring:
+def keyring_from(
+    tables: Mapping[str, Any], looked_up: Callable[[str], str | None], *, trusting: bool, otherwise: str | None = None
+) -> Keyring:
     """The keys that these tables give. `looked_up` answers for `env:NAME` and `file:/path`, with None where there is nothing.
 
     Raises:
@@ -202,7 +218,7 @@ def keyring_from(tables: Mapping[str, Any], looked_up: Callable[[str], str | Non
             keys[name] = reader.keys(name, table)
     if problems:
         raise KeysProblem(problems)
-    return Keyring(keys, trusting=trusting)
+    return Keyring(keys, trusting=trusting, otherwise=otherwise)
 
 
 class _Reader:

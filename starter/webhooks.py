@@ -89,7 +89,7 @@ class Intake:
         async def call() -> None:
             await self._client.start_workflow(
                 "AlertGroup",
-                contract.AlertGroupInput(group=key, remembers=True),
+                contract.AlertGroupInput(group=key),
                 id=group,
                 task_queue=self._task_queue,
                 task_timeout=options.WORKFLOW_TASK_TIMEOUT,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from incident.checklists import CHECKLISTS
-from incident.commands import COMMANDS
+from incident.commands import COMMANDS, ENVELOPE
 from incident.effects import Port
 from incident.mitigation_options import APPLIES, label
 from incident.policy import SEVERITY_MATRIX, SeverityRule
@@ -84,7 +84,7 @@ def policy_page() -> str:
 
 def _fields(verb: str) -> list[str]:
     fields = COMMANDS[verb].model_fields
-    names = [(field.alias or name, field.is_required()) for name, field in fields.items() if name not in ("by", "key")]
+    names = [(field.alias or name, field.is_required()) for name, field in fields.items() if name not in ENVELOPE]
     return [f"`{name}`" if required else f"`{name}?`" for name, required in names]
 
 
@@ -92,13 +92,13 @@ def settings_table() -> str:
     """The settings of `docs/operating.md`."""
     rows = []
     for name, field in Settings.model_fields.items():
-        default = "the login name" if field.default_factory is not None else _default(field.default)
+        default = "the login name" if name == "user" else _default(field.get_default(call_default_factory=True))
         rows.append([f"`TOCSIN_{name.upper()}`", default, field.description or ""])
     return "\n".join(_table(["variable", "default", "what it is"], rows)).rstrip()
 
 
 def _default(value: object) -> str:
-    return "-" if value is None else f"`{value}`"
+    return "-" if value is None or value == () or value == {} else f"`{value}`"
 
 
 BEGIN, END = "<!-- settings: made from the code -->", "<!-- end of settings -->"

@@ -374,22 +374,24 @@ class Story:
                 since = loop.time()
 
     async def _thinking(self) -> bool:
-        """Whether a workflow task is under way; the history does not grow while a long one is lived through."""
-        tasks = [event.event_type for event in (await self.handle.fetch_history()).events if event.event_type in WORKFLOW_TASK]
-        return tasks[-1:] != [] and tasks[-1] in UNDER_WAY
+        """Whether a workflow task of the incident or its pager is under way; no history grows while a long one is lived through."""
+        for id in (self.id, *await self._pagers()):
+            history = await self.stage.client.get_workflow_handle(id).fetch_history()
+            tasks = [event.event_type for event in history.events if event.event_type in WORKFLOW_TASK]
+            if tasks[-1:] != [] and tasks[-1] in UNDER_WAY:
+                return True
+        return False
 
     async def _motion(self) -> tuple[int, tuple[str, ...]]:
         """How long the histories are by now, and which activities are being tried."""
-        described = await self._described(self.id)
-        length = described.workflow_execution_info.history_length
-        for child in described.pending_children:
-            if child.workflow_type_name == "Paging":
-                length += (await self._described(child.workflow_id)).workflow_execution_info.history_length
-        tried = (
-            f"{activity.activity_id} {activity.attempt} {PendingActivityState.Name(activity.state)}"
-            for activity in described.pending_activities
-        )
-        return length, tuple(sorted(tried))
+        found = [await self._described(self.id)]
+        found += [await self._described(id) for id in _pagers(found[0])]
+        length = sum(described.workflow_execution_info.history_length for described in found)
+        pending = [activity for described in found for activity in described.pending_activities]
+        return length, tuple(sorted(f"{each.activity_id} {each.attempt} {PendingActivityState.Name(each.state)}" for each in pending))
+
+    async def _pagers(self) -> list[str]:
+        return _pagers(await self._described(self.id))
 
     async def _described(self, id: str) -> DescribeWorkflowExecutionResponse:
         """Asked for by hand: the test server calls an attribute that was unset null, which the SDK does not read."""
@@ -493,3 +495,7 @@ class Story:
         paged = {entry["data"]["key"] for entry in entries if entry["kind"] == "paged"}
         sent = {delivery.key for delivery in self.world.pager.ledger if ":page-" in delivery.key}
         assert sent == paged, f"pages sent and pages on record differ: {sent ^ paged}"
+
+
+def _pagers(described: DescribeWorkflowExecutionResponse) -> list[str]:
+    return [child.workflow_id for child in described.pending_children if child.workflow_type_name == "Paging"]

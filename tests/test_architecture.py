@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("incident", "integrations", "activities", "workflows", "runtime", "worker", "starter")
@@ -91,6 +92,16 @@ def test_every_package_is_shipped() -> None:
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
     assert sorted(shipped) == sorted(PACKAGES)
+
+
+def test_pages_and_their_files_are_shipped() -> None:
+    """A template that the wheel leaves out is a page that breaks everywhere but here."""
+    shipped = {file.relative_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    folders = [ROOT / "starter" / "web" / name for name in ("templates", "static")]
+    files = {str(path.relative_to(ROOT)) for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+    assert len(files) > 20
+    assert files - shipped == set()
 
 
 def test_files_are_named_for_their_noun() -> None:

@@ -20,9 +20,10 @@ from integrations.oncall.rota import DEFAULT_ROTA, FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from worker.dev_server import missing_search_attributes
 from worker.health import Pulse
-from worker.wiring import build_workers, embedded_adapters, load_policy
+from worker.wiring import build_workers, configured_adapters, load_policy
 from workflows import contract, options
 
 log = structlog.get_logger("tocsin.worker")
@@ -33,7 +34,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_format, settings.log_level)
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             log.warning(sentence)
         return asyncio.run(_work(settings))
     except (SettingsError, TemporalUnreachable, LedgerUnusable) as error:
@@ -44,10 +45,11 @@ def main() -> int:
 async def _work(settings: Settings) -> int:
     policy = load_policy(settings)
     ensure_rota(settings)
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, policy)
     client = await connect(within=settings.connect_within)
     await prepare_server(client, settings.task_queue)
     await _read_rota(settings)
-    ledger = Ledger(settings.embedded_url)
     await ledger.open()
     stop = _asked_to_stop()
     failed: list[BaseException] = []
@@ -56,7 +58,7 @@ async def _work(settings: Settings) -> int:
         failed.append(error)
         stop.set()
 
-    workers = build_workers(client, settings, embedded_adapters(settings, ledger, policy), policy, on_fatal)
+    workers = build_workers(client, settings, adapters, policy, on_fatal)
     try:
         pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
         failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]

@@ -27,6 +27,7 @@ from integrations.oncall.rota import FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect
+from runtime.vendors import vendor_variables
 from worker import dev_server
 from worker.__main__ import ensure_rota
 from worker.child import Child
@@ -126,6 +127,8 @@ class Up:
             "TOCSIN_PORT": str(settings.port),
             "TOCSIN_TEMPORAL_PORT": str(settings.temporal_port),
             "TOCSIN_UI_PORT": str(settings.ui_port),
+            "TOCSIN_TEMPORAL_UI": self.ui,
+            "TOCSIN_UP": "1",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -255,6 +258,7 @@ class Up:
         sys.stdout.write(
             f"""
 Tocsin is up.
+  start here      {self.url}/   (incidents, and a three-minute drill)
   API and docs    {self.url}/docs
   webhook         {self.url}/webhooks/alertmanager   (for Alertmanager)
   Temporal UI     {self.ui}
@@ -313,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(data=options.data, port=options.port, temporal_port=options.temporal_port, ui_port=options.ui_port)
         configure_logs("console", "warning")
-        for sentence in unknown_variables():
+        for sentence in unknown_variables(vendor_variables()):
             _say(sentence)
         return asyncio.run(Up(settings, accept_rollback=options.accept_rollback).run())
     except (SettingsError, FolderProblem, dev_server.ServerProblem, TemporalUnreachable) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
+from activities.checkup import CheckupActivities
 from activities.maintenance import MaintenanceActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
@@ -25,6 +26,7 @@ from incident.policy import Policy
 from incident.policy_file import PolicyProblem, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
+from integrations.drills import StatusPageOrDrill, TicketingOrDrill
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
@@ -39,12 +41,19 @@ from integrations.monitoring.planned_work import PlannedWorkBook
 from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
-from integrations.ports import Archive, Chat, OnCall, Paging, Specialist, StatusPage, Ticketing
+from integrations.ports import Archive, Chat, Checkable, OnCall, Paging, Specialist, StatusPage, StatusReading, Ticketing, TicketReading
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.statuspage import StatuspageStatus
 from integrations.ticketing.embedded import EmbeddedTicketing
+from integrations.ticketing.github import GitHubTracker
+from integrations.ticketing.jira import JiraTracker
+from integrations.ticketing.redmine import RedmineTracker
+from integrations.ticketing.roundup import RoundupTracker
+from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.temporal import sandboxed_runner
+from runtime.vendors import GitHub, Jira, Redmine, Roundup, Statuspage, vendor_settings
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -66,6 +75,11 @@ class Adapters:
     rota: OnCall
     specialist: Specialist
     archive: Archive
+    checks: Mapping[Port, Sequence[Checkable]] = field(default_factory=dict)
+    """The vendors' adapters, for the doctor."""
+    tracker: TicketReading | None = None
+    page: StatusReading | None = None
+    """The vendors' adapters that are read back; None where the port's part is embedded."""
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -111,21 +125,81 @@ def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Ada
     )
 
 
+def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
+    """The adapter that the settings choose for each port. Drills stay with the embedded parts.
+
+    Raises:
+        SettingsError: a vendor is chosen and its settings are not there.
+    """
+    embedded = embedded_adapters(settings, ledger, policy)
+    checks: dict[Port, Sequence[Checkable]] = {}
+    tickets, tracker = embedded.tickets, _tracker(settings)
+    if tracker is not None:
+        tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
+        checks[Port.TICKETS] = (tracker,)
+    status, page = embedded.status, _status_page(settings)
+    if page is not None:
+        status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
+        checks[Port.STATUS] = (page,)
+    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+
+
+def _tracker(settings: Settings) -> TrackerTicketing | None:
+    match settings.tickets:
+        case "embedded":
+            return None
+        case "jira":
+            jira = vendor_settings(Jira)
+            return TrackerTicketing(
+                JiraTracker(jira.url, user=jira.user, token=jira.token, project=jira.project, issue_type=jira.issue_type)
+            )
+        case "github":
+            github = vendor_settings(GitHub)
+            return TrackerTicketing(GitHubTracker(github.url, token=github.token, repository=github.repository))
+        case "roundup":
+            roundup = vendor_settings(Roundup)
+            closed = [name.strip() for name in roundup.closed.split(",")]
+            return TrackerTicketing(
+                RoundupTracker(roundup.url, user=roundup.user, password=roundup.password, key_property=roundup.key_property, closed=closed)
+            )
+        case "redmine":
+            redmine = vendor_settings(Redmine)
+            return TrackerTicketing(
+                RedmineTracker(
+                    redmine.url,
+                    key=redmine.key,
+                    project=redmine.project,
+                    key_field=redmine.key_field,
+                    closed_status=redmine.closed_status,
+                )
+            )
+
+
+def _status_page(settings: Settings) -> StatuspageStatus | None:
+    match settings.statuspage:
+        case "embedded":
+            return None
+        case "statuspage":
+            page = vendor_settings(Statuspage)
+            return StatuspageStatus(page.url, key=page.key, page=page.page, components=page.components, notify=page.notify)
+
+
 def workflow_classes() -> list[type]:
     from workflows.alert_group import AlertGroup
     from workflows.archive import Archive as ArchiveWorkflow
+    from workflows.checkup import CheckupWorkflow
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
     from workflows.paging import Paging as PagingWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow]
 
 
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
-    return {
+    functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
         Port.STATUS: [StatusPageActivities(adapters.status).publish],
         Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
@@ -134,6 +208,7 @@ def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequenc
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
     }
+    return {port: [*of_port, CheckupActivities(adapters.checks.get(port, ())).check] for port, of_port in functions.items()}
 
 
 def build_workers(

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.registration import Registered, Registration
     from incident.routing import Action, Flapping, Planned, PlannedWork, Window
     from workflows import contract, options
+    from workflows.steadfast import steadfast
 
 
 @workflow.defn(name="AlertGroup")
@@ -36,7 +37,6 @@ class AlertGroup:
         self.firing = dict(start.firing)
         self.ticketed = start.ticketed
         self.noted = start.noted
-        self.remembers = start.remembers
         self.tracks = dict(start.tracks)
         self.latest = dict(start.latest)
         self.held = dict(start.held)
@@ -52,6 +52,9 @@ class AlertGroup:
     @workflow.run
     async def run(self, start: contract.AlertGroupInput) -> str | None:
         """Take alerts until none fires and none is remembered; answers with the incident that they went to, if any."""
+        return await steadfast(self._gather())
+
+    async def _gather(self) -> str | None:
         while True:
             await self._wait()
             while self.inbox or self.returned:
@@ -101,7 +104,6 @@ class AlertGroup:
             firing=self.firing,
             ticketed=self.ticketed,
             noted=self.noted,
-            remembers=self.remembers,
             tracks=self.tracks,
             latest=self.latest,
             held=self.held,
@@ -172,14 +174,14 @@ class AlertGroup:
             await self._tell_everybody(notes, text(self.group, notes))
 
     def _note(self, alert: AlertInput) -> bool:
-        """Keep what is known of the alert; False where it is no news. A group that does not remember takes all for news."""
+        """Keep what is known of the alert; False where it is no news."""
         known = self.firing.get(alert.identity)
         if alert.status == "firing":
             if known is None or alert.starts_at > known:
                 self.firing[alert.identity] = alert.starts_at
         elif known is None or alert.starts_at >= known:
             self.firing.pop(alert.identity, None)
-        return not self.remembers or self._heard(alert)
+        return self._heard(alert)
 
     def _heard(self, alert: AlertInput) -> bool:
         name = alert.identity
@@ -218,8 +220,6 @@ class AlertGroup:
 
     async def _settle(self) -> None:
         """Say of alerts that flap no more how they stand, and forget what has been silent for long enough."""
-        if not self.remembers:
-            return
         now = workflow.now()
         over = [name for name, track in self.tracks.items() if flapping.still(track, now, self._rule)]
         calm = [self.latest[name] for name in over if self.tracks[name].flapping and alerts.action_of(self.latest[name]) == "incident"]
@@ -316,13 +316,19 @@ class AlertGroup:
         self.incident = None
         self.joined = False
         registered = await self._register(batch)
-        if registered.open and (self.joined or await self._told_incident(registered.incident, batch)):
+        if await self._handed_over(registered, batch):
             self.incident = registered.incident
-        elif registered.open and self.remembers:
+        elif registered.open:
             # The register thinks that it is open and it has ended: by force, or at this very moment. It is told, and asked again.
             registered = await self._register(batch, gone=registered.incident)
-            if registered.open and (self.joined or await self._told_incident(registered.incident, batch)):
+            if await self._handed_over(registered, batch):
                 self.incident = registered.incident
+
+    async def _handed_over(self, registered: Registered, batch: list[AlertInput]) -> bool:
+        """Whether the registered incident has the alerts: it was opened with them, the register tells it, or it is told here."""
+        if registered.incident is None or not registered.open:
+            return False
+        return self.joined or await self._told_incident(registered.incident, batch)
 
     async def _told_incident(self, incident: str, batch: list[AlertInput]) -> bool:
         """False where the incident takes no more. The first word of a group says all that its rules know."""
@@ -338,27 +344,24 @@ class AlertGroup:
 
     @property
     def _id(self) -> str:
-        """What the incident calls this group; nothing where it would not come back here."""
-        return workflow.info().workflow_id if self.remembers else ""
+        """What the incident calls this group: where alerts that it can't take come back to."""
+        return workflow.info().workflow_id
 
     async def _register(self, batch: list[AlertInput], gone: str | None = None) -> Registered:
         """Open the group's incident, or find it. Tried until it works: an alert that is held here must not be lost."""
         firing = [alert for alert in batch if alert.status == "firing"]
-        moments = [alert.starts_at for alert in firing or batch]
-        # Of several, the newest decides whether it is a new episode; groups of an earlier version went by the oldest.
-        episode = max(moments) if self.remembers else min(alert.starts_at for alert in batch)
-        marked = alerts.marked(batch, self._id)
+        # Of several, the newest decides whether it is a new episode.
+        episode = max(alert.starts_at for alert in firing or batch)
         request = Registration(
             key=self._key(episode),
             request=messages.opening_for(firing or batch),
             source="alert",
             group=self.group,
             episode_at=episode,
-            presumed=None,
-            alerts=marked if self.remembers else tuple(batch),
+            alerts=alerts.marked(batch, self._id),
             routed=alerts.worst_routed(firing or batch),
-            connect=self.remembers,
-            existing_only=self.remembers and not firing,
+            connect=True,
+            existing_only=not firing,
             gone=gone,
         )
         registered: Registered = await workflow.execute_activity(
@@ -372,16 +375,10 @@ class AlertGroup:
         return registered
 
     def _key(self, episode: datetime) -> str:
-        """One for every time that the register is asked: the same episode may be asked about again, after a merge or an end.
-
-        Groups of an earlier version asked about an episode under one key.
-        """
+        """One for every time that the register is asked: the same episode may be asked about again, after a merge or an end."""
         info = workflow.info()
-        key = f"{info.workflow_id}@{episode.isoformat()}"
-        if not self.remembers:
-            return key
         self.asked += 1
-        return f"{key} {info.run_id[:8]}-{self.asked}"
+        return f"{info.workflow_id}@{episode.isoformat()} {info.run_id[:8]}-{self.asked}"
 
     # ------------------------------------------------------------------ aside
 
@@ -393,10 +390,7 @@ class AlertGroup:
         await self._aside(self._carry_out(Port.CHAT, _earliest(batch), Post(room="general", text=text), about))
 
     async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Beside the rest: a chat that is down must not keep an alert from its incident. Earlier versions' groups waited."""
-        if not self.remembers:
-            await work
-            return
+        """Beside the rest: a chat that is down must not keep an alert from its incident."""
         task = asyncio.create_task(self._said(work))
         self.asides.add(task)
         task.add_done_callback(self.asides.discard)

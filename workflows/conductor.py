@@ -8,7 +8,8 @@ after its await, since any handler may have run meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import json
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,27 @@ class Conductor:
         if clock is not None:
             moments.append(clock)
         return min(moments, default=None)
+
+    async def until_wake_or(self, over: Callable[[], bool], summary: str = "") -> None:
+        """Wait until `over`, or until there is something to do: at the earliest clock, or when something moves it earlier.
+
+        A clock that moves later costs nothing: the timer that is set fires once for nothing and is set anew.
+        """
+        armed = self.next_wake()
+
+        def disturbed() -> bool:
+            if over():
+                return True
+            earliest = self.next_wake()
+            return earliest is not None and (armed is None or earliest < armed)
+
+        timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
+        if timeout is not None:
+            self.mark()
+        try:
+            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary=summary or None)
+        except TimeoutError:
+            return
 
     @property
     def idle(self) -> bool:
@@ -227,7 +249,10 @@ class Conductor:
         return {"row": self._row}
 
     def resume_listing(self, carried: dict[str, Any]) -> None:
-        self._row = carried.get("row", {})
+        # A field that the run before did not know counts as told until it changes: it must not add a command to the first
+        # task of an incident that an earlier version has begun.
+        told = carried.get("row", {})
+        self._row = {**snapshot.row(self.incident), **told} if told else {}
         self._attributes = contract.search_attributes(self.incident)
 
 
@@ -240,8 +265,22 @@ def tail(timeline: list[Event]) -> list[Event]:
     kept: list[Event] = []
     size = 0
     for event in reversed(timeline):
-        size += len(event.text) + len(str(event.data)) + 120
+        size += len(event.model_dump_json().encode())
         if kept and (size > options.TIMELINE_BYTES_CARRIED or len(kept) >= options.TIMELINE_CARRIED):
             break
         kept.append(event)
     return kept[::-1]
+
+
+def remembered(answers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The answers that the next run gives again to repeated commands; the older ones, or very long ones, without their entries."""
+    kept: list[tuple[str, dict[str, Any]]] = []
+    size = 0
+    for key, answer in reversed(list(answers.items())[-options.ANSWERS_KEPT :]):
+        length = len(json.dumps(answer, ensure_ascii=False).encode())
+        if size + length <= options.ANSWERS_BYTES_CARRIED:
+            size += length
+            kept.append((key, answer))
+        else:
+            kept.append((key, {**answer, "events": []} if answer["accepted"] else answer))
+    return dict(reversed(kept))

@@ -28,6 +28,10 @@ REGISTRY_CLOSED = "incident_closed"
 
 REGISTRY_TAKES = "incident_takes"
 
+NOT_PERMITTED = "NotPermitted"
+"""The type of failure with which the register turns somebody away who may not open an incident."""
+CHECKUP_ID = "checkup"
+
 ALERTS = "alerts"
 """The signal by which an alert group takes what monitoring posts."""
 
@@ -144,10 +148,9 @@ class HeldAlert(BaseModel):
 
 
 class AlertGroupInput(BaseModel):
-    """One group of alerts, by the monitoring system's own key.
+    """One group of alerts, by the monitoring system's own key, and what an earlier run of it knew.
 
-    `remembers`: the group outlives its last firing alert for a while, so that it tells news from repeats and notices
-    flapping. Groups that were started by an earlier version do not.
+    It outlives its last firing alert for a while, so that it tells news from repeats and notices flapping.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -157,7 +160,6 @@ class AlertGroupInput(BaseModel):
     firing: dict[str, datetime] = Field(default_factory=dict)
     ticketed: bool = False
     noted: bool = False
-    remembers: bool = False
     tracks: dict[str, Track] = Field(default_factory=dict)
     latest: dict[str, AlertInput] = Field(default_factory=dict)
     held: dict[str, HeldAlert] = Field(default_factory=dict)

@@ -7,7 +7,6 @@ clocks and the same decisions serve here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -15,14 +14,15 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import commands, deciding, lifecycle, snapshot
+    from incident import commands, lifecycle, snapshot
     from incident.commands import Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
     from incident.refusals import Refusal, refuse
-    from workflows import contract, options
-    from workflows.conductor import Conductor, tail
+    from workflows import contract
+    from workflows.conductor import Conductor, remembered, tail
     from workflows.payloads import decoded
+    from workflows.steadfast import steadfast
 
 TAKEN = ("complete_action_item", "waive", "note")
 
@@ -47,17 +47,15 @@ class FollowUp:
     @workflow.run
     async def run(self, start: contract.FollowUpInput) -> dict[str, Any]:
         """Chase the open action items; answers with what became of them."""
+        return await steadfast(self._chase())
+
+    async def _chase(self) -> dict[str, Any]:
         self.conductor.start()
         while not self._over():
             self.conductor.tick()
             if self._long_enough():
                 await self._continue_as_new()
-            armed = self.conductor.next_wake()
-            timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
-            try:
-                await workflow.wait_condition(self._disturbed, timeout=timeout, timeout_summary="the next action item")
-            except TimeoutError:
-                continue
+            await self.conductor.until_wake_or(self._disturbed, "the next action item")
         return {"action_items": snapshot.state(self.incident, workflow.now())["action_items"]}
 
     def _disturbed(self) -> bool:
@@ -70,8 +68,8 @@ class FollowUp:
     async def _continue_as_new(self) -> None:
         """Go on in a new run with an empty history, with all that this one knows that still matters."""
         await self.conductor.drained()
-        answers = dict(list(self.answers.items())[-options.ANSWERS_KEPT :])
-        workflow.continue_as_new(contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=answers))
+        request = contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=remembered(self.answers))
+        workflow.continue_as_new(request)
 
     def _over(self) -> bool:
         pending = any(item.open for item in self.incident.action_items)
@@ -117,10 +115,10 @@ class FollowUp:
             return self.answers[key]
         now = workflow.now()
         allowed = command.verb in TAKEN
-        outcome = deciding.DECIDERS[command.verb](self.incident, command, now) if allowed else refuse("already-closed")
+        outcome = lifecycle.permitted(self.incident, command, now) if allowed else refuse("already-closed")
         answer: dict[str, Any] = {"incident": self.incident.id, "phase": self.incident.phase.value}
         if isinstance(outcome, Refusal):
-            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer |= {"accepted": False, "refusal": outcome.model_dump(mode="json", exclude_none=True)}
         else:
             events = self.conductor.record(outcome)

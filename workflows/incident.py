@@ -9,16 +9,17 @@ argument or type that somebody sends can stop the workflow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError  # passed through: the core raises this very class
+
     from activities.archiving import ArchiveRequest
     from incident import alerts, commands, lifecycle, merging, snapshot
     from incident.alerts import AlertInput
@@ -30,11 +31,12 @@ with workflow.unsafe.imports_passed_through():
     from incident.model import Suggestion
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
-    from incident.registration import Closed, Takes
+    from incident.registration import Closed, Registered, Takes
     from incident.vocabulary import Phase
     from workflows import contract, options
-    from workflows.conductor import Conductor, tail
+    from workflows.conductor import Conductor, remembered, tail
     from workflows.payloads import decoded
+    from workflows.steadfast import steadfast
 
 
 class Answer(BaseModel):
@@ -89,6 +91,7 @@ class Incident:
         self.taken: Taken | None = None
         self.kept_back: list[AlertInput] = []
         self.register_told = False
+        self.passed_on = 0
         self.run_number = 1
         self.previous_run_id = ""
         if start.carried is not None:
@@ -117,6 +120,9 @@ class Incident:
     @workflow.run
     async def run(self, start: IncidentInput) -> dict[str, Any]:
         """Live through the six phases; answer with the row that lists keep."""
+        return await steadfast(self._live(), self._refuse_to_be_cancelled)
+
+    async def _live(self) -> dict[str, Any]:
         self.conductor.start()
         self._see_to_paging()
         self._see_to_taking()
@@ -140,31 +146,12 @@ class Incident:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Sleep until the earliest clock, or until something moves it earlier, and let the clocks speak.
-
-        A clock that moves later costs nothing: the timer that is set fires once for nothing and is set anew.
-        """
+        """Let the clocks speak, and sleep until the earliest one or the end of the phase."""
         self.conductor.tick()
         if self._long_enough():
             await self._continue_as_new()
-        armed = self.conductor.next_wake()
         phase = self.incident.phase
-
-        def disturbed() -> bool:
-            if self.incident.phase is not phase or self._long_enough():
-                return True
-            earliest = self.conductor.next_wake()
-            return earliest is not None and (armed is None or earliest < armed)
-
-        timeout = None if armed is None else max(timedelta(0), armed - workflow.now())
-        if timeout is not None:
-            self.conductor.mark()
-        try:
-            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary="the next clock")
-        except TimeoutError:
-            return
-        except asyncio.CancelledError:
-            self._refuse_to_be_cancelled()
+        await self.conductor.until_wake_or(lambda: self.incident.phase is not phase or self._long_enough(), "the next clock")
 
     def _refuse_to_be_cancelled(self) -> None:
         """A cancelled incident would forget what it owes: cancelling is refused, on record."""
@@ -178,18 +165,12 @@ class Incident:
         self.conductor.spawn("archive", self._start_archive(final=True))
         if any(item.open for item in self.incident.action_items):
             self.conductor.spawn("follow-up", self._start_follow_up())
-        while self.incident.outbox or not self.conductor.idle or not workflow.all_handlers_finished():
+        while not self._wound_up():
             self.conductor.tick()
-            wake = self.conductor.next_wake()
-            timeout = None if wake is None else max(timedelta(0), wake - workflow.now())
-            try:
-                await workflow.wait_condition(
-                    lambda: self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished(), timeout=timeout
-                )
-            except TimeoutError:
-                continue
-            except asyncio.CancelledError:
-                self._refuse_to_be_cancelled()
+            await self.conductor.until_wake_or(self._wound_up)
+
+    def _wound_up(self) -> bool:
+        return self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished()
 
     # ------------------------------------------------------------------ the next run
 
@@ -205,7 +186,7 @@ class Incident:
         carried = Carried(
             incident=self.incident,
             timeline=tail(self.timeline),
-            answers=dict(list(self.answers.items())[-options.ANSWERS_KEPT :]),
+            answers=remembered(self.answers),
             paged_through=self.paged_through,
             takes=self.takes,
             run=self.run_number + 1,
@@ -248,16 +229,20 @@ class Incident:
     async def _tell_register(self) -> None:
         incident = self.incident
         episodes = alerts.newest_episodes(incident)
+        own = contract.alert_group_id(incident.group or incident.id)
+        newest = max((alert.starts_at for alert in incident.alerts.values() if not alert.group), default=None)
+        if newest is not None:
+            episodes[own] = max(newest, episodes.get(own, newest))
         closed = Closed(incident=incident.id, at=workflow.now(), merged_into=incident.duplicate_of, episodes=episodes)
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
         self.register_told = True
 
     def _see_to_taking(self) -> None:
-        """Tell the register whether more alert groups may join: not what is resolved, or about to be merged."""
+        """Tell the register whether more alert groups may join: not what is resolved, private, or about to be merged."""
         incident = self.incident
         if not incident.registered or not incident.open or not self.conductor.started:
             return
-        takes = incident.phase.number < Phase.POST_INCIDENT.number and incident.merging_into is None
+        takes = incident.phase.number < Phase.POST_INCIDENT.number and incident.merging_into is None and not incident.private
         if takes is not self.takes and not self.conductor.busy("taking") and not self.conductor.holding:
             self.conductor.spawn("taking", self._tell_taking(takes))
 
@@ -326,7 +311,8 @@ class Incident:
         else:
             self.conductor.record(outcome)
             self._see_to_paging()
-            answer = Taken(incident=self.incident.id, title=self.incident.title, channel=self.incident.channel)
+            incident = self.incident
+            answer = Taken(incident=incident.id, title="" if incident.private else incident.title, channel=incident.channel)
         self.conductor.spawn(f"answer {given.incident}", self._reply(given.incident, answer))
 
     async def _reply(self, other: str, answer: Taken) -> None:
@@ -349,8 +335,11 @@ class Incident:
                 await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
             except ApplicationError as error:
                 workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
+                newer = alerts.after_the_end(self.incident, [alert for alert in late if alert.group == group])
+                if newer:
+                    await self._pass_on(newer)
 
-    async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | None) -> bool:
+    async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | list[dict[str, Any]] | None) -> bool:
         """Signal a fellow workflow; False where it has ended, and needs no telling."""
         handle = workflow.get_external_workflow_handle(workflow_id)
         self.conductor.mark()
@@ -458,7 +447,7 @@ class Incident:
         now = workflow.now()
         outcome = lifecycle.decide(self.incident, command, now)
         if isinstance(outcome, Refusal):
-            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now)])
+            self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
         else:
             events = self.conductor.record(outcome)
@@ -479,18 +468,47 @@ class Incident:
             self.note_invalid(contract.ALERT, problem, by=MONITORING)
         late = [alert for alert in good if alert.group] if not self.incident.open else []
         if late:
-            self.conductor.spawn("late alerts", self._return_to_groups(late))
-        elif self.incident.merging_into is not None:
-            self.kept_back += good
-        else:
-            self._record_alerts(good)
+            self._beside(self._return_to_groups(late))
+        rest = [alert for alert in good if not alert.group] if late else good
+        if self.incident.merging_into is not None:
+            self.kept_back += rest
+        elif rest:
+            self._record_alerts(rest)
 
     def _record_alerts(self, good: list[AlertInput]) -> None:
         self.conductor.tick()
+        newer = alerts.after_the_end(self.incident, good)
         joined = alerts.joining(good, self.incident.policy)
         self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now(), joined))
         if joined:
             self._see_to_paging()
+        if newer:
+            self._beside(self._pass_on(newer))
+
+    async def _pass_on(self, newer: list[AlertInput]) -> None:
+        """Alerts of a new trouble that reach a closed incident, and can't go back to a group.
+
+        They go to the incident that goes on with this one's trouble, or open the next one.
+        """
+        self.conductor.mark()
+        await workflow.wait_condition(lambda: self.register_told)
+        wire = alerts.wire(newer)
+        into = self.incident.duplicate_of
+        if into is not None and await self._signal(into, contract.ALERT, wire):
+            return
+        registered: Registered = await workflow.execute_activity(
+            "open_incident",
+            lifecycle.registration_after(self.incident, newer),
+            result_type=Registered,
+            start_to_close_timeout=options.TEN_SECONDS,
+            retry_policy=options.PATIENT_RETRY,
+        )
+        if registered.incident is not None and registered.open and not registered.new:
+            await self._signal(registered.incident, contract.ALERT, wire)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self.passed_on += 1
+        self.conductor.spawn(f"late alerts {self.passed_on}", work)
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

@@ -61,6 +61,9 @@ def priority(severity: Severity) -> Priority:
 ANSWERS_KEPT = 300
 """Answers carried to the next run, so that a repeated command is still recognised there."""
 
+ANSWERS_BYTES_CARRIED = 300_000
+"""Above it the older answers keep only what was decided, and no longer the entries: the carried state must stay below 2 MB."""
+
 TIMELINE_CARRIED = 400
 TIMELINE_BYTES_CARRIED = 150_000
 """The timeline's tail that the next run carries: a payload above 256 kB draws warnings, above 2 MB it is refused."""

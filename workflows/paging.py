@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.effects import Delivery, FindOnCall, Page, Port, Receipt
     from incident.paging import PageReport, PagingInput
     from workflows import contract, options
+    from workflows.steadfast import steadfast
 
 
 @workflow.defn(name="Paging")
@@ -38,6 +39,9 @@ class Paging:
     @workflow.run
     async def run(self, start: PagingInput) -> int:
         """Climb until stopped; answers with the number of pages that went out."""
+        return await steadfast(self._climb(start))
+
+    async def _climb(self, start: PagingInput) -> int:
         while not self.stopped:
             reached = await self._page(start.rungs[self.rung])
             if self.rung < len(start.rungs) - 1:

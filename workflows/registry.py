@@ -10,20 +10,24 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError  # passed through: the core raises this very class
+
     from incident.alerts import AlertInput, presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
     from incident.model import Suggestion
+    from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
     from incident.routing import PRODUCTION
     from workflows import contract, options
+    from workflows.steadfast import steadfast
 
 
 class GroupRecord(BaseModel):
@@ -62,6 +66,9 @@ class Registry:
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
         """Serve for ever, in runs of bounded length."""
+        await steadfast(self._serve())
+
+    async def _serve(self) -> None:
         for incident in self.state.waiting:
             self._see_to(incident)
         await workflow.wait_condition(self._long_enough)
@@ -93,7 +100,7 @@ class Registry:
             await workflow.wait_condition(lambda: incident not in self.starting)
             return known.model_dump(mode="json")
         if request.existing_only:
-            return Registered(incident="", new=False, open=False).model_dump(mode="json")
+            return Registered(incident=None, new=False, open=False).model_dump(mode="json")
         joins = self._incident_to_join(request)
         if joins is not None:
             self._belongs(joins, request)
@@ -148,17 +155,16 @@ class Registry:
         return self.state
 
     def _known(self, request: Registration) -> Registered | None:
-        by_key = self.state.keys.get(request.key)
+        """What is registered already. A group's open incident comes first: an episode goes on in the newest one."""
         record = self.state.groups.get(request.group) if request.group is not None else None
-        moved = record is not None and by_key is not None and record.incident != by_key and by_key not in self.state.open
-        if by_key is not None and not moved:
-            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
-        if record is None:
-            return None
-        if record.closed_at is None:
+        if record is not None and record.closed_at is None:
             return Registered(incident=record.incident, new=False)
+        by_key = self.state.keys.get(request.key)
+        if by_key is not None:
+            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
         # The newest episode that it knew is by monitoring's own clock, as this one is; ours may be an hour off it.
-        if request.episode_at is not None and request.episode_at <= (record.episode_at or record.closed_at):
+        newest = (record.episode_at or record.closed_at) if record is not None else None
+        if record is not None and newest is not None and request.episode_at is not None and request.episode_at <= newest:
             return Registered(incident=record.incident, new=False, open=False)
         return None
 
@@ -229,7 +235,7 @@ class Registry:
 
     def _related(self, request: Registration) -> list[tuple[str, About, str]]:
         """Open incidents that may be the same trouble, the newest first, each with the reason."""
-        if not request.connect or request.request.drill:
+        if not request.connect or request.request.drill or request.request.private:
             return []
         wanted = (*request.related, *(request.routed.related if request.routed is not None else ()))
         found = []
@@ -283,6 +289,8 @@ class Registry:
             registered=request.connect,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
+        # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.
+        memo = {"private": True, "opened_by": opening.request.by, "members": [opening.request.by]} if opening.request.private else None
         await workflow.start_child_workflow(
             "Incident",
             {"opening": opening.model_dump(mode="json", exclude_defaults=True)},
@@ -291,12 +299,13 @@ class Registry:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             task_timeout=options.WORKFLOW_TASK_TIMEOUT,
             priority=options.priority(severity),
+            memo=memo,
         )
 
     def _remember(self, incident: str, request: Registration) -> None:
         self.state.open[incident] = request.group
         self._belongs(incident, request)
-        if request.connect and not request.request.drill:
+        if request.connect and not request.request.drill and not request.request.private:
             routed = request.routed
             services = tuple(
                 dict.fromkeys((*([routed.service] if routed is not None and routed.service else []), *request.request.services))
@@ -315,8 +324,13 @@ def _read(raw: Any, more: tuple[Any, ...]) -> Registration:
     if more:
         raise ApplicationError("open: takes one JSON object", type="InvalidInput", non_retryable=True)
     try:
-        return Registration.model_validate(raw)
+        request = Registration.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in found)
         raise ApplicationError(text, {"problems": found}, type="InvalidInput", non_retryable=True) from error
+    refusal = objection_to_opening(request.request)
+    if refusal is not None:
+        said = refusal.model_dump(mode="json", exclude_none=True)
+        raise ApplicationError(refusal.message, {"refusal": said}, type=contract.NOT_PERMITTED, non_retryable=True)
+    return request

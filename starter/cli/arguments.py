@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -62,6 +63,21 @@ class Date(click.ParamType[str]):
             self.fail(f"{value!r} is no date like 2026-11-24.", param, ctx)
 
 
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """One JSON object."""
+
+    name = "JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(f"{value!r} is not JSON: {error}.", param, ctx)
+        if not isinstance(found, dict):
+            self.fail(f'{value!r} is no JSON object like {{"workaround": true}}.', param, ctx)
+        return found
+
+
 def chosen(value: str, choices: tuple[str, ...]) -> str | None:
     """The word of a closed set that was meant; `1` and `sev1` are SEV1."""
     word = value.strip().replace("-", "_").replace(" ", "_").casefold()
@@ -77,7 +93,7 @@ def option_of(field: Field, main: bool = False) -> click.Option:
     if field.kind == "flag":
         no = field.off or "--no-" + field.option.removeprefix("--")
         return click.Option([field.name, f"{field.option}/{no}"], default=None, help=field.help)
-    types: dict[str, Any] = {"number": click.FLOAT, "instant": Instant(), "date": Date()}
+    types: dict[str, Any] = {"number": click.FLOAT, "instant": Instant(), "date": Date(), "object": JsonObject()}
     kind = Choice(field.choices) if field.choices else types.get(field.kind, click.STRING)
     metavar = None if field.choices else {"number": "N", "lines": "TEXT …"}.get(field.kind, getattr(kind, "name", "text").upper())
     note = f"{field.help}{'; - reads it from standard input' if field.kind in {'text', 'document'} else ''}"
@@ -154,6 +170,10 @@ def payload(fields: Iterable[Field], values: dict[str, Any]) -> dict[str, Any]:
             value = read_input()
         elif field.kind == "incident":
             value = value.strip().upper()
+        if field.kind == "object":
+            whole: dict[str, Any] = values[field.name]
+            body[field.name] = {**whole, **body.get(field.name, {})}
+            continue
         body_of = body.setdefault(field.within, {}) if field.within else body
         body_of[field.name] = list(value) if field.kind == "lines" else value
     return body

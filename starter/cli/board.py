@@ -48,6 +48,7 @@ def headline(state: dict[str, Any], now: datetime, paint: Paint) -> str:
         paint(str(state["incident"]), BOLD),
         paint(severity, SEVERITY_STYLE.get(severity)),
         *([paint("DRILL", "7")] if state.get("drill") else []),
+        *([paint("PRIVATE", "7")] if state.get("private") else []),
         paint(clean(state.get("title", "")), BOLD),
         phase_label(state.get("phase")),
         f"open {times.length((ended or now) - opened)}" if opened is not None else "",

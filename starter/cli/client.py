@@ -26,6 +26,8 @@ NO_REPEAT_AFTER = 4.0
 
 PASSING = frozenset({502, 503, 504})
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 LOST = (OSError, http.client.HTTPException)
 """What a connection that breaks is told as."""
 
@@ -37,10 +39,11 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One server. `pauses` are the seconds before each repeat."""
+    """One server. `token` is the personal token that each request brings; `pauses` are the seconds before each repeat."""
 
-    def __init__(self, url: str, *, pauses: tuple[float, ...] = PAUSES, within: float = ANSWER_WITHIN) -> None:
+    def __init__(self, url: str, token: str | None = None, *, pauses: tuple[float, ...] = PAUSES, within: float = ANSWER_WITHIN) -> None:
         self.url = url.rstrip("/")
+        self._token = token
         self._pauses = pauses
         self._within = within
         try:
@@ -50,6 +53,8 @@ class Client:
             raise failed(USAGE, "usage", f"the server's address {url!r} can't be read: {error}") from error
         if parts.scheme not in {"http", "https"} or not self._host:
             raise failed(USAGE, "usage", f"the server's address must look like http://127.0.0.1:8700, not {url!r}")
+        if token is not None and not self._secure and self._host not in LOOPBACK:
+            raise failed(USAGE, "usage", f"TOCSIN_TOKEN is not sent to {self.url}: it would cross the network in the clear; use https")
 
     def get(self, path: str, query: dict[str, str] | None = None) -> Any:
         """The JSON at a path below `/api/v1`.
@@ -59,13 +64,13 @@ class Client:
         """
         return self._value(self.ask("GET", path, query=query))
 
-    def raw(self, path: str) -> bytes:
+    def raw(self, path: str, query: dict[str, str] | None = None) -> bytes:
         """The bytes at a path below `/api/v1`.
 
         Raises:
             Failure: for every answer but a good one.
         """
-        return self.ask("GET", path).body
+        return self.ask("GET", path, query=query).body
 
     def post(self, path: str, fields: dict[str, Any], key: str) -> Any:
         """Post fields under a key, and give the JSON answered.
@@ -75,12 +80,35 @@ class Client:
         """
         return self._value(self.ask("POST", path, fields=fields, key=key))
 
+    def delete(self, path: str) -> Any:
+        """Take something away, and give the JSON answered.
+
+        Raises:
+            Failure: for every answer but a good one.
+        """
+        return self._value(self.ask("DELETE", path))
+
+    def put(self, path: str, fields: dict[str, Any]) -> Any:
+        """Put fields where they belong, and give the JSON answered; a repeat of the same is the same.
+
+        Raises:
+            Failure: for every answer but a good one.
+        """
+        return self._value(self.ask("PUT", path, fields=fields))
+
+    def headers(self, **more: str) -> dict[str, str]:
+        """What every request brings along; `more` with underscores for dashes."""
+        found = {"Accept": "application/json", "User-Agent": "tocsin-cli"}
+        if self._token is not None:
+            found["Authorization"] = f"Bearer {self._token}"
+        return found | {name.replace("_", "-"): value for name, value in more.items()}
+
     def ask(
         self, method: str, path: str, *, query: dict[str, str] | None = None, fields: dict[str, Any] | None = None, key: str | None = None
     ) -> Answer:
         """Carry out one request, again where the connection was lost or the server was not ready."""
         target = self.target(path, query)
-        headers = {"Accept": "application/json", "User-Agent": "tocsin-cli"}
+        headers = self.headers()
         if key is not None and _fits_a_header(key):
             headers["Idempotency-Key"] = key
         elif key is not None:
@@ -138,7 +166,12 @@ class Client:
             if answer.status in PASSING:
                 return unreachable(self.url, f"a server on the way answered {answer.status}", key)
             return self._stranger(f"it answered {answer.status} with {answer.kind}")
-        return from_problem(answer.status, document, key)
+        return self._advised(from_problem(answer.status, document, key), answer.status)
+
+    def _advised(self, problem: Failure, status: int) -> Failure:
+        if status == 401:
+            problem.lines.append(f"Make a token at {self.url}/login/tokens, then: export TOCSIN_TOKEN=tocsin_…")
+        return problem
 
     def _value(self, answer: Answer) -> Any:
         try:

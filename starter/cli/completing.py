@@ -15,7 +15,7 @@ def complete_incident(context: click.Context, parameter: click.Parameter, incomp
 
     session = session_from(context, dict(context.params))
     try:
-        rows = Client(session.url, pauses=(), within=1.0).get("/incidents", {"open": "true"})["incidents"]
+        rows = Client(session.url, session.token, pauses=(), within=1.0).get("/incidents", {"open": "true"})["incidents"]
     except Failure:
         return []
     wanted = incomplete.upper()

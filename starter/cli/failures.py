@@ -70,6 +70,12 @@ def from_problem(status: int, document: dict[str, Any], key: str | None = None) 
         lines = [f"error: {_option(str(each.get('field')))} {each.get('message')}" for each in errors if isinstance(each, dict)]
     else:
         lines = [f"error: {detail}"]
+    theirs = document.get("theirs")
+    if isinstance(theirs, dict):
+        lines += [
+            f"  theirs, version {theirs.get('version')}, by {theirs.get('by')}:",
+            *(f"  | {line}" for line in str(theirs.get("text")).splitlines()),
+        ]
     if code == UNREACHABLE and key is not None:
         lines.append(f"Repeating it with --key {key} is safe.")
         document = {**document, "key": key}
@@ -86,7 +92,7 @@ def _refused(document: dict[str, Any]) -> Failure:
     """The process said no: why, what stands in the way and how to go on, in the process's own words."""
     refusal = document["refusal"]
     incident = str(document.get("incident", ""))
-    lines = [f"refused: {incident}: {refusal.get('message')}"]
+    lines = [f"refused: {incident + ': ' if incident else ''}{refusal.get('message')}"]
     blockers = refusal.get("blockers") or [{"code": refusal.get("code"), "message": refusal.get("message")}]
     width = max(len(str(blocker.get("code"))) for blocker in blockers)
     for blocker in blockers:

@@ -67,8 +67,12 @@ def cells(row: dict[str, Any], now: datetime) -> list[Cell]:
         Cell(row.get("next_due"), times.clock_time(due, now)),
         Cell(row.get("commander")),
         Cell(row.get("opened_at"), times.length(now - opened) if opened is not None else None),
-        Cell("DRILL" if row.get("drill") else "", "DRILL" if row.get("drill") else "", "7"),
+        Cell(_marks(row), _marks(row), "7"),
     ]
+
+
+def _marks(row: dict[str, Any]) -> str:
+    return " ".join(name.upper() for name in ("drill", "private") if row.get(name))
 
 
 def phase_label(phase: object) -> str:

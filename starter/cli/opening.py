@@ -15,7 +15,7 @@ from starter.cli.session import writing as writing_command
 from starter.cli.verbs import OPENING, VERBS, Field
 
 DECLARING = frozenset(field.name for field in VERBS["declare"].fields)
-DECIDES = frozenset(field.name for field in OPENING if field.within == "factors") | {"severity"}
+DECIDES = frozenset(field.name for field in OPENING if field.within == "factors") | {"severity", "factors"}
 """The fields that make an opening a declaration."""
 
 IN_DETECTION = tuple(field for field in OPENING if field.name not in DECIDES | {"reason", "channel"})
@@ -24,7 +24,7 @@ IN_DETECTION = tuple(field for field in OPENING if field.name not in DECIDES | {
 def _opened(session: Session, client: Client, fields: tuple[Field, ...], values: dict[str, Any]) -> None:
     """Open an incident and tell what it is. Where the process did not take the severity, that is a refusal of an incident that exists."""
     body = arguments.payload(fields, values)
-    state: dict[str, Any] = client.post("/incidents", {"by": session.who(), **body}, session.request_key())
+    state: dict[str, Any] = client.post("/incidents", {**session.signature(), **body}, session.request_key())
     incident = str(state["incident"])
     if session.json:
         put_json(state)
@@ -43,7 +43,7 @@ def _answer(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(state: dict[str, Any], url: str) -> str:
-    drill = "  DRILL" if state.get("drill") else ""
+    drill = ("  DRILL" if state.get("drill") else "") + ("  PRIVATE" if state.get("private") else "")
     what = f"declared  {state['severity']}" if state.get("severity") else "open in detection"
     commander = (state.get("roles") or {}).get("commander")
     who = f"  commander: {clean(commander)}" if commander else ""

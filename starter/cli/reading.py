@@ -131,9 +131,15 @@ def entry_cells(entry: dict[str, Any]) -> list[Cell]:
         Cell(entry.get("seq")),
         Cell(entry.get("at")),
         Cell(kind, style=KIND_STYLE.get(kind)),
-        Cell(entry.get("by")),
+        Cell(entry.get("by"), _signed(entry)),
         Cell(entry.get("text")),
     ]
+
+
+def _signed(entry: dict[str, Any]) -> str:
+    """Who, and through which door where that is known: `ana (web)`."""
+    via = (entry.get("data") or {}).get("via")
+    return f"{entry.get('by')} ({via})" if via else str(entry.get("by"))
 
 
 @click.command()

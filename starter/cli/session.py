@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from starter.cli.failures import ERROR, failed
+from starter.cli.failures import ERROR, USAGE, failed
 from starter.cli.output import Paint, say
 
 if TYPE_CHECKING:
@@ -32,11 +32,25 @@ class Session(NamedTuple):
     by: str | None = None
     key: str | None = None
     yes: bool = False
+    token_file: str | None = None
 
     def client(self) -> Client:
         from starter.cli.client import Client
 
-        return Client(self.url)
+        return Client(self.url, self.token)
+
+    @property
+    def token(self) -> str | None:
+        """The personal token: in the file that is named, else TOCSIN_TOKEN; None where there is none.
+
+        Raises:
+            Failure: the file can't be read, or holds no token.
+        """
+        file = self.token_file or os.environ.get("TOCSIN_TOKEN_FILE")
+        found = _read_token(file) if file else os.environ.get("TOCSIN_TOKEN", "").strip()
+        if found and not (found.isascii() and found.isprintable() and " " not in found):
+            raise failed(USAGE, "usage", "what TOCSIN_TOKEN holds is no token; those look like tocsin_…")
+        return found or None
 
     @property
     def json(self) -> bool:
@@ -68,6 +82,12 @@ class Session(NamedTuple):
         """Who acts: `--by`, else TOCSIN_USER, else the login name."""
         return self.by or os.environ.get("TOCSIN_USER") or _login_name()
 
+    def signature(self) -> dict[str, str]:
+        """Who acts, as a request says it. With a token the server knows, and is told only what `--by` says."""
+        if self.by is None and self.token is not None:
+            return {}
+        return {"by": self.who()}
+
     def request_key(self) -> str:
         """`--key`, else a fresh one: the key under which this invocation is one request, however often it is sent."""
         return self.key or os.urandom(16).hex()
@@ -88,6 +108,17 @@ class Session(NamedTuple):
             raise failed(ERROR, "declined", "not confirmed; nothing was sent")
 
 
+def _read_token(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8") as opened:
+            found = opened.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise failed(USAGE, "usage", f"the token file {file} can't be read: {error}") from error
+    if not found:
+        raise failed(USAGE, "usage", f"the token file {file} is empty")
+    return found
+
+
 def _colored(wish: str, terminal: bool) -> bool:
     if wish != "auto":
         return wish == "always"
@@ -105,6 +136,7 @@ def _login_name() -> str:
 
 _READING: tuple[Callable[[C], C], ...] = (
     click.option("--url", metavar="URL", help="the server (default: TOCSIN_URL, else the one on this machine)"),
+    click.option("--token-file", metavar="PATH", help="where your personal token is (default: TOCSIN_TOKEN_FILE, else TOCSIN_TOKEN)"),
     click.option("-o", "--output", type=click.Choice(FORMATS), help="how to print the answer"),
     click.option("--json", "as_json", is_flag=True, help="the same as -o json"),
     click.option("--color", type=click.Choice(("auto", "always", "never")), help="colour (default: in a terminal only)"),
@@ -158,4 +190,5 @@ def session_from(context: click.Context, values: dict[str, Any]) -> Session:
         by=values.pop("by", None),
         key=values.pop("key", None),
         yes=values.pop("yes", False),
+        token_file=values.pop("token_file", None) or before.get("token_file"),
     )

@@ -90,7 +90,7 @@ class Follower(Thread):
         connection = self._client.connection(SILENT_AT_MOST)
         try:
             target = self._client.target(f"/incidents/{self._incident}/events", {"since": str(self._since)})
-            headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Last-Event-ID": str(self._since)}
+            headers = self._client.headers(Accept="text/event-stream", Cache_Control="no-store", Last_Event_ID=str(self._since))
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
             if response.status in PASSING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["line", "text", "lines", "document", "flag", "choice", "severity", "number", "instant", "date", "incident"]
+Kind = Literal["line", "text", "lines", "document", "flag", "choice", "severity", "number", "instant", "date", "object", "incident"]
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3")
 PHASES = ("detection", "declaration", "triage", "mitigation", "resolution", "post_incident", "closed")
@@ -69,6 +69,7 @@ STARTED_AT = Field("started_at", "instant", "when it began; without a zone it is
 SERVICES = Field("services", "lines", "a service affected; repeat it for more", also=("--service", "--affected"))
 CHANNEL = Field("channel", "flag", "ask for a channel where the severity has none by itself")
 DISAGREES = Field("reason", "text", "why the severity is not what the factors say")
+ALL_FACTORS = Field("factors", "object", 'the factors at once, as JSON: {"complete_outage": true}')
 FACTORS = (
     Field("complete_outage", "flag", "nothing works any more", within="factors"),
     Field("data_loss_risk", "flag", "data is lost or damaged, or may be", within="factors"),
@@ -87,9 +88,11 @@ OPENING = (
     STARTED_AT,
     SEVERITY,
     *FACTORS,
+    ALL_FACTORS,
     DISAGREES,
     CHANNEL,
     Field("drill", "flag", "practice: marked everywhere, reaches nobody real"),
+    Field("private", "flag", "seen only by those in it; nothing about it goes to the public"),
 )
 """What opens an incident (`incident.commands.Open`)."""
 
@@ -128,7 +131,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             "declare",
             "Declare an incident: TITLE opens a new one, an ID declares one that is in detection.",
-            (SEVERITY, *FACTORS, TITLE, SUMMARY, CUSTOMER_FACING, DISAGREES, CHANNEL),
+            (SEVERITY, *FACTORS, ALL_FACTORS, TITLE, SUMMARY, CUSTOMER_FACING, DISAGREES, CHANNEL),
             main="summary",
         ),
         Verb(
@@ -287,6 +290,18 @@ VERBS: dict[str, Verb] = {
             (Field("obligation", "line", "a clock or an action item, as status names it", required=True), _reason("why it is let go")),
             main="reason",
             places=("obligation",),
+        ),
+        Verb(
+            "restrict",
+            "Make it private: from now on only those in it see it.",
+            (_reason("why it must not be seen"),),
+            main="reason",
+        ),
+        Verb(
+            "invite",
+            "Let a person see a private incident, without giving a role.",
+            (Field("person", "line", "who may see it from now on", required=True),),
+            places=("person",),
         ),
         Verb("close", "Close it: nothing is owed any more."),
         Verb(

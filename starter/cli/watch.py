@@ -45,7 +45,7 @@ def watch(session: Session, incident: str | None, since: int) -> None:
     name = incidents.find(client, incident)
     state: dict[str, Any] = client.get(f"/incidents/{name}")
     entries: list[dict[str, Any]] = client.get(f"/incidents/{name}/timeline", {"since": str(since)} if since else None)["timeline"]
-    quick = Client(session.url, pauses=(), within=REFRESHED_WITHIN)
+    quick = Client(session.url, session.token, pauses=(), within=REFRESHED_WITHIN)
     follower = Follower(client, name, entries[-1]["seq"] if entries else since)
     view = Live(session, quick, state) if sys.stdout.isatty() and session.output in (None, "table") else Plain(session, quick, state)
     view.begin(entries)

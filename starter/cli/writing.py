@@ -98,7 +98,7 @@ def send(session: Session, client: Client, verb: str, incident: str, body: dict[
     Raises:
         Failure: among others the process's refusal.
     """
-    answer = client.post(f"/incidents/{incident}/{verb}", {"by": session.who(), **body}, session.request_key())
+    answer = client.post(f"/incidents/{incident}/{verb}", {**session.signature(), **body}, session.request_key())
     if session.json:
         put_json(answer)
     elif session.ids:

@@ -241,13 +241,21 @@ def test_raising_a_verified_sev3_asks_for_the_period_it_skipped() -> None:
     walk.does("resolve", **RESOLVE)
 
 
-def test_lowering_to_sev3_in_resolution_ends_the_period() -> None:
-    """A SEV3 that was a SEV2 waits no longer."""
+def test_lowering_to_sev3_in_resolution_does_not_get_round_the_period() -> None:
+    """A period that was owed once is waited out, whatever the severity is called by then; reopened, the new one's counts."""
     walk = verifying("SEV2")
     walk.does("change_severity", severity="SEV3", reason="under 10 % of users remain affected, a workaround is in place")
+
+    assert "verification-incomplete" == walk.refused("resolve", **RESOLVE).code
+
+    walk.forward(minutes=15)
     walk.does("resolve", **RESOLVE)
 
     assert CheckState.DONE is walk.incident.checklist["verification_completed"].state
+
+    walk.does("reopen", reason="it is back")
+
+    assert timedelta(0) == walk.incident.verification
 
 
 # ---------------------------------------------------------------------- approval

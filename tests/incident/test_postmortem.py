@@ -206,3 +206,50 @@ def test_any_document_is_read(document: str) -> None:
     """No document, however strange, stops the process."""
     assert isinstance(problems(document, unknown_night()), tuple)
     assert isinstance(gaps(document), tuple)
+
+
+def test_a_document_taken_apart_and_put_together_is_the_same() -> None:
+    """Amending a post-mortem section by section loses none of its words."""
+    assert FILLED == postmortem.assembled(known_night(), postmortem.parsed(FILLED))
+
+
+def test_what_the_template_does_not_know_is_kept() -> None:
+    """A post-mortem in somebody's own layout keeps every word of it when it is amended here."""
+    document = "# Outage\n\nIt rained.\n\n## 2. Root cause (technical)\nA leak.\n\n## Weather\nWet.\n\n## Impact on partners\nNone.\n"
+    texts = postmortem.parsed(document)
+
+    assert texts == {"Root Cause": "A leak.", "Impact": "None.", "Other": "## Notes\nIt rained.\n\n## Weather\nWet."}
+    assert "## Weather\nWet." in postmortem.assembled(known_night(), texts)
+
+
+def test_a_heading_that_is_exact_is_preferred() -> None:
+    """Of two headings that begin alike, the template's own is the section."""
+    texts = postmortem.parsed("## Impact on partners\nNone.\n\n## Impact\nAll users.\n")
+
+    assert texts == {"Impact": "All users.", "Other": "## Impact on partners\nNone."}
+
+
+def test_each_prefilled_line_names_the_entry_that_it_comes_from() -> None:
+    """Whoever reads the draft can go to the moment in the timeline that says so."""
+    said = {"root_cause": "The retry budget was exhausted.", "fix_applied": "Rolled back to v247."}
+    timeline = [
+        Event(seq=1, at=OPENED, kind="opened", by="ana", text="ana opened it"),
+        Event(seq=2, at=OPENED, kind="described", by="ana", text="users", data={"users_affected": "all of them"}),
+        Event(seq=3, at=OPENED, kind="hypothesis", by="ben", text="retries"),
+        Event(seq=4, at=OPENED, kind="overdue", by="tocsin", text="The update is overdue"),
+        Event(seq=5, at=OPENED, kind="resolved", by="dana", text="resolved", data=said),
+        Event(seq=6, at=OPENED, kind="action_item_added", by="dana", text="added", data={"id": "AI-1"}),
+    ]
+    lines = postmortem.prefilled(known_night(), timeline)
+
+    assert {name: [line.seq for line in found if line.seq] for name, found in lines.items()} == {
+        "Summary": [1],
+        "Impact": [2],
+        "Timeline": [1, 3, 4, 5],
+        "Root Cause": [5],
+        "Contributing Factors": [3],
+        "What Went Well": [],
+        "What Could Be Improved": [4],
+        "Action Items": [6],
+        "Lessons Learned": [],
+    }

@@ -59,6 +59,8 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "complete_action_item": {"id": st.sampled_from(["AI-1", "AI-2"])},
     "file_postmortem": {"document": st.just("## Summary\nIt broke.\n## Root Cause\nA retry.\n")},
     "waive": {"obligation": st.sampled_from(["postmortem", "status_page", "internal_update", "AI-1"]), "reason": REASONS},
+    "restrict": {"reason": REASONS},
+    "invite": {"person": st.sampled_from(["fay", "ana"])},
     "close": {},
     "dismiss": {"reason": REASONS, "as": st.just("false_alarm")},
     "merge": {"into": st.just("INC-2026-0002")},

@@ -35,6 +35,7 @@ from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
+from integrations.statuspage.published import ComponentRule, Layout
 from integrations.ticketing.embedded import EmbeddedTicketing
 from tests.integrations.asks import AT, CHANNEL, EXAMPLES, INCIDENT, delivery
 from tests.integrations.contract import ArchiveContract, ChatContract, Contract, OnCallContract, Stage, TicketingContract
@@ -230,7 +231,7 @@ def _publication(ask: Publish, **changes: object) -> Publish:
 
 async def test_the_public_page_follows_the_publications(ledger: Ledger) -> None:
     """The public sees one entry an incident, its updates newest first, and components as bad as the worst of them."""
-    page = EmbeddedStatusPage(ledger, components=("search",))
+    page = EmbeddedStatusPage(ledger, layout=Layout(components=tuple(ComponentRule(name=name) for name in ("checkout", "mail", "search"))))
     first = next(ask for ask in EXAMPLES if isinstance(ask, Publish))
     await page.publish(delivery(first, 1))
     await page.publish(delivery(_publication(first, severity="SEV3", components=("checkout", "mail")), 1, incident="INC-2026-0008"))

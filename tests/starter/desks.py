@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 
 from incident.refusals import refuse
+from starter import privacy
 from starter.desk import Desk, opening, request
-from starter.problems import NoWorker, UnknownIncident
+from starter.problems import NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
 
 NOBODY = "127.0.0.1:1"
@@ -20,7 +21,8 @@ NOBODY = "127.0.0.1:1"
 class FakeDesk(Desk):
     """Opens incidents in memory, checks the shape of every command as the real one does, and accepts or refuses as told.
 
-    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers.
+    `refuses` maps verbs to the code with which they are refused; `working` is whether a worker answers; `turns_away` is why
+    nobody may open an incident.
     """
 
     def __init__(self, client: Client) -> None:
@@ -31,6 +33,7 @@ class FakeDesk(Desk):
         self.alerts: list[Any] = []
         self.refuses: dict[str, str] = {}
         self.working = True
+        self.turns_away = ""
         self._keys: dict[str, str] = {}
 
     @classmethod
@@ -38,6 +41,8 @@ class FakeDesk(Desk):
         return cls(await Client.connect(NOBODY, lazy=True))
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        if self.turns_away:
+            raise NotPermitted(self.turns_away)
         asked = opening(fields, key or f"key {len(self.states)}", datetime.now(UTC))
         if asked.key in self._keys:
             return dict(self.states[self._keys[asked.key]])
@@ -53,6 +58,8 @@ class FakeDesk(Desk):
             "opened_by": asked.by,
             "opened_at": f"2026-11-24T03:{len(self.states):02d}:00Z",
             "drill": asked.drill,
+            "private": asked.private,
+            "members": [asked.by] if asked.private else [],
         }
         refusal = {"verb": "declare", "refusal": refuse("undocumented").model_dump(mode="json")}
         entries = [("opened", {}), *([("refused", refusal)] if "open" in self.refuses else [])]
@@ -77,7 +84,14 @@ class FakeDesk(Desk):
     async def listing(self, filters: Filters | None = None) -> list[Row]:
         wanted = filters or Filters()
         rows = [{**state, "open": state["phase"] != "closed", "next_due": state.get("next_due")} for state in self.states.values()]
-        return sorted((row for row in rows if wanted.admit(row)), key=by_urgency)
+        return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
+
+    async def describe(self, incident: str) -> WorkflowExecutionDescription:
+        self._known(incident)
+        return await super().describe(incident)
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
 
     async def row(self, incident: str) -> Row:
         return {**self._known(incident), "open": True, "next_due": None}
@@ -93,7 +107,7 @@ class FakeDesk(Desk):
         return [entry for entry in self.timelines[incident] if entry["seq"] > since]
 
     def _known(self, incident: str) -> dict[str, Any]:
-        if incident not in self.states:
+        if incident not in self.states or not privacy.may_see(self.states[incident]):
             raise UnknownIncident(incident)
         return self.states[incident]
 

@@ -24,6 +24,7 @@ class Asked(NamedTuple):
     key: str | None
     body: Any
     last_event_id: str | None
+    token: str | None = None
 
 
 class Reply(NamedTuple):
@@ -212,13 +213,27 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         path = parts.path.removeprefix("/api/v1")
         key = self.headers.get("Idempotency-Key")
-        asked = Asked(self.command, path, dict(parse_qsl(parts.query)), key, body, self.headers.get("Last-Event-ID"))
+        asked = Asked(
+            self.command,
+            path,
+            dict(parse_qsl(parts.query)),
+            key,
+            body,
+            self.headers.get("Last-Event-ID"),
+            self.headers.get("Authorization"),
+        )
         self.stub.asked.append(asked)
         if self.stub.cuts > 0:
             self.stub.cuts -= 1

@@ -98,7 +98,7 @@ async def test_a_command_is_answered_as_the_incident_answers(http: httpx2.AsyncC
     assert answer.status_code == 200
     assert answer.json()["accepted"] is True
     assert [entry["kind"] for entry in answer.json()["events"]] == ["acknowledge"]
-    assert desk.asked == [(incident, "acknowledge", {"by": "ben", "key": "k-1"})]
+    assert desk.asked == [(incident, "acknowledge", {"by": "ben", "key": "k-1", "via": "api"})]
 
 
 async def test_whoever_runs_the_server_acts_where_nobody_is_named(http: httpx2.AsyncClient, desk: FakeDesk) -> None:

@@ -303,6 +303,8 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
         ["resolve", ONE, "--root-cause", "a", "--fix-applied", "b", "--next-steps", "c", "--next-steps", "d"],
         {"root_cause": "a", "fix_applied": "b", "next_steps": ["c", "d"]},
     ),
+    ("restrict", ["restrict", ONE, "-m", "it may be a breach"], {"reason": "it may be a breach"}),
+    ("invite", ["invite", ONE, "fay"], {"person": "fay"}),
     ("waive", ["waive", "internal_update", "-m", "all in one room"], {"obligation": "internal_update", "reason": "all in one room"}),
 ]
 
@@ -664,3 +666,98 @@ def test_without_a_command_the_help_is_shown(cli: Cli) -> None:
 
     assert ran.code == 0
     assert "change-severity" in ran.out
+
+
+def test_the_status_page_is_exported_as_files(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """The public page lands in a folder; a second run has nothing to write, and a server that is away costs nothing written."""
+    stub.says["GET /status-page"] = Reply(200, {"files": {"index.html": "<h1>well</h1>", "api/v2/status.json": "{}"}})
+    ran = [cli("status-page", "export", str(tmp_path / "site")) for _ in range(2)]
+    stub.says["GET /status-page"] = problem(503, "unavailable", "What was published can't be read now.")
+    away = cli("status-page", "export", str(tmp_path / "site"))
+
+    assert [each.code for each in (*ran, away)] == [0, 0, 7]
+    assert [each.out.strip().partition("files, ")[2] for each in ran] == ["2 of them new or changed", "0 of them new or changed"]
+    assert (tmp_path / "site" / "index.html").read_text() == "<h1>well</h1>"
+
+
+def test_a_token_goes_with_every_request_and_says_who_acts(cli: Cli, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody has a token, the server knows who they are: no other name is sent with it, unless one is asked for."""
+    monkeypatch.setenv("TOCSIN_TOKEN", "tocsin_one")
+    stub.says[f"POST /incidents/{ONE}/acknowledge"] = accepted(entry(4, "acknowledged"))
+    cli("ack", ONE)
+    cli("ack", ONE, "--by", "ben")
+    posted = stub.posted()
+
+    assert {asked.token for asked in stub.asked} == {"Bearer tocsin_one"}
+    assert [asked.body.get("by") for asked in posted] == [None, "ben"]
+
+
+def test_a_token_may_stand_in_a_file(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """So that it stands in no history and no environment; a file that is not there is said."""
+    file = tmp_path / "token"
+    file.write_text("tocsin_two\n")
+    found = cli("list", "--token-file", str(file))
+    missing = cli("list", "--token-file", str(tmp_path / "gone"))
+
+    assert (found.code, stub.asked[-1].token) == (0, "Bearer tocsin_two")
+    assert missing.code == 2
+    assert "gone can't be read" in missing.err
+
+
+def test_a_token_is_not_sent_in_the_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a network it goes by https or not at all."""
+    monkeypatch.setenv("TOCSIN_TOKEN", "tocsin_one")
+    ran = cli("list", "--url", "http://tocsin.example.org")
+
+    assert ran.code == 2
+    assert "in the clear" in ran.err
+
+
+def test_4_sign_in_needed_says_where_to_get_a_token(cli: Cli, stub: Stub) -> None:
+    """A server where people sign in is answered with a token, and the way to one is told."""
+    stub.says["GET /incidents"] = problem(401, "sign-in-needed", "Nobody is signed in.")
+    ran = cli("list")
+
+    assert ran.code == 4
+    assert ran.err == f"error: Nobody is signed in.\nMake a token at {stub.url}/login/tokens, then: export TOCSIN_TOKEN=tocsin_…\n"
+
+
+def test_tokens_are_made_listed_and_revoked(cli: Cli, stub: Stub) -> None:
+    """stdout is the token and nothing else, so that a script can keep it."""
+    row: dict[str, Any] = {
+        "id": "ab12",
+        "label": "laptop",
+        "owner": "ana",
+        "state": "valid",
+        "roles": ["responder"],
+        "expires_at": "2027-02-22T03:00:00Z",
+    }
+    row |= {"created_at": "2026-11-24T03:00:00Z", "last_used_at": None, "revoked_at": None}
+    stub.says["POST /tokens"] = Reply(201, {**row, "token": "tocsin_new"})
+    stub.says["GET /tokens"] = Reply(200, {"tokens": [row]})
+    stub.says["DELETE /tokens/ab12"] = Reply(200, {**row, "state": "revoked"})
+    made, listed, revoked = cli("token", "create", "laptop", "--days", "7"), cli("token", "list"), cli("token", "revoke", "ab12")
+
+    assert (made.code, made.out) == (0, "tocsin_new\n")
+    assert stub.posted()[0].body == {"label": "laptop", "days": 7}
+    assert listed.out.split("\t")[:4] == ["ab12", "laptop", "ana", "valid"]
+    assert revoked.out == "ab12  laptop: revoked\n"
+
+
+def test_whoami_says_who_one_is_to_the_server(cli: Cli, stub: Stub) -> None:
+    """The name is data; how one is signed in is talk."""
+    me = {"name": "ana", "roles": ["responder"], "via": "cli", "mode": "oidc", "signed_in": True, "until": "2027-02-22T03:00:00Z"}
+    stub.says["GET /whoami"] = Reply(200, me)
+    ran = cli("whoami")
+
+    assert ran.out == "ana  responder\n"
+    assert ran.err == "signed in (oidc), until 2027-02-22T03:00:00Z\n"
+
+
+def test_a_timeline_says_through_which_door(cli: Cli, stub: Stub) -> None:
+    """To people the door stands beside the name; a pipe gets the name alone."""
+    stub.timeline = [entry(1, "note", "hello", via="web"), entry(2, "note", "hello again")]
+    shown, piped = cli("timeline", ONE, "-o", "table"), cli("timeline", ONE)
+
+    assert "ana (web)" in shown.out
+    assert [line.split("\t")[3] for line in piped.out.splitlines()] == ["ana", "ana"]

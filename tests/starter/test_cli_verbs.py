@@ -10,14 +10,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from incident.commands import COMMANDS, Factors, Open
+from incident.commands import COMMANDS, ENVELOPE, Factors, Open
 from incident.refusals import CODES
 from incident.vocabulary import Phase
 from starter.cli.catalogue import MADE_AT, names, sections, verb_of
 from starter.cli.failures import HINTS
 from starter.cli.verbs import FACTORS, OPENING, PHASES, SHORT, VERBS, Field
 
-EVERY_COMMAND = frozenset({"by", "key"})
+EVERY_COMMAND = ENVELOPE
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -25,7 +25,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     found: dict[str, FieldInfo] = {}
     for name, info in model.model_fields.items():
         if name == "factors":
-            found |= Factors.model_fields
+            found |= {name: info, **Factors.model_fields}
         elif name not in EVERY_COMMAND:
             found[info.alias or name] = info
     return found

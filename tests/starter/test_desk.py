@@ -13,12 +13,14 @@ import pytest
 
 from incident.policy import Policy
 from incident.routing import Routes
+from incident.vocabulary import Access, Via
 from integrations.monitoring.alertmanager import read
 from integrations.monitoring.posted import Posted
 from starter.desk import Desk
 from starter.health import Health
+from starter.identity.actor import Actor, acting
 from starter.live import Rooms
-from starter.problems import Invalid, NoWorker, UnknownIncident
+from starter.problems import Invalid, NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Filters
 from starter.webhooks import Intake
 from tests.harness import eventually
@@ -52,6 +54,24 @@ async def test_the_same_key_opens_one_incident(house: House) -> None:
 
     assert {state["incident"] for state in states} == {(await house.desk.open(body, "the same"))["incident"]}
     assert states[0]["severity"] == "SEV2"
+
+
+async def test_what_a_door_vouches_for_is_held_by_the_incident_itself(house: House) -> None:
+    """A viewer opens nothing and changes nothing, whatever the door forgot; the refusal and the door are on record."""
+    viewer = Actor("zoe", frozenset({Access.VIEWER}), Via.WEB)
+    incident = await opened(house.desk)
+    with acting(viewer):
+        with pytest.raises(NotPermitted) as turned_away:
+            await house.desk.open({"title": "Checkout returns 5xx"})
+        answer = await house.desk.command(incident, "note", {"text": "hello"})
+    with acting(Actor("ana", frozenset({Access.RESPONDER}), Via.CLI)):
+        noted = await house.desk.command(incident, "note", {"text": "hello"})
+    told = {entry["kind"]: (entry["by"], entry["data"].get("via")) for entry in await house.desk.timeline(incident)}
+
+    assert turned_away.value.more["refusal"]["code"] == "not-permitted"
+    assert (answer["accepted"], answer["refusal"]["code"]) == (False, "not-permitted")
+    assert (noted["events"][0]["by"], noted["events"][0]["data"]["via"]) == ("ana", "cli")
+    assert (told["refused"], told["note"]) == (("zoe", "web"), ("ana", "cli"))
 
 
 async def test_a_repeated_command_is_carried_out_once(house: House) -> None:

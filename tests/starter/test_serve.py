@@ -107,6 +107,29 @@ async def test_it_listens_to_this_machine_only(tmp_path: Path) -> None:
     assert "no sign-in" in said
 
 
+async def test_where_people_sign_in_it_may_listen_to_all(tmp_path: Path) -> None:
+    """With a sign-in other machines may reach it, and each request needs a word on who is there."""
+    settings = {"TOCSIN_AUTH": "proxy", "TOCSIN_PROXIES": "127.0.0.1", "TOCSIN_ROLES": '{"sre": ["responder"]}', "TOCSIN_HOST": "0.0.0.0"}
+    async with serving(tmp_path, **settings) as (_, http):
+        nobody = await http.get("/api/v1/whoami")
+        headers = {"X-Forwarded-User": "ana", "X-Forwarded-Groups": "sre", "X-Forwarded-For": "192.0.2.7"}
+        somebody = await http.get("/api/v1/whoami", headers=headers)
+        webhook = await http.post("/webhooks/alertmanager", json=ONE_ALERT)
+
+    assert nobody.status_code == 401
+    assert (somebody.json()["name"], somebody.json()["roles"]) == ("ana", ["responder"])
+    assert (webhook.status_code, "TOCSIN_WEBHOOK_TOKEN" in webhook.json()["detail"]) == (401, True)
+
+
+async def test_a_sign_in_that_is_half_arranged_stops_it(tmp_path: Path) -> None:
+    """Rather than a server that nobody can enter, or that everybody can."""
+    code, said = await refused(tmp_path, TOCSIN_AUTH="oidc", TOCSIN_PORT=str(free_port()))
+
+    assert code == 1
+    assert "TOCSIN_OIDC_ISSUER" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("policy", ["[SEV1]\nacknowledge_within = 'soon'", "[SEV9]", "not toml ="])
 async def test_a_mistake_in_the_policy_stops_it_with_the_place(tmp_path: Path, policy: str) -> None:
     """A policy that can't be read is told before anything is served."""

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from temporalio import activity, workflow
 
-from incident.effects import PORT_OF
+from incident.effects import PORT_OF, Port
 from incident.policy import Policy
 from incident.vocabulary import Severity
 from integrations.ledger import Ledger
 from runtime.settings import SettingsError, load_settings
 from runtime.temporal import connect
-from worker.wiring import activities_by_port, embedded_adapters, load_policy, load_rules, workflow_classes
+from tests.integrations.asks import delivery, of_port
+from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, load_rules, workflow_classes
 
 
 async def test_every_effect_is_carried_out_on_its_ports_queue(tmp_path: Path) -> None:
@@ -70,3 +71,60 @@ def test_routing_rules_with_a_mistake_stop_the_worker_with_their_place(tmp_path:
     with pytest.raises(SettingsError, match=r'TOCSIN_ROUTES.*\[\[route\]\] 1 "a": action must be one of'):
         load_rules(load_settings(routes=path))
     assert load_rules(load_settings(data=tmp_path)).in_force().routes == ()
+
+
+async def test_a_vendor_that_is_chosen_without_its_settings_stops_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that could not file a ticket at night does not start by day; it says which setting is missing."""
+    settings = load_settings(data=tmp_path, tickets="github")
+
+    with pytest.raises(SettingsError, match=r"TOCSIN_GITHUB_TOKEN .* is needed with TOCSIN_TICKETS=github"):
+        configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+
+VENDORS = {
+    "TOCSIN_JIRA_URL": "https://acme.atlassian.net",
+    "TOCSIN_JIRA_USER": "bot",
+    "TOCSIN_JIRA_TOKEN": "t",
+    "TOCSIN_JIRA_PROJECT": "OPS",
+    "TOCSIN_GITHUB_TOKEN": "t",
+    "TOCSIN_GITHUB_REPOSITORY": "acme/ops",
+    "TOCSIN_ROUNDUP_URL": "http://tracker",
+    "TOCSIN_ROUNDUP_USER": "bot",
+    "TOCSIN_ROUNDUP_PASSWORD": "p",
+    "TOCSIN_REDMINE_URL": "http://redmine",
+    "TOCSIN_REDMINE_KEY": "k",
+    "TOCSIN_REDMINE_PROJECT": "ops",
+    "TOCSIN_REDMINE_KEY_FIELD": "3",
+    "TOCSIN_STATUSPAGE_KEY": "k",
+    "TOCSIN_STATUSPAGE_PAGE": "kctbh9vrtdwd",
+}
+
+
+@pytest.mark.parametrize("vendor", ["jira", "github", "roundup", "redmine"])
+async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each vendor that the settings can name is wired, can be looked at by the doctor and is read back."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, tickets=vendor, statuspage="statuspage")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
+    looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
+
+    assert [adapters.tracker, adapters.page] == looked_at
+
+
+async def test_a_drill_stays_with_the_embedded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Practice reaches nobody real: whatever is configured, a drill's tickets and updates are told to the embedded parts."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, tickets="jira", statuspage="statuspage")
+    ledger = Ledger(settings.embedded_url)
+    adapters = configured_adapters(settings, ledger, Policy())
+    for number, ask in enumerate((*of_port(Port.TICKETS), *of_port(Port.STATUS)), start=1):
+        call = getattr(adapters.status if ask.action == "publish" else adapters.tickets, ask.action)
+        await call(delivery(ask, number, drill=True))
+    told = [len(await ledger.delivered("tickets")), len(await ledger.delivered("status"))]
+    await ledger.close()
+
+    assert told == [1, 1]

@@ -1,0 +1,160 @@
+"""What all trackers have in common: look before opening, read before closing.
+
+No tracker takes a key of ours, so each ticket carries a *mark* (`deliveries.mark`: incident and ref) that its tracker can be
+searched for. Opening looks for the mark first; closing reads the ticket first, and leaves a closed one alone. So a repeat, also
+by another process and after a restart, finds what the first has done.
+
+A tracker's module says how to speak to it (`Tracker`); this one says in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from incident.checkup import Checked
+from incident.effects import CloseTicket, Delivery, OpenTicket, Receipt
+from integrations.deliveries import asked, clipped, defused, mark, marked
+from integrations.errors import IntegrationError, NotFound, Refused, Unauthorized, Unavailable
+from integrations.http import Http, Unanswered
+from integrations.once import OneAtATime
+from integrations.ports import TicketSeen
+
+TITLE_LIMIT = 255
+"""Characters: what Jira, Redmine and Roundup take at the most; GitHub takes one more."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket as its tracker has it."""
+
+    reference: str
+    closed: bool
+    url: str
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """What is to be filed; `body` is plain text within the tracker's limit."""
+
+    mark: str
+    incident: str
+    title: str
+    body: str
+
+
+class Tracker(Protocol):
+    """One vendor's way of speaking. `settling`: how long its search may lag behind what it has taken; `body_limit`: characters."""
+
+    @property
+    def http(self) -> Http: ...
+
+    @property
+    def settling(self) -> timedelta | None: ...
+
+    @property
+    def body_limit(self) -> int: ...
+
+    async def find(self, mark: str, incident: str) -> Ticket | None:
+        """The ticket with this mark."""
+
+    async def read(self, reference: str) -> Ticket | None:
+        """The ticket that a receipt has named; None where it is gone."""
+
+    async def create(self, new: NewTicket) -> Ticket: ...
+
+    async def close(self, ticket: Ticket, note: str, key: str) -> None:
+        """Close it, with the note. Called again after half of it, it does the other half."""
+
+    async def look(self) -> str:
+        """Make one harmless call; answers with what was seen."""
+
+
+class TrackerTicketing:
+    """Ticketing by a tracker. A repeat is recognised by the ticket's mark, or by its being closed."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._one_at_a_time = OneAtATime()
+
+    async def open_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, OpenTicket)
+        new = NewTicket(
+            mark=mark(delivery.incident, ask.ref),
+            incident=delivery.incident,
+            title=clipped(" ".join(marked(delivery, defused(ask.title)).split()), TITLE_LIMIT),
+            body=clipped(_body(delivery, ask), self._tracker.body_limit),
+        )
+        async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
+            found = await self._tracker.find(new.mark, new.incident)
+            if found is not None:
+                return _receipt(found, repeated=True)
+            try:
+                return _receipt(await self._tracker.create(new))
+            except Unanswered as error:
+                # It may be there, and not be found yet: the next try must not come before the search has caught up.
+                raise Unavailable(str(error), retry_after=self._tracker.settling) from error
+
+    async def close_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, CloseTicket)
+        wanted = mark(delivery.incident, ask.ref)
+        async with self._one_at_a_time.of(wanted), self._tracker.http.one_ask():
+            ticket = await self._ticket(ask, wanted, delivery.incident)
+            if ticket is None or ticket.closed:
+                return Receipt(reference="gone", repeated=True) if ticket is None else _receipt(ticket, repeated=True)
+            note = clipped(marked(delivery, defused(ask.note)), self._tracker.body_limit)
+            await self._tracker.close(ticket, note, mark(delivery.key, "close"))
+            return _receipt(ticket)
+
+    async def _ticket(self, ask: CloseTicket, wanted: str, incident: str) -> Ticket | None:
+        if ask.ticket:
+            return await self._tracker.read(ask.ticket)
+        return await self._tracker.find(wanted, incident)
+
+    async def read_tickets(self, references: Iterable[str]) -> tuple[TicketSeen, ...]:
+        """How the tickets stand at the tracker; errors come out as those of any other ask."""
+        seen = []
+        for reference in references:
+            async with self._tracker.http.one_ask():
+                ticket = await self._tracker.read(reference)
+            state = "gone" if ticket is None else "closed" if ticket.closed else "open"
+            seen.append(TicketSeen(reference=reference, state=state))
+        return tuple(seen)
+
+    async def check(self) -> Checked:
+        name = f"tickets: {self._tracker.http.vendor}"
+        try:
+            async with self._tracker.http.one_ask():
+                return Checked(name=name, ok=True, detail=await self._tracker.look())
+        except IntegrationError as error:
+            return Checked(name=name, ok=False, detail=str(error), fix=remedy(error, self._tracker.http.vendor))
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._tracker.http.close()
+
+
+def remedy(error: IntegrationError, vendor: str) -> str:
+    """What to do about an error that a look has met; the settings are those of the vendor's group."""
+    group = f"TOCSIN_{vendor.split()[0].upper()}_…"
+    match error:
+        case Unauthorized():
+            return f"Make new credentials for {vendor}, or give theirs the permission (docs/integrations.md), and set {group}."
+        case NotFound():
+            return f"What {group} names is not there, or hidden from these credentials: correct the name, or give access."
+        case Refused():
+            return f"{vendor} does not take what we ask: compare {group} with docs/integrations.md."
+        case _:
+            return f"See whether {vendor} works, and whether this machine reaches its address in {group}."
+
+
+def _receipt(ticket: Ticket, *, repeated: bool = False) -> Receipt:
+    return Receipt(reference=ticket.reference, repeated=repeated)
+
+
+def _body(delivery: Delivery, ask: OpenTicket) -> str:
+    """The text, with what trackers would need accounts and screens for: who owns it, by when, and where it comes from."""
+    about = [f"Owner: {ask.owner}"] * bool(ask.owner) + [f"Due: {ask.due}"] * bool(ask.due) + [f"From: {delivery.incident}"]
+    return f"{defused(' · '.join(about))}\n\n{defused(ask.body)}".strip()

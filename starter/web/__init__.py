@@ -1,0 +1,58 @@
+"""The pages that people read in a browser: one more skin over the desk.
+
+Whatever a page can do, the command line and the API can. Pages are rendered here, on the server; a form is posted,
+answered by a redirect, and a refusal comes back on the same page with what was typed. Scripts make that quicker,
+never possible: with JavaScript off everything can be read and every form be posted.
+
+    rendering   templates, filters, static files, the frame that all pages share
+    status_page what the public reads; it shares nothing with the rest
+    headers     what every page forbids the browser to do
+    postmortem_page, actions_page, analytics_page, audit_page: the record
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from starter.analytics import Records
+from starter.desk import Desk
+from starter.health import Health
+from starter.live import Rooms
+from starter.postmortem import Postmortems
+from starter.web import (
+    actions_page,
+    analytics_page,
+    audit_page,
+    coach,
+    declare,
+    frame,
+    home,
+    live,
+    postmortem_page,
+    room,
+    sign_in,
+    status_page,
+)
+
+if TYPE_CHECKING:
+    from starter.api import Door
+
+
+def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
+    """All pages of one door. None of them stands in /openapi.json: they are for people."""
+    router = APIRouter(include_in_schema=False)
+    router.include_router(frame.router())
+    router.include_router(home.router(desk, health))
+    router.include_router(declare.router(desk))
+    router.include_router(room.router(desk))
+    router.include_router(coach.router(desk, door.kill_worker))
+    router.include_router(live.router(desk, rooms))
+    router.include_router(status_page.router(door.public))
+    router.include_router(sign_in.router(door.signing_in, door.identity))
+    router.include_router(postmortem_page.router(desk, records, postmortems))
+    router.include_router(actions_page.router(desk, records))
+    router.include_router(analytics_page.router(records))
+    router.include_router(audit_page.router(desk, door))
+    return router

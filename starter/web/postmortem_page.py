@@ -1,0 +1,246 @@
+"""`/incidents/{id}/postmortem`: the post-mortem, written section by section beside the evidence. `/postmortems`: where all stand.
+
+The whole draft is one form, so that with scripts off every button carries all that was typed. Only what was changed is saved;
+where somebody else was quicker, both texts are shown and nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from incident.events import BEHIND_THE_SCENES, Event
+from incident.postmortem import NOT_WRITTEN_HERE, event_line
+from incident.vocabulary import Phase
+from starter.analytics import Records
+from starter.desk import Desk
+from starter.postmortem import TITLES, Postmortems, Saving, Work, overdue, readable, told
+from starter.problems import Conflict, Invalid, Problem, Refused, Unavailable, Unknown
+from starter.record_api import standing, writer
+from starter.web.forms import Form, form_of
+from starter.web.markdown import rendered
+from starter.web.rendering import page, who
+
+WRITABLE = [name for name, title in TITLES.items() if title not in NOT_WRITTEN_HERE]
+
+
+def seen(text: str) -> str:
+    """A mark of a text as it was shown: what comes back with the same mark was not changed."""
+    plain = text.replace("\r\n", "\n").strip()
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass
+class Trouble:
+    """What came of a form that could not be carried out whole; `typed` is what stood in its boxes."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    theirs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    problem: Problem | None = None
+
+    @property
+    def status(self) -> int:
+        if self.theirs:
+            return Conflict.status
+        if self.errors:
+            return Invalid.status
+        return self.problem.status if self.problem is not None else 200
+
+
+def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/postmortems")
+    async def list_postmortems(request: Request) -> HTMLResponse:
+        rows = await standing(records, writing, datetime.now(UTC))
+        return page(request, "postmortems.html", rows=rows)
+
+    @router.get("/incidents/{incident}/postmortem")
+    async def show_postmortem(incident: str, request: Request, view: str = "") -> HTMLResponse:
+        """The filed document, or the draft in work; `view` is `write` or `read` where the other is wanted."""
+        return await shown(incident, request, view, Trouble())
+
+    @router.get("/incidents/{incident}/postmortem.md")
+    async def export_postmortem(incident: str, draft: bool = False) -> Response:
+        """The document as Markdown, to keep."""
+        work = await writing.work(incident)
+        document = work["document"] if draft or work["filed"] is None else work["filed"]
+        headers = {"Content-Disposition": f'attachment; filename="{incident}-postmortem.md"'}
+        return PlainTextResponse(document, media_type="text/markdown", headers=headers)
+
+    @router.get("/incidents/{incident}/postmortem/history/{section}")
+    async def show_history(incident: str, section: str, request: Request) -> HTMLResponse:
+        versions = [told(version) for version in await writing.history(incident, section)]
+        return page(request, "postmortem_history.html", incident=incident, title=TITLES[section], section=section, versions=versions)
+
+    @router.post("/incidents/{incident}/postmortem")
+    async def write_postmortem(incident: str, request: Request) -> Response:
+        """Save what was changed, then do what the pressed button says."""
+        form = await form_of(request)
+        act, _, of = form.text("do", "save").partition(":")
+        by = writer(request, who(request))
+        trouble = Trouble(fields={name: form.text(name) for name in ("item", "owner", "due")})
+        if act not in {"save", "file", "add", "done", "insert", "theirs"}:
+            raise Unknown(f"{act[:60]!r} is no button of this page.")
+        await save_changed(incident, form, by, trouble, skipped=of if act == "theirs" else None, inserting=of if act == "insert" else None)
+        place = of if act in {"save", "theirs"} and of in TITLES else ""
+        if trouble.status != 200:
+            return await shown(incident, request, "write", trouble)
+        try:
+            if act == "file":
+                document = (await writing.work(incident))["document"]
+                await carry_out(incident, "file_postmortem", {"by": by, "document": document})
+                return RedirectResponse(f"/incidents/{incident}/postmortem?view=read", status_code=303)
+            if act == "add":
+                await carry_out(incident, "add_action_item", {"by": by, **trouble.fields})
+                place = "action-items"
+            if act == "done":
+                await carry_out(incident, "complete_action_item", {"by": by, "id": of})
+                place = "action-items"
+        except (Refused, Invalid, Unavailable) as problem:
+            trouble.problem = problem
+            return await shown(incident, request, "write", trouble)
+        place = form.text("into") if act == "insert" and form.text("into") in TITLES else place
+        return RedirectResponse(f"/incidents/{incident}/postmortem?view=write" + (f"#pm-{place}" if place else ""), status_code=303)
+
+    async def carry_out(incident: str, verb: str, fields: dict[str, Any]) -> None:
+        answer = await desk.command(incident, verb, fields)
+        if not answer["accepted"]:
+            raise Refused(answer)
+
+    async def save_changed(incident: str, form: Form, by: str, trouble: Trouble, *, skipped: str | None, inserting: str | None) -> None:
+        """Save each section that came back otherwise than it was shown; keep every text, saved or not."""
+        into = form.text("into", "root-cause")
+        for name in WRITABLE:
+            if f"text:{name}" not in form or name == skipped:
+                continue
+            text = form.text(f"text:{name}").replace("\r\n", "\n")
+            trouble.typed[name] = text
+            if inserting is not None and name == into:
+                text = trouble.typed[name] = await with_event(incident, text, name, inserting)
+            if seen(text) == form.text(f"seen:{name}"):
+                continue
+            try:
+                asked = Saving(text=readable(text), base=number(form, f"base:{name}"), filing=number(form, "filing"))
+                await writing.save(incident, name, asked, by)
+            except Conflict as conflict:
+                trouble.theirs[name] = conflict.more["theirs"]
+            except Invalid as error:
+                trouble.errors[name] = error.detail
+
+    async def with_event(incident: str, text: str, name: str, seq: str) -> str:
+        found = [entry for entry in await desk.timeline(incident) if str(entry["seq"]) == seq]
+        return "\n".join([*([text.rstrip()] if text.strip() else []), *(inserted(entry, name) for entry in found)])
+
+    async def shown(incident: str, request: Request, view: str, trouble: Trouble) -> HTMLResponse:
+        now = datetime.now(UTC)
+        try:
+            work = await writing.work(incident)
+            timeline = await desk.timeline(incident)
+            silent = None
+        except Unavailable as problem:
+            work, timeline, silent = await unheard(incident), [], problem
+        actor = getattr(request.state, "actor", None)
+        may_write = actor is None or actor.may("file_postmortem")
+        reading = not may_write or view == "read" or (work["state"] == "filed" and view != "write")
+        if work["phase"] == Phase.CLOSED.value and not trouble.typed:
+            reading = True
+        sections: list[dict[str, Any]] = [laid_out(section, trouble) for section in work["sections"]]
+        items = [{**item, "overdue": overdue(item, now.date())} for item in work["action_items"]]
+        evidence = [evident(entry, sections) for entry in timeline if entry["kind"] not in BEHIND_THE_SCENES]
+        shown_document = work["filed"] if work["filed"] is not None and view != "write" and work["state"] == "filed" else work["document"]
+        return page(
+            request,
+            "postmortem_read.html" if reading else "postmortem.html",
+            status=trouble.status,
+            work=work,
+            sections=[section for section in sections if section["text"] or section["section"] != "other"],
+            items=items,
+            evidence=evidence,
+            trouble=trouble,
+            problem=trouble.problem.document() if trouble.problem is not None else None,
+            missing={item["section"] for item in work["missing"]},
+            silent=silent,
+            may_write=may_write and work["phase"] != Phase.CLOSED.value,
+            document=rendered(shown_document),
+        )
+
+    async def unheard(incident: str) -> Work:
+        """What can be shown while no worker answers: the row, and what was saved."""
+        row = await desk.row(incident)
+        kept = await writing.kept(incident)
+        sections: list[dict[str, Any]] = [
+            {
+                "section": name,
+                "title": title,
+                "text": kept[name].text if name in kept else "",
+                "version": kept[name].version if name in kept else 0,
+                "by": kept[name].by if name in kept else None,
+                "at": told(kept[name])["at"] if name in kept else None,
+                "writable": name in kept,
+                "prefilled": False,
+                "filled": True,
+                "missing": None,
+                "lines": [],
+            }
+            for name, title in TITLES.items()
+        ]
+        known = {name: row.get(name) for name in ("incident", "title", "severity", "phase", "drill", "private")}
+        unknown = {"state": "draft", "mandatory": False, "due": None, "filed_at": None, "by": None, "action_items": [], "filed": None}
+        filing = max((version.filing for version in kept.values()), default=0)
+        return {**known, **unknown, "filing": filing, "sections": sections, "missing": [], "gaps": [], "document": ""}
+
+    return router
+
+
+def number(form: Form, name: str) -> int:
+    value = form.text(name, "0")
+    if not value.isascii() or not value.isdecimal() or len(value) > 9:
+        raise Invalid([{"field": name, "message": "must be a whole number"}])
+    return int(value)
+
+
+def laid_out(section: Mapping[str, Any], trouble: Trouble) -> dict[str, Any]:
+    """A section as the page shows it: what was typed stands in the box, whatever was saved."""
+    name = section["section"]
+    theirs = trouble.theirs.get(name)
+    return {
+        **section,
+        "box": trouble.typed.get(name, section["text"]),
+        "writable": section["writable"] or name in trouble.typed,
+        # What was typed and is not saved must come back as a change, whatever else is pressed next.
+        "seen": "unsaved" if theirs or name in trouble.errors else seen(section["text"]),
+        "base": theirs["version"] if theirs else section["version"],
+        "theirs": theirs,
+        "error": trouble.errors.get(name),
+        "rows": min(26, max(3, sum(1 + len(line) // 90 for line in section["text"].splitlines()) + 1)),
+    }
+
+
+def inserted(entry: Mapping[str, Any], section: str) -> str:
+    """An entry as a line of a section: a row in the table of the timeline, else a point of a list."""
+    event = Event.model_validate(entry)
+    if section == "timeline":
+        return event_line(event).text
+    return f"- {event.at:%Y-%m-%d %H:%M} UTC: {' '.join(event.text.split())} (entry {event.seq})"
+
+
+def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]]) -> dict[str, Any]:
+    """An entry beside the draft, with the lines that it would be, and where it is used already."""
+    row, point = inserted(entry, "timeline"), inserted(entry, "")
+    used = [
+        section["title"]
+        for section in sections
+        if (section["section"] == "timeline" and row.split(" | ", 1)[-1] in section["text"])
+        or any(line["seq"] == entry["seq"] for line in section["lines"] if section["prefilled"])
+        or f"(entry {entry['seq']})" in section["text"]
+    ]
+    return {**entry, "row": row, "point": point, "used": list(dict.fromkeys(used))}

@@ -1,0 +1,189 @@
+// The record's pages: saves a post-mortem while it is written, and never over somebody else's text. Works without: forms do.
+"use strict";
+document.documentElement.classList.add("scripted");
+
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => window.print());
+document.querySelector("[data-focus]")?.focus();
+
+const form = document.querySelector("[data-postmortem]");
+if (form) {
+  const IDLE = 2000;
+  const AGAIN = 5000;
+  const incident = form.dataset.postmortem;
+  const saved = form.querySelector("[data-saved]");
+  const boxes = [...form.querySelectorAll("textarea[data-section]")];
+  const clock = (at) => at.slice(11, 19) + " UTC";
+  const kept = (box) => `tocsin:${incident}:${box.dataset.section}`;
+  let last = boxes[0];
+
+  class Section {
+    constructor(box) {
+      this.box = box;
+      this.card = box.closest("section");
+      this.base = this.card.querySelector("[data-base]");
+      this.mark = this.card.querySelector("[data-seen]");
+      this.state = this.card.querySelector("[data-state]");
+      this.conflict = this.card.querySelector("[data-conflict]");
+      this.sent = this.mark.value === "unsaved" ? null : box.value;
+      this.timer = 0;
+      this.flight = null;
+      box.addEventListener("input", () => this.changed());
+      box.addEventListener("focus", () => { last = box; });
+      box.addEventListener("blur", () => { if (this.dirty && !this.torn) this.save(); });
+      this.conflict.querySelector("[data-keep-mine]").addEventListener("click", (event) => { event.preventDefault(); this.settle(); });
+      this.conflict.querySelector("[data-take-theirs]").addEventListener("click", (event) => {
+        event.preventDefault();
+        this.box.value = this.theirs.value;
+        this.settle();
+      });
+      this.conflict.querySelector("[data-merge]").addEventListener("click", () => {
+        this.box.value = `${this.box.value.trimEnd()}\n\n${this.theirs.value}`;
+        this.settle();
+      });
+      this.restore();
+    }
+
+    get theirs() { return this.conflict.querySelector("[data-theirs]"); }
+    get torn() { return !this.conflict.hidden; }
+    get dirty() { return this.box.value !== this.sent; }
+
+    // What could not be sent before the page was left comes back into the box, never over what others saved since.
+    restore() {
+      let left = null;
+      try { left = JSON.parse(localStorage.getItem(kept(this.box))); } catch { return; }
+      if (!left || left.text.trim() === this.box.value.trim()) { this.forget(); return; }
+      const here = this.box.value;
+      this.box.value = left.text;
+      if (left.base !== this.base.value) {
+        this.tear({ version: this.base.value, filing: 0, text: here, by: "saved since", at: "" });
+        return;
+      }
+      this.changed();
+      this.say("brought back: it was not saved when this page was left");
+    }
+
+    keep() {
+      try { localStorage.setItem(kept(this.box), JSON.stringify({ text: this.box.value, base: this.base.value })); } catch { /* the box still has it */ }
+    }
+
+    forget() { try { localStorage.removeItem(kept(this.box)); } catch { /* nothing was kept */ } }
+    say(text) { this.state.textContent = text; }
+
+    changed() {
+      clearTimeout(this.timer);
+      this.keep();
+      if (this.torn) return;
+      this.say("not saved yet");
+      this.timer = setTimeout(() => this.save(), IDLE);
+    }
+
+    settle() {
+      this.conflict.hidden = true;
+      this.save();
+      this.box.focus();
+    }
+
+    save() {
+      clearTimeout(this.timer);
+      if (this.flight) { this.again = true; return this.flight; }
+      this.flight = this.put().finally(() => {
+        this.flight = null;
+        if (this.again && this.dirty && !this.torn) { this.again = false; this.save(); }
+        this.again = false;
+      });
+      return this.flight;
+    }
+
+    async put() {
+      const text = this.box.value;
+      this.say("saving …");
+      let answer;
+      let said;
+      try {
+        answer = await fetch(`/api/v1/incidents/${incident}/postmortem/draft/${this.box.dataset.section}`, {
+          method: "PUT",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ text, base: Number(this.base.value), filing: Number(form.dataset.filing) }),
+        });
+        said = await answer.json();
+      } catch {
+        return this.later("not saved: no connection. It is kept here and tried again");
+      }
+      if (answer.ok) {
+        this.base.value = said.version;
+        this.sent = text;
+        this.mark.value = "saved";
+        if (!this.dirty) this.forget();
+        this.say(`saved ${clock(said.at)} by ${said.by} · version ${said.version}`);
+        saved.textContent = `saved ${clock(said.at)}`;
+        return undefined;
+      }
+      if (answer.status === 409 && said.theirs) return this.tear(said.theirs);
+      if (answer.status === 401) return this.later("not saved: you are signed out. Sign in in another tab; it is tried again");
+      if (answer.status >= 500 || answer.status === 429) return this.later(`not saved: ${said.detail} It is tried again`);
+      this.say(`not saved: ${said.detail}`);
+      return undefined;
+    }
+
+    later(text) {
+      this.say(text);
+      saved.textContent = "not saved";
+      this.timer = setTimeout(() => this.save(), AGAIN);
+    }
+
+    tear(theirs) {
+      this.base.value = theirs.version;
+      form.dataset.filing = Math.max(Number(form.dataset.filing), theirs.filing);
+      form.elements.filing.value = form.dataset.filing;
+      this.mark.value = "unsaved";
+      this.theirs.value = theirs.text;
+      this.conflict.querySelector("[data-theirs-who]").textContent = theirs.at ? `${theirs.by}, ${clock(theirs.at)}` : theirs.by;
+      this.conflict.hidden = false;
+      this.say("two texts: somebody has written here since you began. Yours is in the box");
+      saved.textContent = "not saved: two texts";
+    }
+  }
+
+  const sections = boxes.map((box) => new Section(box));
+
+  for (const button of form.querySelectorAll("[data-point]")) {
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      const box = form.querySelector(`textarea[data-section="${form.querySelector("[data-into]").value}"]`);
+      if (!box) return;
+      const line = box.dataset.section === "timeline" ? button.dataset.row : button.dataset.point;
+      // Below the line that one was in; at the end where one has not been in it yet.
+      const caret = last === box ? box.selectionStart : 0;
+      const below = caret > 0 ? box.value.indexOf("\n", caret) : -1;
+      const at = below < 0 ? box.value.length : below;
+      const before = box.value.slice(0, at);
+      const after = box.value.slice(at);
+      const lead = before === "" || before.endsWith("\n") ? "" : "\n";
+      const tail = after === "" || after.startsWith("\n") ? "" : "\n";
+      box.setRangeText(lead + line + tail, at, at, "end");
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      box.focus();
+    });
+  }
+  // The box one writes in is the one that evidence goes into.
+  const into = form.querySelector("[data-into]");
+  for (const box of boxes) box.addEventListener("focus", () => { if (into) into.value = box.dataset.section; });
+
+  // A save on its way would be met by the form's own as if somebody else had written: let it arrive first.
+  let waited = false;
+  let leaving = false;
+  form.addEventListener("submit", (event) => {
+    const flying = sections.map((section) => section.flight).filter(Boolean);
+    for (const section of sections) clearTimeout(section.timer);
+    if (!waited && flying.length) {
+      event.preventDefault();
+      const button = event.submitter;
+      Promise.allSettled(flying).then(() => { waited = true; form.requestSubmit(button); });
+      return;
+    }
+    leaving = true;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (!leaving && sections.some((section) => section.dirty)) event.preventDefault();
+  });
+}

@@ -1,0 +1,172 @@
+"""A real browser before a real server: the pages as people meet them.
+
+The desk behind it keeps its incidents in memory, so that a test takes a second. Where Chromium or Playwright is
+not there, the tests are skipped and say so; `make browser` installs what they need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from starter.api import Door, create_app
+from starter.live import Rooms
+from tests.starter.web.memory import MemoryDesk
+from tests.starter.web.nights import HeldDrafts
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make browser")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions"]
+
+LAPTOP = {"width": 1366, "height": 768}
+PHONE = {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser/" in item.nodeid:
+            item.add_marker(pytest.mark.browser)
+
+
+class Quiet(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    def capture_signals(self) -> Any:
+        return threading.Lock()
+
+
+class Site:
+    """A door at one address that can be stopped and started again, with what it knows kept."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        # Playwright's own loop runs in this thread, so the desk is made in another.
+        with ThreadPoolExecutor(1) as elsewhere:
+            self.desk = elsewhere.submit(lambda: asyncio.run(MemoryDesk.made())).result()
+        self.user = "priya"
+        self.drafts = HeldDrafts()
+        self.refusals_of_live = 0
+        self.live_requests: list[str | None] = []
+        self.viewers: Callable[[], int] = lambda: 0
+        self._server: Quiet | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        rooms = Rooms(self.desk, self.desk.history)
+        self.viewers = lambda: rooms.viewers
+        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
+        config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
+        self._server = server = Quiet(config)
+        self._close = rooms.close
+
+        async def serving() -> None:
+            self._loop = asyncio.get_running_loop()
+            await server.serve()
+
+        def serve() -> None:
+            asyncio.run(serving())
+
+        self._thread = threading.Thread(target=serve, daemon=True)
+        self._thread.start()
+        for _ in range(200):
+            if server.started:
+                return
+            threading.Event().wait(0.02)
+        raise AssertionError("the server did not start within 4 s")
+
+    def stop(self) -> None:
+        if self._server is None or self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._close)
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._server = None
+
+    def _watched(self, app: ASGIApp) -> ASGIApp:
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"].endswith("/live"):
+                headers = dict(scope["headers"])
+                self.live_requests.append(headers[b"last-event-id"].decode() if b"last-event-id" in headers else None)
+                if self.refusals_of_live:
+                    self.refusals_of_live -= 1
+                    await send({"type": "http.response.start", "status": 503, "headers": []})
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+            await app(scope, receive, send)
+
+        return watched
+
+    # ------------------------------------------------------------------ what others do meanwhile, as the command line does
+
+    def open(self, title: str = "Checkout returns 5xx in EU", **fields: Any) -> str:
+        body = {"by": "priya", "title": title, "severity": "SEV1", "customer_facing": True, "services": ["checkout-api"], **fields}
+        answer = httpx2.post(f"{self.url}/api/v1/incidents", json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["incident"])
+
+    def does(self, incident: str, verb: str, by: str = "wei", **fields: Any) -> dict[str, Any]:
+        answer = httpx2.post(f"{self.url}/api/v1/incidents/{incident}/{verb}", json={"by": by, **fields})
+        assert answer.status_code == 200, answer.text
+        said: dict[str, Any] = answer.json()
+        return said
+
+    def kinds(self, incident: str) -> list[str]:
+        return [event.kind for event in self.desk.entries[incident]]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: make browser")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    made = Site()
+    made.start()
+    yield made
+    made.stop()
+
+
+class Tab:
+    """Pages of one person, with what their console complained of."""
+
+    def __init__(self, browser: Any, site: Site, **options: Any) -> None:
+        self.context = browser.new_context(viewport=LAPTOP, base_url=site.url, **options)
+        self.context.set_default_timeout(8000)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@pytest.fixture
+def tab(browser: Any, site: Site) -> Iterator[Callable[..., Tab]]:
+    """Opens a person's own browser window."""
+    opened: list[Tab] = []
+
+    def make(**options: Any) -> Tab:
+        opened.append(Tab(browser, site, **options))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.context.close()

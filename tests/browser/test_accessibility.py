@@ -1,0 +1,47 @@
+"""The pages as people with other eyes and hands meet them, judged by axe-core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
+from tests.vendor import AXE, integrity, locked
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+PAGES = {
+    "home": "/",
+    "declare": "/declare",
+    "room": "/incidents/{incident}",
+    "refusal": "/incidents/{incident}",
+    "missing": "/incidents/INC-2026-9999",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_no_page_breaks_a_rule_of_accessibility(site: Site, tab: Callable[..., Tab], scheme: str, size: dict[str, int]) -> None:
+    """Contrast, names, roles, order: nothing to object to, light and dark, on a laptop and a phone."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: make browser fetches it")
+    assert integrity(AXE.read_bytes()) == locked()["axe-core@4.14.1"]["files"]["axe.min.js"]["hash"]
+    incident = site.open()
+    site.open("Practice: payment timeouts", drill=True, severity="SEV2")
+    page = tab(color_scheme=scheme).page
+    page.set_viewport_size(size)
+    found: list[str] = []
+    for name, path in PAGES.items():
+        page.goto(path.format(incident=incident))
+        if name == "refusal":
+            page.locator("#do-close summary").click()
+            page.locator("#do-close button").click()
+            page.wait_for_selector("#answer .bad")
+        page.evaluate(AXE.read_text())
+        violations = page.evaluate("rules => axe.run({runOnly: rules}).then(result => result.violations)", RULES)
+        found += [
+            f"{name}: {each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}" for each in violations for node in each["nodes"]
+        ]
+
+    assert found == []

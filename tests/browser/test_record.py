@@ -1,0 +1,172 @@
+"""The record's pages in a real browser: what is typed is saved by itself, never over somebody else's text, and never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
+from tests.starter.web.nights import after
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture
+def incident(site: Site) -> str:
+    """An incident that is over, and whose post-mortem is to be written."""
+    name = f"INC-2026-{len(site.desk.incidents) + 1:04d}"
+    walk = after()
+    site.desk.incidents[name] = walk.incident.model_copy(update={"id": name})
+    site.desk.entries[name] = walk.timeline
+    return name
+
+
+def write(tab: Tab, incident: str) -> Any:
+    tab.page.goto(f"/incidents/{incident}/postmortem?view=write")
+    tab.page.wait_for_selector("html.scripted")
+    return tab.page
+
+
+def texts(site: Site, incident: str, section: str) -> list[str]:
+    return [version.text for version in site.drafts.versions.get((incident, section), [])]
+
+
+def saved(page: Any, section: str, version: int) -> None:
+    page.locator(f'[data-state="{section}"]', has_text=f"version {version}").wait_for()
+
+
+def test_what_is_typed_is_saved_by_itself(site: Site, tab: Open, incident: str) -> None:
+    """Two seconds after the last key it is kept, with who and when, and the page complains of nothing."""
+    window = tab()
+    page = write(window, incident)
+    page.fill("#text-lessons-learned", "Budget the retries.")
+    saved(page, "lessons-learned", 1)
+    page.press("#text-lessons-learned", "End")
+    page.type("#text-lessons-learned", " Always.")
+    saved(page, "lessons-learned", 2)
+
+    assert texts(site, incident, "lessons-learned") == ["Budget the retries.", "Budget the retries. Always."]
+    assert page.input_value("#text-lessons-learned") == "Budget the retries. Always."
+    assert window.complaints == []
+
+
+def test_two_people_in_one_section_lose_nothing(site: Site, tab: Open, incident: str) -> None:
+    """The second sees both texts, hers in the box, and puts them together."""
+    page = write(tab(), incident)
+    address = f"{site.url}/api/v1/incidents/{incident}/postmortem/draft/summary"
+    httpx2.put(address, json={"text": "Dana's text.", "by": "dana"}).raise_for_status()
+    page.fill("#text-summary", "My text.")
+    page.locator('[data-conflict="summary"]').wait_for()
+    mine, theirs = page.input_value("#text-summary"), page.input_value("#theirs-summary")
+    page.click('[data-conflict="summary"] [data-merge]')
+    saved(page, "summary", 2)
+
+    assert (mine, theirs) == ("My text.", "Dana's text.")
+    assert texts(site, incident, "summary") == ["Dana's text.", "My text.\n\nDana's text."]
+
+
+def test_what_was_typed_while_the_server_was_away_is_saved_when_it_is_back(site: Site, tab: Open, incident: str) -> None:
+    """A lost connection is told in words, and costs nothing, not even when the page is left meanwhile."""
+    window = tab()
+    page = write(window, incident)
+    site.stop()
+    page.fill("#text-root-cause", "It was the retries.")
+    page.locator('[data-state="root-cause"]', has_text="no connection").wait_for()
+    site.start()
+    page.goto("about:blank")
+    page = write(window, incident)
+    saved(page, "root-cause", 1)
+
+    assert page.input_value("#text-root-cause") == "It was the retries."
+    assert texts(site, incident, "root-cause") == ["It was the retries."]
+
+
+def test_evidence_goes_to_where_one_writes(site: Site, tab: Open, incident: str) -> None:
+    """One press puts an entry into the box that one was in; the keyboard alone is enough."""
+    page = write(tab(), incident)
+    page.focus("#text-what-went-well")
+    page.focus('button[value="insert:1"]')
+    page.keyboard.press("Enter")
+    saved(page, "what-went-well", 1)
+
+    assert page.input_value("#text-what-went-well").endswith("(entry 1)")
+
+
+def test_submitting_while_a_save_is_on_its_way_is_no_conflict(site: Site, tab: Open, incident: str) -> None:
+    """One is not told that somebody else has written when it was oneself."""
+    page = write(tab(), incident)
+    page.fill("#text-lessons-learned", "Budget the retries.")
+    page.click('button[value="file"]')
+    page.wait_for_selector("article.document")
+
+    assert "Budget the retries." in page.inner_text("article.document")
+    assert (site.desk.incidents[incident].postmortem or "").count("Budget the retries.") == 1
+
+
+def test_everything_works_with_scripts_off(site: Site, tab: Open, incident: str) -> None:
+    """Reading, writing, and filing are forms."""
+    page = tab(java_script_enabled=False).page
+    page.goto(f"/incidents/{incident}/postmortem")
+    page.fill("#text-lessons-learned", "Budget the retries.")
+    page.click('button[value="save"]')
+    page.click('button[value="file"]')
+
+    assert "Budget the retries." in page.inner_text("article.document")
+
+
+@pytest.mark.parametrize(
+    "path", ["/incidents/{incident}/postmortem", "/analytics", "/incidents/{incident}/audit", "/actions", "/postmortems"]
+)
+def test_no_page_scrolls_sideways_on_the_narrowest_phone(site: Site, tab: Open, incident: str, path: str) -> None:
+    """320 px are enough to read everything."""
+    page = tab().page
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(path.format(incident=incident))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_print_shows_the_document_and_cuts_no_row(site: Site, tab: Open, incident: str) -> None:
+    """Paper gets the text as it is read: no buttons, no boxes, no row across two pages."""
+    page = write(tab(), incident)
+    page.emulate_media(media="print")
+
+    assert page.locator(".print-only.document").is_visible()
+    assert not page.locator("form.pm").is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.document tr')).breakInside") == "avoid"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_no_page_of_the_record_breaks_a_rule_of_accessibility(
+    site: Site, tab: Open, incident: str, scheme: str, size: dict[str, int]
+) -> None:
+    """Contrast, names, roles, order: nothing to object to, light and dark, on a laptop and a phone."""
+    vendor = pytest.importorskip("tests.vendor", reason="the list of vendored files is not there")
+    if not vendor.AXE.is_file():
+        pytest.skip("axe-core is not here: make browser fetches it")
+    site.does(incident, "add_action_item", item="Budget the retries", owner="ben", due="2036-12-01")
+    page = tab(color_scheme=scheme).page
+    page.set_viewport_size(size)
+    found: list[str] = []
+    for path in (
+        f"/incidents/{incident}/postmortem",
+        f"/incidents/{incident}/postmortem?view=read",
+        f"/incidents/{incident}/audit",
+        "/postmortems",
+        "/actions",
+        "/analytics?days=0&behind=open",
+    ):
+        page.goto(path)
+        page.evaluate(vendor.AXE.read_text())
+        violations = page.evaluate(
+            "() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations)"
+        )
+        found += [
+            f"{path}: {each['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for each in violations for node in each["nodes"]
+        ]
+
+    assert found == []
