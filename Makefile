@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # uv, where it is there, installs the same lock much faster than pip.
 INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
-.PHONY: up drill test browser screenshots vendor check format lint types docs bench golden soak lock clean
+.PHONY: up drill test browser screenshots vendor check format lint types docs bench golden soak test-redmine lock clean
 
 ## up: set up what is missing and start everything on this machine
 up: $(STAMP)
@@ -71,6 +71,10 @@ golden: $(STAMP)
 ## soak: many kills of worker and server under a story, counted (KILLS=200)
 soak: $(STAMP)
 	$(BIN)/python -m pytest tests/server -m long -o addopts="" $(ARGS)
+
+## test-redmine: tickets at a real Redmine of Debian's package (needs root and apt-get install redmine redmine-sqlite puma)
+test-redmine: $(STAMP)
+	TOCSIN_TEST_REDMINE=1 $(BIN)/python -m pytest tests/integrations/test_redmine.py $(ARGS)
 
 ## lock: pin and hash what is installed
 lock:

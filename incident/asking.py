@@ -290,7 +290,12 @@ def _action_item_added(before: Incident, incident: Incident, event: Event) -> It
 
 
 def _action_item_completed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield Draft(CloseTicket(ref=event.data["id"], note=event.text), "action_item_done")
+    if not event.data.get("elsewhere"):
+        yield Draft(CloseTicket(ref=event.data["id"], note=event.text), "action_item_done")
+
+
+def _drift(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), "drift", collapse=f"drift:{event.data['name']}")
 
 
 def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -330,6 +335,7 @@ def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Dra
         yield Draft(Post(room="general", text=text), "overdue", important=True)
         return
     patient = clock.name.startswith(clocks.ACTION_ITEM) or clock.name in (clocks.POSTMORTEM, clocks.CHANGE_DOCUMENTATION)
+    patient = patient or clock.name.startswith(f"{clocks.DRIFT}ticket:")
     yield _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
 
 
@@ -411,6 +417,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "retrospective_scheduled": _told,
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
+    "drift": _drift,
     "postmortem_filed": _postmortem_filed,
     "dismissed": _dismissed,
     "restricted": _restricted,

@@ -97,6 +97,11 @@ def of_closing(incident: Incident) -> list[Blocker]:
                 message="The change went ahead without formal approval and is not documented yet: approve it now, with a note.",
             )
         )
+    for name, drift in incident.drifts.items():
+        if drift.open:
+            versions = f"Here: {drift.here}. There: {drift.there}."
+            message = f"{drift.system} contradicts the incident. {versions} Mend one of the two, or waive drift:{name}."
+            found.append(Blocker(code="drift-unsettled", message=message))
     return found + of_items(items_of_closing(incident))
 
 

@@ -26,6 +26,13 @@ POSTMORTEM = "postmortem"
 CHANGE_DOCUMENTATION = "change_documentation"
 ACTION_ITEM = "action_item:"
 DISPATCH = "dispatch:"
+DRIFT = "drift:"
+
+PUBLIC = frozenset({STATUS_PAGE, "components"})
+"""Contradictions that the public can see; they are the communications lead's."""
+
+DRIFT_WITHIN = timedelta(minutes=30)
+"""How long an outside system may go on showing something else before somebody is asked: an edit by hand takes minutes."""
 
 LABELS = {
     ACKNOWLEDGE: "acknowledgement",
@@ -48,6 +55,8 @@ def label(name: str) -> str:
         return f"action item {name.removeprefix(ACTION_ITEM)}"
     if name.startswith(DISPATCH):
         return f"report of dispatch {name.removeprefix(DISPATCH)}"
+    if name.startswith(DRIFT):
+        return f"contradiction at the {name.removeprefix(DRIFT).replace('_', ' ')}"
     return LABELS.get(name, name)
 
 
@@ -262,7 +271,18 @@ def _afterwards(incident: Incident) -> Iterator[Wanted]:
             met_by=dispatch.reported_by or ("resolved" if over else None),
             remind=False,
         )
+    yield from _drifts(incident)
     yield from _action_items(incident)
+
+
+def _drifts(incident: Incident) -> Iterator[Wanted]:
+    """What outside systems show against the incident's word, until the two agree."""
+    for name, drift in incident.drifts.items():
+        if drift.waived:
+            continue
+        owner = (incident.communications or "communications") if name in PUBLIC else (incident.commander or "commander")
+        met_by = None if drift.settled_at is None else drift.system
+        yield Wanted(f"{DRIFT}{name}", owner, drift.since, drift.since + DRIFT_WITHIN, met_at=drift.settled_at, met_by=met_by, remind=False)
 
 
 def _action_items(incident: Incident) -> Iterator[Wanted]:

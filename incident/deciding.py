@@ -503,7 +503,7 @@ def waive(incident: Incident, command: commands.Waive, now: datetime) -> Outcome
     if clock.name == clocks.POSTMORTEM and incident.rule.postmortem == "mandatory":
         return refuse("postmortem-mandatory")
     waivable = clock.name in {clocks.POSTMORTEM, clocks.NOTIFY_EXECUTIVES, clocks.STATUS_PAGE, clocks.RESOLUTION}
-    if not waivable and not clock.name.startswith((clocks.ACTION_ITEM, clocks.DISPATCH)):
+    if not waivable and not clock.name.startswith((clocks.ACTION_ITEM, clocks.DISPATCH, clocks.DRIFT)):
         return refuse("not-waivable", message=f"The process does not let go of the {clocks.label(clock.name)}.")
     text = f"{command.by} waived {clocks.label(clock.name)}: {command.reason}"
     return [_event("waived", command.by, text, now, obligation=clock.name, reason=command.reason)]

@@ -65,6 +65,8 @@ KINDS: dict[str, str] = {
     "action_item_added": "something to do, with owner and due date",
     "action_item_completed": "it is done",
     "postmortem_filed": "the post-mortem is written",
+    "drift": "an outside system shows something else than it was told",
+    "drift_settled": "an outside system agrees with the incident again",
     "waived": "an obligation was given up, by name and for a reason",
     "restricted": "from now on only those in it see it",
     "invited": "a person may see it, without holding a role",

@@ -15,12 +15,14 @@ from incident.model import (
     CheckState,
     ClockState,
     Dispatch,
+    Drift,
     Hypothesis,
     Incident,
     Joined,
     Merged,
     Mitigation,
     PortHealth,
+    Publication,
     Suggestion,
     Update,
 )
@@ -477,6 +479,11 @@ def _waived(incident: Incident, event: Event) -> Changes:
         changes["action_items"] = tuple(
             item.model_copy(update={"waived_by": event.by}) if item.id == id else item for item in incident.action_items
         )
+    if name.startswith(clocks.DRIFT):
+        what = name.removeprefix(clocks.DRIFT)
+        changes["drifts"] = {
+            key: drift.model_copy(update={"waived": drift.waived or key == what}) for key, drift in incident.drifts.items()
+        }
     if name == clocks.POSTMORTEM:
         changes["checklist"] = _with_state(incident, event, CheckState.SKIPPED, ("rca_document_created",), event.data["reason"])
     return changes
@@ -571,6 +578,8 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         changes["public_since"] = incident.public_since or event.at
     if event.data.get("action") == "open_ticket":
         changes["action_items"] = _with_tickets(incident, event)
+    if event.data.get("action") == "publish":
+        changes["published"] = _publication(incident, event)
     return changes | _paged(incident, event)
 
 
@@ -586,6 +595,32 @@ _ITEMS_OF_PURPOSE = {
     "status": ("status_page_updated",),
     "status_resolved": ("status_page_updated", "status_page_resolved", "customer_communication_sent"),
 }
+
+
+def _publication(incident: Incident, event: Event) -> Publication | None:
+    """What the status page shows now: the update that it has just taken, where the outbox still knew it."""
+    told = (effect.ask for effect in incident.outbox if effect.number == event.data["number"])
+    newest = next((ask for ask in told if isinstance(ask, Publish)), None)
+    return (
+        incident.published
+        if newest is None
+        else Publication(status=newest.status, body=newest.body, at=event.at, components=newest.components)
+    )
+
+
+def _drift(incident: Incident, event: Event) -> Changes:
+    """A new contradiction under a name that was waived before is owed anew."""
+    data = event.data
+    known = incident.drifts.get(data["name"])
+    since = known.since if known is not None and known.open else event.at
+    found = Drift(here=data["here"], there=data["there"], system=event.by, since=since)
+    name = f"{clocks.DRIFT}{data['name']}"
+    return {"drifts": {**incident.drifts, data["name"]: found}, "waived": tuple(each for each in incident.waived if each != name)}
+
+
+def _drift_settled(incident: Incident, event: Event) -> Changes:
+    name = event.data["name"]
+    return {"drifts": {**incident.drifts, name: incident.drifts[name].model_copy(update={"settled_at": event.at})}}
 
 
 def _channel_opened(incident: Incident, event: Event) -> Changes:
@@ -653,6 +688,8 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
     "postmortem_filed": _postmortem_filed,
+    "drift": _drift,
+    "drift_settled": _drift_settled,
     "waived": _waived,
     "dismissed": _dismissed,
     "restricted": _restricted,

@@ -142,6 +142,10 @@ def _owed(incident: Incident, now: datetime) -> list[Owed]:
             what = "; ".join(f"{one.number}. {one.action}" for one in undocumented) or "its change"
             item = f"Document the change that {incident.id} made without formal approval: {what}"
             found.append(Owed(origin=clock.name, item=item, owner=clock.owner, due=max(clock.due, now).date()))
+        if clock.name.startswith(clocks.DRIFT):
+            drift = incident.drifts[clock.name.removeprefix(clocks.DRIFT)]
+            item = f"Settle what {drift.system} shows of {incident.id}: here {drift.here[:1_000]}; there {drift.there[:1_000]}"
+            found.append(Owed(origin=clock.name, item=item, owner=clock.owner, due=max(clock.due, now).date()))
         if clock.name.startswith(clocks.DISPATCH):
             id = clock.name.removeprefix(clocks.DISPATCH)
             asked = next((one.request for one in incident.dispatches if one.id == id), "")

@@ -331,6 +331,12 @@ def _how(incident: Incident, clock: Clock) -> str:
         return f"tocsin action done {incident.id} {clock.name.removeprefix(clocks.ACTION_ITEM)}"
     if clock.name.startswith(clocks.DISPATCH):
         return f"tocsin file-report {incident.id} --id {clock.name.removeprefix(clocks.DISPATCH)} -m …"
+    if clock.name.startswith(clocks.DRIFT):
+        drift = incident.drifts[clock.name.removeprefix(clocks.DRIFT)]
+        return (
+            f"Here: {plain(drift.here)}. {drift.system}: {plain(drift.there)}. Mend one of the two, or let it be: "
+            f"tocsin waive {incident.id} --obligation {clock.name} --reason …"
+        )
     return ways.get(clock.name, f"tocsin show {incident.id}")
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Criterion",
     "Dismissal",
     "Dispatch",
+    "Drift",
     "Frozen",
     "Hypothesis",
     "Incident",
@@ -38,6 +39,7 @@ __all__ = [
     "Phase",
     "PortHealth",
     "PublicStatus",
+    "Publication",
     "Role",
     "Severity",
     "Suggestion",
@@ -221,6 +223,30 @@ class ActionItem(Frozen):
         return not self.done and self.waived_by is None and self.moved_to is None
 
 
+class Publication(Frozen):
+    """What the status page has last taken from us."""
+
+    status: PublicStatus
+    body: str
+    at: datetime
+    components: tuple[str, ...] = ()
+
+
+class Drift(Frozen):
+    """An outside system that shows something else than it was told, until it is settled; `waived` where somebody lets it be."""
+
+    here: str
+    there: str
+    system: str
+    since: datetime
+    waived: bool = False
+    settled_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return not self.waived and self.settled_at is None
+
+
 class PortHealth(Frozen):
     """A port whose queue waits because its provider can't be reached."""
 
@@ -282,6 +308,8 @@ class Incident(Frozen):
     status_page_at: datetime | None = None
     public_since: datetime | None = None
     public_services: tuple[str, ...] = ()
+    published: Publication | None = None
+    drifts: dict[str, Drift] = Field(default_factory=dict)
 
     routed: Routed | None = None
     groups: tuple[str, ...] = ()

@@ -46,6 +46,7 @@ Code = Literal[
     "not-waivable",
     "unknown-obligation",
     "being-merged",
+    "drift-unsettled",
 ]
 
 CODES: dict[Code, tuple[str, str]] = {
@@ -120,6 +121,10 @@ CODES: dict[Code, tuple[str, str]] = {
     "being-merged": (
         "The incident is being merged into another one, and takes nothing new meanwhile.",
         "Ask it of the other incident; if the merge fails, this one goes on.",
+    ),
+    "drift-unsettled": (
+        "An outside system shows something else than the incident has told it.",
+        "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
     ),
 }
 """Each code with the sentence that explains it and the way forward."""

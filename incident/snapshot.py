@@ -62,6 +62,11 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "mitigations": [mitigation.model_dump(mode="json") for mitigation in incident.mitigations],
         "dispatches": [dispatch.model_dump(mode="json") for dispatch in incident.dispatches],
         "action_items": [_action_item(item) for item in incident.action_items],
+        "drifts": [
+            {"name": name, **drift.model_dump(mode="json", include={"here", "there", "system", "since"})}
+            for name, drift in incident.drifts.items()
+            if drift.open
+        ],
         "root_cause": incident.root_cause,
         "fix_applied": incident.fix_applied,
         "next_steps": list(incident.next_steps),

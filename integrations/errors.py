@@ -2,6 +2,7 @@
 
     IntegrationError
     ├── Unavailable      try again, after `retry_after` where the provider said so
+    │   └── Unanswered   (in `http`) nothing usable came back: it may have been taken all the same
     └── Refused          final: the same ask will be refused again
         ├── Rejected     the provider does not accept what was asked
         ├── Unauthorized the credentials are wrong, revoked, or lack a permission

@@ -13,7 +13,7 @@ The contract that every adapter of every port keeps, and that the contract suite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -121,24 +121,34 @@ class TicketSeen(BaseModel):
 
 
 class TicketReading(Protocol):
-    """What a tracker outside offers besides: people close tickets there. Reading only."""
+    """What a tracker outside offers besides: people close tickets there. Reading only; `vendor` is its name for people."""
+
+    @property
+    def vendor(self) -> str: ...
 
     async def read_tickets(self, references: Iterable[str]) -> tuple[TicketSeen, ...]: ...
 
 
 class Published(BaseModel):
-    """What the public reads about an incident: the newest update. `status` None: there is no entry (any more)."""
+    """What the public reads about an incident: the newest update, and which of its services are shown as if nothing were wrong.
+
+    `status` None: there is no entry (any more).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: str | None = None
     body: str = ""
+    operational: tuple[str, ...] = ()
 
 
 class StatusReading(Protocol):
-    """What a status page outside offers besides: people write there, too. Reading only."""
+    """What a status page outside offers besides: people write there, too. Reading only; answers for each incident asked for."""
 
-    async def read_page(self, incident: str) -> Published: ...
+    @property
+    def vendor(self) -> str: ...
+
+    async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]: ...
 
 
 class Checkable(Protocol):

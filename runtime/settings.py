@@ -104,6 +104,9 @@ class Settings(BaseSettings):
         default="embedded", description="where action items become tickets"
     )
     paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
+    read_back_every: float = Field(
+        default=300.0, ge=10, le=86_400, description="seconds between two looks at what trackers and the status page show"
+    )
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
 
     @field_validator("hosts", "proxies", mode="before")

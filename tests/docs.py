@@ -18,6 +18,7 @@ from incident.mitigation_options import APPLIES, label
 from incident.policy import SEVERITY_MATRIX, SeverityRule
 from incident.refusals import CODES, RATIONALIZATIONS
 from runtime.settings import Settings
+from runtime.vendors import FILE, VENDORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -97,6 +98,22 @@ def settings_table() -> str:
     return "\n".join(_table(["variable", "default", "what it is"], rows)).rstrip()
 
 
+def vendors_page() -> str:
+    """The settings and permissions of `docs/integrations.md`, a table a vendor."""
+    lines: list[str] = []
+    for group in VENDORS:
+        port, value = group.chosen
+        lines += [f"### {(group.__doc__ or '').strip().rstrip('.')} (`TOCSIN_{port.upper()}={value}`)", ""]
+        rows = []
+        for name, field in group.model_fields.items():
+            default = "**needed**" if field.is_required() else _default(field.get_default(call_default_factory=True) or None)
+            secret = f" Secret; or its file, in `{group.variable(name)}{FILE}`." if group.is_secret(name) else ""
+            rows.append([f"`{group.variable(name)}`", default, f"{field.description or ''}{'.' if secret else ''}{secret}"])
+        lines += _table(["variable", "default", "what it is"], rows)
+        lines += _table(["to", "the credentials need"], [list(row) for row in group.permissions])
+    return "\n".join(lines).rstrip()
+
+
 def _default(value: object) -> str:
     return "-" if value is None or value == () or value == {} else f"`{value}`"
 
@@ -104,15 +121,20 @@ def _default(value: object) -> str:
 BEGIN, END = "<!-- settings: made from the code -->", "<!-- end of settings -->"
 
 
+def _with_generated(page: Path, made: str) -> str:
+    """The page with what is made from the code between its two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
+
+
 def pages() -> dict[Path, str]:
     """Each generated page with what it must hold."""
-    operating = ROOT / "docs" / "operating.md"
-    text = operating.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    operating, integrations = ROOT / "docs" / "operating.md", ROOT / "docs" / "integrations.md"
     return {
         ROOT / "docs" / "policy.md": policy_page(),
-        operating: f"{before}{BEGIN}\n\n{settings_table()}\n\n{END}{after}",
+        operating: _with_generated(operating, settings_table()),
+        integrations: _with_generated(integrations, vendors_page()),
     }
 
 

@@ -7,11 +7,22 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+)
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from integrations.errors import Unavailable
@@ -49,6 +60,7 @@ async def _work(settings: Settings) -> int:
     adapters = configured_adapters(settings, ledger, policy)
     client = await connect(within=settings.connect_within)
     await prepare_server(client, settings.task_queue)
+    await schedule_read_back(client, settings, wanted=adapters.tracker is not None or adapters.page is not None)
     await _read_rota(settings)
     await ledger.open()
     stop = _asked_to_stop()
@@ -63,6 +75,7 @@ async def _work(settings: Settings) -> int:
         pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
         failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]
     finally:
+        await adapters.close()
         await ledger.close()
     for error in failed:
         log.error("the worker failed", exc_info=error)
@@ -149,6 +162,32 @@ async def start_registry(client: Client, queue: str) -> None:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
+
+
+async def schedule_read_back(client: Client, settings: Settings, *, wanted: bool) -> None:
+    """Have outside systems read back every so often; where everything is embedded, there is nothing to read.
+
+    Raises:
+        SettingsError: the server refuses.
+    """
+    handle = client.get_schedule_handle(contract.READ_BACK_SCHEDULE)
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            "ReadBack", id=contract.READ_BACK_SCHEDULE, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=settings.read_back_every))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(seconds=settings.read_back_every)),
+    )
+    try:
+        if not wanted:
+            await handle.delete()
+            return
+        await client.create_schedule(contract.READ_BACK_SCHEDULE, schedule)
+    except ScheduleAlreadyRunningError:
+        await handle.update(lambda _: ScheduleUpdate(schedule=schedule))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise SettingsError(f"Temporal refuses the schedule {contract.READ_BACK_SCHEDULE}: {error.message}") from error
 
 
 if __name__ == "__main__":

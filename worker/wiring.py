@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from activities.maintenance import MaintenanceActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
+from activities.read_back import ReadBackActivities
 from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
@@ -80,6 +81,12 @@ class Adapters:
     tracker: TicketReading | None = None
     page: StatusReading | None = None
     """The vendors' adapters that are read back; None where the port's part is embedded."""
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def close(self) -> None:
+        """Let go of the vendors' connections."""
+        for close in self.closing:
+            await close()
 
 
 def load_policy(settings: Settings) -> Policy:
@@ -141,7 +148,8 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
-    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page)
+    closing = [vendor.close for vendor in (tracker, page) if vendor is not None]
+    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page, closing=closing)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:
@@ -191,18 +199,20 @@ def workflow_classes() -> list[type]:
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
     from workflows.paging import Paging as PagingWorkflow
+    from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow]
+    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow]
 
 
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
-        Port.STATUS: [StatusPageActivities(adapters.status).publish],
-        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket],
+        Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
+        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
         Port.PAGING: [PagingActivities(adapters.pager, adapters.rota).page],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],

@@ -49,6 +49,10 @@ RETURNED_BY = "returned_by"
 """The field of an alert group's message that brings back alerts which a closed incident could not take."""
 
 FIND_MAINTENANCE = "find_maintenance"
+READ_BACK = "read_back"
+"""The signal by which an incident hears what an outside system shows."""
+
+READ_BACK_SCHEDULE = "read-back"
 
 PAGED = "page_report"
 PAGING_STOP = "stop"

@@ -14,7 +14,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import commands, lifecycle, snapshot
+    from incident import commands, drift, lifecycle, snapshot
     from incident.commands import Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
@@ -89,10 +89,20 @@ class FollowUp:
     @workflow.signal(dynamic=True)
     def told(self, name: str, args: Sequence[RawValue]) -> None:
         try:
+            if name == contract.READ_BACK:
+                self._take_read_back(args)
+                return
             request = self._command(name, args)
             self._answer(request, request.key)
         except InvalidInput as error:
             self.note_invalid(name, str(error))
+
+    def _take_read_back(self, args: Sequence[RawValue]) -> None:
+        """A ticket that was closed at the tracker is an action item done."""
+        if len(args) != 1:
+            raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(args)} arguments"}])
+        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None})
+        self.conductor.record(drift.told(self.incident, seen, workflow.now()))
 
     def note_invalid(self, name: str, reason: str) -> None:
         """Keep on record that a message could not be understood."""
@@ -130,6 +140,11 @@ class FollowUp:
     @workflow.query(name="state")
     def state(self) -> dict[str, Any]:
         return snapshot.state(self.incident, workflow.now())
+
+    @workflow.query(name="model")
+    def model(self) -> IncidentState:
+        """The state in the core's own shape."""
+        return self.incident
 
     @workflow.query(name="timeline")
     def entries(self) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, lifecycle, merging, snapshot
+    from incident import alerts, commands, drift, lifecycle, merging, snapshot
     from incident.alerts import AlertInput
     from incident.commands import COMMANDS, Command, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
@@ -407,6 +407,8 @@ class Incident:
             payloads = [decoded(arg) for arg in args]
             if name == contract.ALERT:
                 self._take_alerts(payloads)
+            elif name == contract.READ_BACK:
+                self._take_read_back(payloads)
             elif name == contract.PAGED:
                 self._take_page_report(payloads)
             elif name == contract.ABSORB:
@@ -509,6 +511,13 @@ class Incident:
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         self.passed_on += 1
         self.conductor.spawn(f"late alerts {self.passed_on}", work)
+
+    def _take_read_back(self, payloads: list[Any]) -> None:
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(payloads)} arguments"}])
+        seen = drift.ReadBack.read(payloads[0])
+        self.conductor.tick()
+        self.conductor.record(drift.told(self.incident, seen, workflow.now()))
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

@@ -95,9 +95,10 @@ class Registry:
         if request.gone is not None:
             self._ended(request.gone)
         known = self._known(request)
+        while known is not None and known.incident in self.starting:
+            await self._started(known.incident)
+            known = self._known(request)  # it may have got another number meanwhile
         if known is not None:
-            incident = known.incident
-            await workflow.wait_condition(lambda: incident not in self.starting)
             return known.model_dump(mode="json")
         if request.existing_only:
             return Registered(incident=None, new=False, open=False).model_dump(mode="json")
@@ -105,14 +106,18 @@ class Registry:
         if joins is not None:
             self._belongs(joins, request)
             self._hand_on(joins, request.alerts)
-            await workflow.wait_condition(lambda: joins not in self.starting)
-            return Registered(incident=joins, new=False, attached=True).model_dump(mode="json")
+            while (joined := self.state.keys[request.key]) in self.starting:
+                await self._started(joined)
+            return Registered(incident=joined, new=False, attached=True).model_dump(mode="json")
         related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
         incident = await self._start(incident, request, related)
         await self._tell_related(incident, request, related)
         return Registered(incident=incident, new=True).model_dump(mode="json")
+
+    async def _started(self, incident: str) -> None:
+        await workflow.wait_condition(lambda: incident not in self.starting)
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
@@ -268,11 +273,23 @@ class Registry:
                 self.starting.discard(incident)
                 self.state.open.pop(incident, None)
                 self.state.about.pop(incident, None)
-                incident = self._next_number()
+                taken, incident = incident, self._next_number()
                 self._remember(incident, request)
+                self._renumber(taken, incident)
             else:
                 self.starting.discard(incident)
                 return incident
+
+    def _renumber(self, before: str, after: str) -> None:
+        """Whoever asked while the incident was being started was told, or waits for, its first number."""
+        self.state.keys = {key: after if incident == before else incident for key, incident in self.state.keys.items()}
+        for group, record in self.state.groups.items():
+            if record.incident == before:
+                self.state.groups[group] = record.model_copy(update={"incident": after})
+        waiting = self.state.waiting.pop(before, None)
+        if waiting:
+            self.starting.add(after)
+            self._hand_on(after, tuple(waiting))
 
     async def _start_incident(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
         policy = request.policy or Policy()

@@ -9,7 +9,7 @@ not silence the page: the update goes out without it, and the receipt and the do
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -55,6 +55,7 @@ class StatuspageStatus:
     ) -> None:
         headers = {"Authorization": f"OAuth {key.get_secret_value()}"}
         self.http = Http("Statuspage", url, headers=headers, secrets=[key], transport=transport)
+        self.vendor = self.http.vendor
         self._page = f"/pages/{page}"
         self._components = dict(components)
         self._notify = notify
@@ -123,13 +124,28 @@ class StatuspageStatus:
         there = {component["id"] for component in answer.data}
         return sorted(id for id in wanted if id not in there)
 
-    async def read_page(self, incident: str) -> Published:
+    async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]:
         async with self.http.one_ask():
-            entry = _ours(await self._unresolved(), incident) or await self._earlier(incident)
+            entries = list(await self._unresolved())
+            missing = [incident for incident in incidents if _ours(entries, incident) is None]
+            for page in range(1, PAGES + 1):
+                if not missing:
+                    break
+                more = (await self.http.call("GET", f"{self._page}/incidents", params={"limit": PAGE, "page": page})).data
+                entries += more
+                missing = [incident for incident in missing if _ours(more, incident) is None] if len(more) == PAGE else []
+        return {incident: self._published(_ours(entries, incident)) for incident in incidents}
+
+    def _published(self, entry: Mapping[str, Any] | None) -> Published:
         if entry is None:
             return Published()
         updates = entry.get("incident_updates") or []
-        return Published(status=entry["status"], body=(updates[0].get("body") or "") if updates else "")
+        well = {component["id"] for component in entry.get("components") or [] if component.get("status") == OPERATIONAL}
+        return Published(
+            status=entry["status"],
+            body=(updates[0].get("body") or "") if updates else "",
+            operational=tuple(service for service, id in self._components.items() if id in well),
+        )
 
     async def check(self) -> Checked:
         name = "status page: Statuspage"

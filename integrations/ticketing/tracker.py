@@ -77,6 +77,7 @@ class TrackerTicketing:
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
+        self.vendor = tracker.http.vendor
         self._one_at_a_time = OneAtATime()
 
     async def open_ticket(self, delivery: Delivery) -> Receipt:

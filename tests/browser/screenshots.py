@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import sync_playwright
 
@@ -83,7 +83,8 @@ def main(folder: Path) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         paths = night(site)
-        for scheme, size in (("light", "laptop"), ("dark", "phone")):
+        shown: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", "laptop"), ("dark", "phone"))
+        for scheme, size in shown:
             for viewport in (SIZES[size],):
                 page = browser.new_context(
                     viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme=scheme, base_url=site.url

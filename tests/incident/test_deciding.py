@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from incident.commands import COMMANDS
+from incident.events import Event
 from incident.model import CheckState
 from incident.refusals import CODES, Refusal
 from incident.vocabulary import Criterion, Phase
@@ -155,6 +156,14 @@ def _closable(*, item: bool = True) -> Walk:
 
 RESOLVE = FIELDS["resolve"]
 
+
+def contradicted(walk: Walk) -> Walk:
+    """The status page shows what it was never told."""
+    found = {"name": "status_page", "here": "resolved: All is well.", "there": "investigating: We are looking."}
+    walk.record([Event(kind="drift", by="Statuspage", at=walk.now, text="it contradicts", data=found)])
+    return walk
+
+
 REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
     "verification-incomplete": (_verifying, "resolve", RESOLVE, "Wait full verification period, then resolve again."),
     "symptom-not-resolved": (
@@ -244,6 +253,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "waive",
         {"obligation": "coffee", "reason": "everybody has one"},
         "Owed now: acknowledge, internal_update, resolution.",
+    ),
+    "drift-unsettled": (
+        lambda: contradicted(Walk.open("SEV3").reaches(Phase.POST_INCIDENT)),
+        "close",
+        {},
+        "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
     ),
 }
 

@@ -171,3 +171,15 @@ def test_alerts_go_over_as_they_were() -> None:
 
     assert [] == bad
     assert other.incident.alerts == walk.incident.alerts
+
+
+def test_a_private_incident_is_not_there_for_whoever_is_not_in_it() -> None:
+    """Merging into it tells an outsider nothing that a wrong number would not; and it never tells its title."""
+    private, walk = Walk.open("SEV2", private=True), Walk.open("SEV2")
+    refused = merging.absorb(private.incident, given(walk).model_copy(update={"by": "mallory"}), private.now)
+    taken = merging.absorb(private.incident, given(walk), private.now)
+    gone = merging.given_way(walk.incident, Taken(incident="INC-2026-0002"), "ana", walk.now)
+
+    assert merging.why_not(private.incident.id, None, there=False) == refused
+    assert isinstance(taken, list)
+    assert "Merged into INC-2026-0002: it goes on there, with all that is owed" == gone[0].text

@@ -7,11 +7,12 @@ Roundup's own server refuses to run as root, as containers do.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import re
 import shutil
 import socketserver
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ async def running(folder: Path) -> AsyncIterator[Roundup]:
     )
     await _admin(home, "initialise", PASSWORD)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integrations.roundup_server", str(home), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.integrations.roundup_server", str(home), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -104,8 +105,12 @@ def _serve(home: Path) -> None:
     application = RequestDispatcher(str(home))
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever()
+    # Whoever started us holds our input open; when they are gone, however they ended, so are we. Roundup must not wait on it, too.
+    held = os.fdopen(os.dup(0))
+    with Path(os.devnull).open() as nothing:
+        sys.stdin = nothing
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        held.read()
 
 
 if __name__ == "__main__":

@@ -209,14 +209,15 @@ async def test_a_40_kb_update_is_shortened_to_what_the_page_takes(stage: Statusp
 
 async def test_the_page_is_read_back(stage: StatuspageStage) -> None:
     """What the public reads now can be compared with what the incident has told, also after it is resolved or deleted."""
-    nothing = await stage.page.read_page(INCIDENT)
+    nothing = (await stage.page.read_page([INCIDENT]))[INCIDENT]
     await stage.tell(delivery(_publication(), 1))
-    first = await stage.page.read_page(INCIDENT)
+    first = (await stage.page.read_page([INCIDENT]))[INCIDENT]
     await stage.tell(delivery(_publication("resolved", body="All is well."), 2))
-    last = await stage.page.read_page(INCIDENT)
+    last = (await stage.page.read_page([INCIDENT]))[INCIDENT]
+    stage.fake.components[SEARCH] = "major_outage"
 
     assert [Published(), Published(status="investigating", body="We are looking into it.")] == [nothing, first]
-    assert Published(status="resolved", body="All is well.") == last
+    assert Published(status="resolved", body="All is well.", operational=("checkout",)) == last
 
 
 async def test_a_revoked_key_is_named_without_it(stage: StatuspageStage) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from incident.effects import CloseTicket, OpenTicket, Receipt
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.ports import TicketSeen
+from integrations.ticketing import github
 from integrations.ticketing.github import GitHubTracker
 from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
@@ -319,14 +320,15 @@ async def test_github_that_leaves_the_label_out_is_an_error() -> None:
         await stage.tell(delivery(OPEN, 1))
 
 
-async def test_more_than_a_page_of_issues_is_looked_through() -> None:
-    """The ticket is found behind a hundred others of the same incident."""
+async def test_more_than_a_page_of_issues_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ticket is found on a later page of the incident's issues, also where that page is full."""
+    monkeypatch.setattr(github, "PAGE", 3)
     stage = GitHubStage()
-    for number in range(1, 103):
+    for number in range(1, 7):
         await stage.tell(delivery(OPEN.model_copy(update={"ref": f"action-{number}"}), number))
-    last = await stage.tell(delivery(OPEN.model_copy(update={"ref": "action-102"}), 102))
+    last = await stage.tell(delivery(OPEN.model_copy(update={"ref": "action-6"}), 6))
 
-    assert Receipt(reference="#102", repeated=True) == last
+    assert Receipt(reference="#6", repeated=True) == last
 
 
 async def test_a_request_with_a_typo_fails_the_check() -> None:

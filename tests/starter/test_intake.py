@@ -125,6 +125,25 @@ async def test_a_source_without_a_key_is_let_in_on_one_machine_only(locked: http
 
 
 @pytest.mark.parametrize(
+    ("source", "token", "status"),
+    [
+        ("deployments", "for all of them", 200),
+        ("deployments", "guessed", 401),
+        ("alertmanager", "for all of them", 401),
+        ("alertmanager", "alertmanagers-token", 200),
+    ],
+)
+async def test_a_source_without_a_key_brings_the_token_of_all(server: Server, ledger: Ledger, source: str, token: str, status: int) -> None:
+    """Where people sign in, one token is every source's key, but for those that have their own."""
+    bodies = {"deployments": {"service": "checkout", "version": "v248"}, "alertmanager": payload()}
+    keys = keyring_from(KEYS, SECRETS.get, trusting=False, otherwise="for all of them")
+    async with opened(server, ledger, keys) as door:
+        answer = await door.post(f"/webhooks/{source}", json=bodies[source], headers={"Authorization": f"Bearer {token}"})
+
+    assert (answer.status_code, keys.closed) == (status, [])
+
+
+@pytest.mark.parametrize(
     ("age", "changes", "status", "says"),
     [
         (0, {}, 200, ""),

@@ -314,3 +314,19 @@ async def test_an_alert_that_reaches_a_closed_incident_is_not_lost(stage: Stage)
     await eventually(another, what="an incident of its own")
 
     assert not await story.ended()
+
+
+async def test_a_private_incident_is_neither_joined_nor_suggested(stage: Stage) -> None:
+    """What nobody else may see draws no alerts of its service to it, and is named to no other incident."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    service = f"payments-{monitoring.name}"
+    await monitoring.posts("one", alert("One", at=at, service=service))
+    first = await monitoring.story("one")
+    await first.does("restrict", reason="it may be a breach")
+    await first.settled()
+    await monitoring.posts("two", alert("Two", at=at, service=service))
+    second = await monitoring.story("two")
+
+    assert second.id != first.id
+    assert (await second.state())["suggestions"] == []

@@ -111,6 +111,8 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
+    await adapters.close()
+
     assert [adapters.tracker, adapters.page] == looked_at
 
 
