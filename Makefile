@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # uv, where it is there, installs the same lock much faster than pip.
 INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
-.PHONY: up drill test browser screenshots vendor check format lint types docs bench golden soak test-redmine lock clean
+.PHONY: up drill test test-live test-redmine browser screenshots vendor check format lint types docs bench golden soak lock clean
 
 ## up: set up what is missing and start everything on this machine
 up: $(STAMP)
@@ -40,6 +40,20 @@ screenshots: $(STAMP)
 ## vendor: the scripts of others are still the locked ones (ARGS=--write takes them over)
 vendor: $(STAMP)
 	$(BIN)/python -m tests.vendor $(ARGS)
+
+# Debian starts what it installs; our tests start their own.
+LIVE_PROGRAMS := prometheus prometheus-alertmanager
+
+## test-live: install Debian's Prometheus and Alertmanager where they are missing, and live through a real outage
+test-live: $(STAMP)
+	@for program in $(LIVE_PROGRAMS); do command -v $$program >/dev/null || missing=1; done; test -z "$$missing" || $(MAKE) --no-print-directory live-programs
+	$(BIN)/python -m pytest tests/live -o addopts="-q --strict-markers" $(ARGS)
+
+.PHONY: live-programs
+live-programs:
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends $(LIVE_PROGRAMS)
+	-for program in $(LIVE_PROGRAMS); do service $$program stop; done
 
 ## check: lint, types, docs
 check: lint types docs

@@ -14,9 +14,12 @@ In reading order:
     asking       what an event asks of the world effects    what an ask looks like
     routing      where an alert goes             flapping   which word on it is news
     merging      two incidents that are one trouble
+    queries      what is measured                evidence   baselines, readings, verdicts
+    verifying    verification by evidence        lookups    what the detection checklist asks
+    measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
-    messages, naming, postmortem: what people read
+    messages, naming, postmortem, pictures: what people read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """

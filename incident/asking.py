@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, messages
+from incident import clocks, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -28,7 +28,7 @@ from incident.effects import (
 from incident.events import Event
 from incident.model import Incident
 from incident.naming import channel_name
-from incident.vocabulary import Dismissal, Phase, PublicStatus, Severity
+from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
 
 
 class Draft(NamedTuple):
@@ -105,9 +105,28 @@ def _rung(incident: Incident, number: int) -> tuple[str, str]:
 
 def _opened(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     """A private incident is told to nobody but whoever is paged for it."""
-    if incident.private:
-        return
-    yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
+    if not incident.private:
+        yield Draft(Post(room="general", text=messages.opened(incident)), "opened")
+    yield from _look_up(incident, event.at)
+
+
+def _look_up(incident: Incident, now: datetime) -> Iterator[Draft]:
+    """Ask monitoring what nobody has answered yet; not twice at once."""
+    waiting = any(effect.port is Port.MONITORING for effect in incident.outbox)
+    questions = lookups.unanswered(incident)
+    if incident.policy.monitoring is not None and incident.open and questions and not waiting:
+        yield Draft(lookups.ask(incident, questions, now), "look_up")
+
+
+def _finding(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """One message for all that was looked up together."""
+    if event.data.get("last"):
+        yield _post(incident, lookups.message(incident), "findings", collapse="findings")
+
+
+def _services_changed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    if incident.services != before.services and incident.phase.number <= Phase.TRIAGE.number:
+        yield from _look_up(incident, event.at)
 
 
 def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -116,6 +135,7 @@ def _declared(before: Incident, incident: Incident, event: Event) -> Iterator[Dr
         yield Draft(FindOnCall(roles=incident.rule.commander), "find_commander")
     yield _post(incident, messages.declared(incident, event.at), "declared", important=True)
     yield from _executives(incident, event.at)
+    yield from _look_up(incident, event.at)
 
 
 def _channel(incident: Incident) -> Iterator[Draft]:
@@ -157,6 +177,7 @@ def _role_unfilled(before: Incident, incident: Incident, event: Event) -> Iterat
 def _phase_entered(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     if incident.phase is Phase.TRIAGE:
         yield _post(incident, messages.triage_questions(incident), "triage")
+        yield from _look_up(incident, event.at)
 
 
 def _internal_update(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -201,7 +222,9 @@ def _mitigation_told(before: Incident, incident: Incident, event: Event) -> Iter
 
 
 def _criterion_withdrawn(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield _post(incident, messages.verification_restarts(incident, event.data["reason"]), "verification", collapse="verification")
+    by_itself = verifying.judges(incident, Criterion(event.data["criterion"]))
+    text = messages.verification_restarts(incident, event.data["reason"], by_itself=by_itself)
+    yield _post(incident, text, "verification", collapse="verification")
 
 
 def _verification_passed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -398,6 +421,9 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "merge_failed": _told,
     "merged": _merged,
     "absorbed": _absorbed,
+    "described": _services_changed,
+    "finding": _finding,
+    "finding_corrected": _told,
     "declared": _declared,
     "severity_changed": _severity_changed,
     "role_assigned": _role_assigned,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from incident import evidence, verifying
 from incident.model import ChecklistItem, CheckState, Incident, Mitigation
 from incident.refusals import CODES, Blocker, Code
 from incident.vocabulary import Criterion, Phase
@@ -51,8 +52,13 @@ def of_resolving(incident: Incident, now: datetime) -> list[Blocker]:
             names = ", ".join(sorted({alert.name for alert in incident.firing})[:5])
             found.append(Blocker(code=code, message=f"{len(incident.firing)} alert(s) still firing: {names}"))
         elif criterion not in incident.criteria:
-            found.append(Blocker(code=code, message=CODES[code][0]))
+            found += verifying.against(incident, criterion) or [Blocker(code=code, message=_unconfirmed(incident, criterion, code))]
     return found
+
+
+def _unconfirmed(incident: Incident, criterion: Criterion, code: Code) -> str:
+    """What is missing: somebody's word, or where monitoring judges, its next look."""
+    return "Monitoring confirms it with its next look." if verifying.judges(incident, criterion) else CODES[code][0]
 
 
 def _verification(incident: Incident, now: datetime) -> Blocker | None:
@@ -66,6 +72,9 @@ def _verification(incident: Incident, now: datetime) -> Blocker | None:
             message=f"The verification period of {minutes} starts once all three criteria are confirmed and no alert fires.",
         )
     until = incident.verification_since + length
+    if until <= now and evidence.binds(incident):
+        message = f"The verification period of {minutes} is over; the measurements up to its end are being fetched."
+        return Blocker(code="verification-incomplete", message=message)
     if until <= now:
         return None
     return Blocker(

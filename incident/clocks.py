@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+from incident.evidence import binds
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Phase
 
@@ -24,6 +25,7 @@ VERIFICATION = "verification"
 RESOLUTION = "resolution"
 POSTMORTEM = "postmortem"
 CHANGE_DOCUMENTATION = "change_documentation"
+MONITORING = "monitoring"
 ACTION_ITEM = "action_item:"
 DISPATCH = "dispatch:"
 DRIFT = "drift:"
@@ -44,6 +46,7 @@ LABELS = {
     RESOLUTION: "resolution",
     POSTMORTEM: "post-mortem",
     CHANGE_DOCUMENTATION: "documentation of the change",
+    MONITORING: "reaching monitoring",
 }
 
 CADENCES = frozenset({INTERNAL_UPDATE, EXTERNAL_UPDATE})
@@ -157,8 +160,23 @@ def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
             met_at=incident.verification_passed_at,
             met_by="the whole period was green",
             remind=False,
+            silent=binds(incident),
         )
+    yield from _monitoring(incident)
     yield from _afterwards(incident)
+
+
+def _monitoring(incident: Incident) -> Iterator[Wanted]:
+    """Verification waits for monitoring that can't be reached, so reaching it is owed."""
+    lost, watching = incident.monitoring_lost_at, incident.policy.monitoring
+    if lost is None or watching is None:
+        return
+    back = incident.monitoring_back_at
+    if back is None and incident.phase is not Phase.RESOLUTION:
+        return
+    due = lost + watching.reachable_within
+    owner = incident.commander or "commander"
+    yield Wanted(MONITORING, owner, lost, due, met_at=back, met_by="monitoring answers again", remind=False)
 
 
 def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> Iterator[Wanted]:
@@ -322,6 +340,8 @@ def again_after(incident: Incident, name: str) -> timedelta | None:
         return rule.resolve_within
     if name.startswith(DISPATCH):
         return incident.policy.report_within
+    if name == MONITORING and incident.policy.monitoring is not None:
+        return incident.policy.monitoring.reachable_within
     return incident.policy.deadline_again_after
 
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from incident.vocabulary import Access, Audience, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity, Via
+from incident.queries import EXPRESSION_LIMIT, NAME_LIMIT, Query
+from incident.vocabulary import Access, Audience, Better, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity, Signal, Via
 
 LINE_LIMIT = 300
 TEXT_LIMIT = 10_000
@@ -271,6 +272,40 @@ class Withdraw(Command):
     reason: Text
 
 
+class Measure(Command):
+    """Say what is measured: a query that verification goes by, or one to drop, with the reason."""
+
+    verb = "measure"
+    name: Annotated[str, Field(max_length=NAME_LIMIT), AfterValidator(_one_line)]
+    expression: Annotated[str, Field(max_length=EXPRESSION_LIMIT), AfterValidator(_filled)] | None = None
+    unit: Annotated[str, Field(max_length=20), AfterValidator(_one_line)] | None = None
+    better: Better | None = None
+    signal: Signal | None = None
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(default=None, description="the worst value that is still well")
+    drop: Annotated[bool, Field(strict=True)] = Field(default=False, description="measure it no more")
+    reason: Text | None = Field(default=None, description="why it is dropped, or changed")
+
+    @model_validator(mode="after")
+    def _set_or_dropped(self) -> Measure:
+        if self.drop and (self.expression or self.unit or self.better or self.signal or self.threshold is not None):
+            raise ValueError("drop goes with name and reason only")
+        if not self.drop and self.expression is None:
+            raise ValueError("expression is needed: what monitoring is asked, or drop to measure it no more")
+        return self
+
+    def query(self) -> Query:
+        given = {name: getattr(self, name) for name in ("expression", "unit", "better", "signal", "threshold")}
+        return Query.model_validate({"name": self.name, **{name: value for name, value in given.items() if value is not None}})
+
+
+class Correct(Command):
+    """Confirm what was looked up by itself, or say what is right instead."""
+
+    verb = "correct"
+    finding: Line
+    text: Text | None = Field(default=None, description="what is right instead; without it the finding is confirmed")
+
+
 class Resolve(Command):
     """Resolve it: the four criteria must hold."""
 
@@ -407,6 +442,8 @@ COMMANDS: dict[str, type[Command]] = {
         FinishMitigation,
         Confirm,
         Withdraw,
+        Measure,
+        Correct,
         Resolve,
         Reopen,
         DispatchSpecialist,

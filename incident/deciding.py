@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, merging, mitigation_options, postmortem, severity
+from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, severity, verifying
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
@@ -211,7 +211,7 @@ def _by_fact_only(incident: Incident, item: str, now: datetime, note: str | None
         "related_alerts_resolved": Criterion.ALERTS_CLEARED,
     }
     if item in criteria and criteria[item] not in incident.criteria:
-        return refuse(blockers.CRITERION_CODES[criteria[item]])
+        return verifying.refusal(incident, criteria[item]) or refuse(blockers.CRITERION_CODES[criteria[item]])
     if item == "verification_completed" and incident.verification_passed_at is None:
         found = [blocker for blocker in blockers.of_resolving(incident, now) if blocker.code == "verification-incomplete"]
         return refuse("verification-incomplete", blockers=found)
@@ -377,6 +377,9 @@ def confirm(incident: Incident, command: commands.Confirm, now: datetime) -> Out
         return refuse("alerts-still-firing", blockers=standing)
     if command.criterion in incident.criteria:
         return []
+    spoken_against = verifying.refusal(incident, command.criterion)
+    if spoken_against is not None:
+        return spoken_against
     text = f"{command.by} confirmed {command.criterion.value.replace('_', ' ')}" + (f": {command.evidence}" if command.evidence else "")
     data = {"criterion": command.criterion.value, "evidence": command.evidence}
     events.append(_event("criterion_confirmed", command.by, text, now, **data))
@@ -567,6 +570,8 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "finish_mitigation": finish_mitigation,
     "confirm": confirm,
     "withdraw": withdraw,
+    "measure": measuring.measure,
+    "correct": measuring.correct,
     "resolve": resolve,
     "reopen": reopen,
     "dispatch": dispatch,

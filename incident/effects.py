@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incident.queries import Query
 from incident.vocabulary import PublicStatus, Severity
 
 
@@ -39,6 +40,7 @@ class Port(StrEnum):
     ONCALL = "oncall"
     SPECIALIST = "specialist"
     ARCHIVE = "archive"
+    MONITORING = "monitoring"
 
 
 class OpenChannel(Frozen):
@@ -135,8 +137,23 @@ class StoreDocument(Frozen):
     content: str
 
 
+class LookUp(Frozen):
+    """Look up what the detection checklist asks. The receipt's `detail["findings"]` has one finding a question.
+
+    It changes nothing outside, so a repeat is looked up again. What one source can't say does not keep the others' answers.
+    """
+
+    action: Literal["look_up"] = "look_up"
+    questions: tuple[str, ...]
+    services: tuple[str, ...] = ()
+    queries: tuple[Query, ...] = ()
+    since: datetime
+    until: datetime
+    known_alerts: tuple[str, ...] = ()
+
+
 Ask = Annotated[
-    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument,
+    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp,
     Field(discriminator="action"),
 ]
 
@@ -150,6 +167,7 @@ PORT_OF: dict[str, Port] = {
     "find_on_call": Port.ONCALL,
     "brief": Port.SPECIALIST,
     "store_document": Port.ARCHIVE,
+    "look_up": Port.MONITORING,
 }
 
 

@@ -59,6 +59,10 @@ KINDS: dict[str, str] = {
     "verification_passed": "a whole verification period went by with everything green",
     "resolved": "service is restored and verified",
     "reopened": "it was not over",
+    "measured": "what is measured was set, or a query dropped",
+    "finding": "monitoring was asked what the checklist asks",
+    "finding_corrected": "a person confirmed or corrected a finding",
+    "evidence": "monitoring was looked at for verification",
     "dispatched": "a specialist was asked for help",
     "report_filed": "a specialist's report arrived",
     "retrospective_scheduled": "the blameless retrospective has a date",
@@ -90,5 +94,5 @@ KINDS: dict[str, str] = {
     "replaced": "a newer message took the place of one that was still waiting",
 }
 
-BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked"})
+BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
 """Kinds that a reader in a hurry may leave out."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, clocks, merging
+from incident import asking, clocks, lookups, measuring, merging
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
+from incident.evidence import Finding
 from incident.model import (
     ActionItem,
     Alert,
@@ -295,8 +296,15 @@ def _phase_entered(incident: Incident, event: Event) -> Changes:
     phase = Phase(event.data["phase"])
     changes: Changes = {"phase": phase, "phase_entered_at": event.at}
     if phase is Phase.CLOSED:
-        changes |= {"closed_at": event.at, "paging": False}
+        changes |= {"closed_at": event.at, "paging": False, "outbox": _without_questions(incident)}
+    if phase is Phase.RESOLUTION and incident.evidence is not None:
+        changes["evidence"] = None
     return changes
+
+
+def _without_questions(incident: Incident) -> tuple[Effect, ...]:
+    """Nobody waits for an answer any more, and monitoring that is down must not keep an incident from ending."""
+    return tuple(effect for effect in incident.outbox if effect.port is not Port.MONITORING)
 
 
 def _internal_update(incident: Incident, event: Event) -> Changes:
@@ -383,7 +391,31 @@ def _criterion_confirmed(incident: Incident, event: Event) -> Changes:
 def _criterion_withdrawn(incident: Incident, event: Event) -> Changes:
     criterion = Criterion(event.data["criterion"])
     criteria = {key: at for key, at in incident.criteria.items() if key is not criterion}
-    return {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
+    known = incident.evidence
+    counted = {} if known is None else {"evidence": known.model_copy(update={"restarts": known.restarts + 1})}
+    return counted | {"criteria": criteria, "checklist": _with_state(incident, event, CheckState.OPEN, (_ITEM_OF[criterion],))}
+
+
+def _finding(incident: Incident, event: Event) -> Changes:
+    finding = Finding.model_validate({**event.data, "at": event.at})
+    changes: Changes = {"findings": {**incident.findings, finding.id: finding}}
+    if finding.looked_up:
+        items = [item for item in lookups.items(finding, incident) if incident.checklist[item].state is CheckState.OPEN]
+        changes["checklist"] = _with_state(incident, event, CheckState.DONE, tuple(items), event.text)
+    return changes
+
+
+def _finding_corrected(incident: Incident, event: Event) -> Changes:
+    """A person's word goes before the machine's, in the finding and on the items that it ticks."""
+    finding = incident.findings[event.data["finding"]]
+    text = event.data.get("text")
+    told = finding.model_copy(update={"confirmed_by": event.by, "corrected_to": text or finding.corrected_to})
+    items = lookups.items(told, incident)
+    note = text or (incident.checklist[items[0]].note if items else None)
+    return {
+        "findings": {**incident.findings, finding.id: told},
+        "checklist": _with_state(incident, event, CheckState.DONE, items, note),
+    }
 
 
 def _verification_passed(incident: Incident, event: Event) -> Changes:
@@ -416,6 +448,9 @@ def _reopened(incident: Incident, event: Event) -> Changes:
         "waived": tuple(name for name in incident.waived if name not in _STARTED_AGAIN),
         "checklist": _with_state(incident, event, CheckState.OPEN, tuple(items)),
         "criteria": {},
+        "evidence": None,
+        "monitoring_lost_at": None,
+        "monitoring_back_at": None,
         "verification_owed": None,
         "verification_since": None,
         "verification_passed_at": None,
@@ -679,6 +714,10 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "mitigation_finished": _mitigation_finished,
     "criterion_confirmed": _criterion_confirmed,
     "criterion_withdrawn": _criterion_withdrawn,
+    "measured": measuring.set_queries,
+    "finding": _finding,
+    "finding_corrected": _finding_corrected,
+    "evidence": measuring.looked,
     "verification_passed": _verification_passed,
     "resolved": _resolved,
     "reopened": _reopened,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from incident import blockers, clocks
+from incident import blockers, clocks, verifying
 from incident.model import Incident
 from incident.vocabulary import Criterion, Phase
 
@@ -109,12 +109,16 @@ def _resolution(incident: Incident, now: datetime) -> Step:
         if criterion not in incident.criteria:
             if criterion is Criterion.ALERTS_CLEARED and incident.firing:
                 continue
+            if verifying.judges(incident, criterion):
+                continue
             why = "All criteria must hold before the verification period begins."
             return _step(incident, "confirm", f"Confirm {criterion.value.replace('_', ' ')}.", why, f"--criterion {criterion.value}")
     standing = blockers.of_resolving(incident, now)
     if standing:
         wait = f"tocsin wait {incident.id} --for verified"
-        return Step(verb=None, text="Wait.", why=standing[0].message, command=wait)
+        judged = verifying.looking(incident) and not all(criterion in incident.criteria for criterion in verifying.JUDGED)
+        why = verifying.standing(incident, incident.evidence) if judged else standing[0].message
+        return Step(verb=None, text="Wait.", why=why, command=wait)
     return _step(incident, "resolve", "Resolve it.", "Everything is verified.", '--root-cause "…" --fix-applied "…"')
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from incident import alerts, clocks, merging, messages, permissions
+from incident import alerts, clocks, lookups, merging, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
@@ -231,6 +231,8 @@ def replaced(effect: Effect, event: Event) -> Event:
     data = {"number": effect.number, "port": effect.port.value, "action": effect.ask.action, "purpose": effect.purpose, "by": event.seq}
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     text = f"{effect.port.value}: {what} {effect.number} was not sent, a newer one takes its place"
+    if effect.port is Port.MONITORING:
+        text = f"{effect.port.value}: {what} {effect.number} is not asked any more, the incident is closed"
     return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)
 
 
@@ -289,7 +291,8 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         data["purpose"] = effect.purpose
     if receipt.repeated:
         data["repeated"] = True
-    if receipt.detail:
+    if receipt.detail and effect.ask.action != "look_up":
+        # What was looked up stands in the findings' own entries.
         data["detail"] = receipt.detail
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     arrived = Event(kind="delivered", by=SYSTEM, at=now, text=f"{effect.port.value}: {what} delivered", data=data)
@@ -302,6 +305,8 @@ def delivered(incident: Incident, effect: Effect, receipt: Receipt, now: datetim
         return [arrived.model_copy(update=opened)]
     if effect.ask.action == "find_on_call":
         return [arrived, *_found(incident, receipt, effect.ask.roles, now)]
+    if effect.ask.action == "look_up":
+        return [arrived, *lookups.found(incident, receipt, now)]
     if effect.ask.action == "page":
         person = receipt.person or effect.ask.to
         text = f"Paged {person} ({effect.ask.role}): {effect.purpose.replace('_', ' ') or 'asked for help'}"
@@ -374,6 +379,8 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
         ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text})
     elif ask.action == "close_ticket":
         ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
+    elif ask.action == "look_up":
+        ask = lookups.ask(incident, ask.questions, effect.at)
     return Delivery(incident=incident.id, key=effect.key, drill=incident.drill, attempt=attempt, at=effect.at, ask=ask)
 
 

@@ -236,8 +236,10 @@ def mitigation_in_progress(incident: Incident) -> str:
     )
 
 
-def verification_restarts(incident: Incident, why: str) -> str:
-    return _head(incident, f"Verification starts again: {plain(why)}. Confirm the criterion anew once it holds.")
+def verification_restarts(incident: Incident, why: str, *, by_itself: bool = False) -> str:
+    """`by_itself`: monitoring judges the criterion, and nobody has to confirm it anew."""
+    then = "It confirms itself once the measurements show it." if by_itself else "Confirm the criterion anew once it holds."
+    return _head(incident, f"Verification starts again: {plain(why)}. {then}")
 
 
 def verification_passed(incident: Incident) -> str:

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.effects import Effect, Port
+from incident.evidence import Baseline, Evidence, Finding
 from incident.policy import Policy, SeverityRule
+from incident.queries import Query
 from incident.routing import Routed
 from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, Phase, PublicStatus, Role, Severity
 
@@ -326,6 +328,13 @@ class Incident(Frozen):
     verification_since: datetime | None = None
     verification_passed_at: datetime | None = None
     verification_owed: timedelta | None = None
+    queries: tuple[Query, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    findings: dict[str, Finding] = Field(default_factory=dict)
+    baselines: dict[str, Baseline] = Field(default_factory=dict)
+    evidence: Evidence | None = None
+    monitoring_lost_at: datetime | None = None
+    monitoring_back_at: datetime | None = None
     root_cause: str = ""
     fix_applied: str = ""
     next_steps: tuple[str, ...] = ()

@@ -40,6 +40,8 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "finish_mitigation": RESPONDERS,
     "confirm": RESPONDERS,
     "withdraw": RESPONDERS,
+    "measure": RESPONDERS,
+    "correct": RESPONDERS,
     "reopen": RESPONDERS,
     "dispatch": RESPONDERS,
     "file_report": RESPONDERS,

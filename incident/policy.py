@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from incident.queries import Watching
 from incident.vocabulary import Severity
 
 MINUTE = timedelta(minutes=1)
@@ -98,7 +99,7 @@ class Policy(Frozen):
     `page_again_after` repeats a page to a rung that stays longer than that. `deadline_again_after`: how often
     a missed deadline (not a cadence, whose period is its own) speaks again. `presumed`: the severity whose
     acknowledgement clock an alert gets before anybody has declared, by its `severity` label.
-    `history_limit`: continue as new at this many history events.
+    `history_limit`: continue as new at this many history events. `monitoring`: how measurements are asked for; None where none are.
     """
 
     severities: dict[Severity, SeverityRule] = Field(default_factory=lambda: dict(SEVERITY_MATRIX))
@@ -125,6 +126,13 @@ class Policy(Frozen):
     general_channel: str = "#incidents"
     stakeholders_channel: str = "#incident-stakeholders"
     history_limit: int = Field(default=1_700, ge=50, le=2_000)
+    monitoring: Watching | None = None
+
+    def measuring(self, possible: bool) -> Policy:
+        """The policy where monitoring can be asked, or where it can't."""
+        if not possible:
+            return self if self.monitoring is None else self.model_copy(update={"monitoring": None})
+        return self if self.monitoring is not None else self.model_copy(update={"monitoring": Watching()})
 
     def remind_before(self, length: timedelta) -> timedelta:
         """How long before the end of a wait of `length` its owner is reminded."""
@@ -133,7 +141,8 @@ class Policy(Frozen):
     def scaled(self, factor: float) -> Policy:
         """The same process with every wait divided by `factor`; people keep at least HUMAN_FLOOR to act in.
 
-        The verification period has no floor: nobody has to do anything in it but wait.
+        The verification period has no floor: nobody has to do anything in it but wait. Nothing is measured: the trouble of
+        a drill is played, and monitoring would not see it.
         """
 
         def shrunk(value: timedelta, floor: timedelta) -> timedelta:
@@ -159,5 +168,6 @@ class Policy(Frozen):
                 "day": shrunk(self.day, HUMAN_FLOOR),
                 "retry_first": shrunk(self.retry_first, timedelta(seconds=2)),
                 "retry_most": shrunk(self.retry_most, timedelta(seconds=15)),
+                "monitoring": None,
             }
         )

@@ -19,8 +19,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.commands import Factors
+from incident.queries import NAME_LIMIT
+from incident.queries import Query as Measurement
 from incident.severity import decide
-from incident.vocabulary import Severity
+from incident.vocabulary import Better, Severity
 
 Action = Literal["incident", "ticket", "note", "drop"]
 
@@ -37,6 +39,7 @@ LOOKED_AT = 1_000
 LINE_LIMIT = 300
 URL_LIMIT = 2_000
 RELATED_LIMIT = 50
+AT_LEAST = ", at least"
 
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -54,6 +57,15 @@ class Query(Value):
     query: str = Field(min_length=1, max_length=2_000)
     at_most: float | None = None
     at_least: float | None = None
+
+    def measured(self) -> tuple[Measurement, ...]:
+        """What is asked of monitoring: two measurements where both bounds are set, since each has one side that is worse."""
+        below = Measurement(name=self.name, expression=self.query, threshold=self.at_most)
+        if self.at_least is None:
+            return (below,)
+        name = self.name if self.at_most is None else f"{self.name[: NAME_LIMIT - len(AT_LEAST)]}{AT_LEAST}"
+        above = Measurement(name=name, expression=self.query, threshold=self.at_least, better=Better.HIGHER)
+        return (above,) if self.at_most is None else (below, above)
 
 
 class Window(Value):

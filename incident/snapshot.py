@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from incident import blockers, clocks, guidance
+from incident import blockers, clocks, evidence, guidance
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Criterion, Phase, Role
 
@@ -50,6 +50,10 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
             "until": _iso(incident.clocks[verification].due) if verification in incident.clocks else None,
             "passed_at": _iso(incident.verification_passed_at),
         },
+        "queries": [query.model_dump(mode="json") for query in evidence.queries(incident)],
+        "findings": [finding.model_dump(mode="json") for finding in incident.findings.values()],
+        "baselines": {name: found.model_dump(mode="json") for name, found in incident.baselines.items()},
+        "evidence": incident.evidence.model_dump(mode="json") if incident.evidence else None,
         "alerts": [alert.model_dump(mode="json") for alert in incident.alerts.values()],
         "routing": _routing(incident),
         "suggestions": [

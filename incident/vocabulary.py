@@ -105,3 +105,19 @@ class Dismissal(StrEnum):
     DUPLICATE = "duplicate"
     NOT_PRODUCTION = "not_production"
     PLANNED_MAINTENANCE = "planned_maintenance"
+
+
+class Signal(StrEnum):
+    """What a measurement tells of."""
+
+    ERRORS = "errors"
+    LATENCY = "latency"
+    TRAFFIC = "traffic"
+    SATURATION = "saturation"
+
+
+class Better(StrEnum):
+    """Which values of a measurement are the better ones."""
+
+    LOWER = "lower"
+    HIGHER = "higher"

@@ -16,8 +16,10 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.effects import Delivery, Port, Receipt
+from incident.evidence import Point
+from incident.queries import Query
 from integrations.errors import Rejected, Unavailable
-from integrations.ports import Archive, Chat, OnCall, Paging, Specialist, StatusPage, Ticketing
+from integrations.ports import Archive, Chat, FiringAlert, Monitoring, OnCall, Paging, Specialist, StatusPage, Ticketing
 
 TIMEOUT = timedelta(seconds=10)
 """What every adapter keeps to (see `ports`): a slower answer counts as none."""
@@ -166,3 +168,17 @@ class FaultyArchive(_Faulty):
 
     async def store_document(self, delivery: Delivery) -> Receipt:
         return await self._through(lambda: self._archive.store_document(delivery))
+
+
+class FaultyMonitoring(_Faulty):
+    port = Port.MONITORING
+
+    def __init__(self, monitoring: Monitoring, switch: Switch) -> None:
+        super().__init__(switch)
+        self._monitoring = monitoring
+
+    async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]:
+        return await self._through(lambda: self._monitoring.firing_alerts(services))
+
+    async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]:
+        return await self._through(lambda: self._monitoring.measure(query, since, until, every))

@@ -14,7 +14,7 @@ The contract that every adapter of every port keeps, and that the contract suite
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from incident.checkup import Checked
 from incident.deployments import Deployment
 from incident.effects import Delivery, Receipt
+from incident.evidence import Point
+from incident.queries import Query
 from incident.routing import Planned, PlannedWork
 
 
@@ -92,17 +94,23 @@ class Maintenance(Protocol):
 
 
 class Deployments(Protocol):
-    """What went out, and when.
+    """What was rolled out lately, newest first, at most twenty. `NotFound` where nobody tells of any."""
 
-    `record` answers with how many of them are new: one with the key of another adds nothing. `recent` lists the
-    newest first; a service's name is compared without regard to case.
+    async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]: ...
+
+
+class KeptDeployments(Deployments, Protocol):
+    """Deployments that are told to Tocsin, and kept.
+
+    `record` answers with how many of them are new: one with the key of another adds nothing. `listed` answers with the
+    newest first. A service's name is compared without regard to case.
     """
 
     async def record(self, deployments: Sequence[Deployment]) -> int: ...
 
-    async def recent(
+    async def listed(
         self,
-        service: str | None = None,
+        services: Collection[str] | None = None,
         *,
         environment: str | None = None,
         since: datetime | None = None,
@@ -160,17 +168,9 @@ class Checkable(Protocol):
     async def check(self) -> Checked: ...
 
 
-class Sample(BaseModel):
-    """One measured value. `value` None: monitoring answered, and there was no data."""
-
-    model_config = ConfigDict(frozen=True)
-
-    query: str
-    at: datetime
-    value: float | None
-
-
 class FiringAlert(BaseModel):
+    """One alert that fires now. `silenced`: somebody has muted it, or another alert stands in for it; it fires all the same."""
+
     model_config = ConfigDict(frozen=True)
 
     fingerprint: str
@@ -178,11 +178,32 @@ class FiringAlert(BaseModel):
     starts_at: datetime
     labels: dict[str, str] = Field(default_factory=dict)
     summary: str = ""
+    silenced: bool = False
 
 
 class Monitoring(Protocol):
-    """What is measured. Reading only; asking twice changes nothing."""
+    """What is measured and what fires. Reading only; asking twice changes nothing.
 
-    async def firing_alerts(self, labels: dict[str, str]) -> tuple[FiringAlert, ...]: ...
+    `measure` answers with a point for each of `evidence.moments`: the worst of the series that the expression yields, by
+    `query.better`; None where there is no data. A query that monitoring can't read is `Rejected`.
+    """
 
-    async def sample(self, query: str, at: datetime) -> Sample: ...
+    async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]: ...
+
+    async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]: ...
+
+
+class KnownIssue(BaseModel):
+    """An open ticket that speaks of a service."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    title: str
+    incident: str = ""
+
+
+class KnownIssues(Protocol):
+    """The search of a ticket system, where it offers one: the open tickets that name a service, newest first, at most twenty."""
+
+    async def open_about(self, services: tuple[str, ...]) -> tuple[KnownIssue, ...]: ...

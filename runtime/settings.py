@@ -24,10 +24,22 @@ PREFIX = "TOCSIN_"
 
 _DATABASE = re.compile(r"(sqlite(\+aiosqlite)?|postgres(ql)?(\+asyncpg)?)://\S+$")
 
+_WEB = re.compile(r"https?://[^\s/]+\S*")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$")
 _HEADER = re.compile(r"[A-Za-z0-9-]+$")
 
-_SECRET = frozenset({"database_url", "proxy_secret", "oidc_client_secret", "webhook_token"})
+_SECRET = frozenset(
+    {
+        "database_url",
+        "proxy_secret",
+        "oidc_client_secret",
+        "webhook_token",
+        "prometheus_url",
+        "alertmanager_url",
+        "monitoring_token",
+        "heartbeat_url",
+    }
+)
 """Settings whose value may hold a password and is therefore never shown."""
 
 NOT_SETTINGS = frozenset({"TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE", "TOCSIN_BEHIND_LOOPBACK", "TOCSIN_UP"})
@@ -106,6 +118,24 @@ class Settings(BaseSettings):
     paging: Literal["embedded"] = Field(default="embedded", description="how people are paged")
     read_back_every: float = Field(
         default=300.0, ge=10, le=86_400, description="seconds between two looks at what trackers and the status page show"
+    )
+    prometheus_url: str | None = Field(
+        default=None, description="Prometheus: verification then goes by measurements, and the detection checklist looks things up"
+    )
+    alertmanager_url: str | None = Field(default=None, description="Alertmanager's API: what fires (default: Prometheus's own rules)")
+    monitoring_token: str | None = Field(default=None, description="bearer token for both; a user and password may stand in the address")
+    service_label: str = Field(
+        default="service", pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", description="the label that names a service in alerts and deployments"
+    )
+    deployments_query: str | None = Field(
+        default=None, description="PromQL whose values are times of deployments; labels `version`, `by`, `note` say what"
+    )
+    heartbeat_url: str | None = Field(
+        default=None, description="asked (GET) by the worker while workflows make progress: a dead-man's switch"
+    )
+    heartbeat_every: float = Field(default=60.0, ge=5, le=86_400, description="seconds between two heartbeats")
+    worker_metrics: str | None = Field(
+        default=None, pattern=r"^[^\s:]+:\d{1,5}$", description="host:port on which the worker offers the SDK's metrics to Prometheus"
     )
     connect_within: float = Field(default=30.0, gt=0, le=600, description="seconds that a process waits for Temporal at its start")
 
@@ -186,6 +216,21 @@ class Settings(BaseSettings):
         if isinstance(value, str) and not value.strip():
             raise ValueError("is empty; give a path, or leave the variable out")
         return value
+
+    @field_validator("prometheus_url", "alertmanager_url", "heartbeat_url", mode="before")
+    @classmethod
+    def _a_web_address(cls, value: Any) -> Any:
+        """Empty is unset: a compose file passes variables on that way."""
+        if isinstance(value, str) and not value.strip():
+            return None
+        if isinstance(value, str) and not _WEB.fullmatch(value.strip()):
+            raise ValueError("must look like http://host:port or https://host/path")
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("monitoring_token", "deployments_query", "worker_metrics", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
 
     @field_validator("database_url")
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import KeepAliveConfig, RetryConfig, RPCError
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -64,13 +64,17 @@ def connect_config(default_address: str = DEFAULT_ADDRESS) -> dict[str, Any]:
 _runtime: Runtime | None = None
 
 
-def quiet_runtime() -> Runtime:
-    """Temporal's own runtime, its logs going where ours go. Left alone it writes to standard output, amid data."""
+def quiet_runtime(metrics: str | None = None) -> Runtime:
+    """Temporal's own runtime, its logs going where ours go. Left alone it writes to standard output, amid data.
+
+    `metrics` is the address on which the SDK's own metrics are offered to Prometheus; only the first call's counts.
+    """
     global _runtime
     if _runtime is None:
         forward = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
         logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forward)
-        _runtime = Runtime(telemetry=TelemetryConfig(logging=logs))
+        offered = None if metrics is None else PrometheusConfig(bind_address=metrics, counters_total_suffix=True, durations_as_seconds=True)
+        _runtime = Runtime(telemetry=TelemetryConfig(logging=logs, metrics=offered))
         Runtime.set_default(_runtime, error_if_already_set=False)
     return _runtime
 

@@ -25,19 +25,23 @@ from temporalio.service import RPCError
 from incident.alerts import AlertInput
 from incident.analytics import facts, summary
 from incident.commands import COMMANDS, Command, Open
+from incident.model import Incident
+from incident.pictures import sparkline
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
 from integrations.monitoring.routes_file import RoutesFile
-from integrations.ports import Deployments
+from integrations.ports import KeptDeployments
 from starter import audit, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
+from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.desk import Desk
 from starter.drafts import Drafts
+from starter.endtoend import EndToEnd, Post
 from starter.facts import Ended
 from starter.guard import Guard
-from starter.health import Health, Look
+from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
 from starter.identity.arrangement import Arrangement
 from starter.identity.entrance import Entrance
@@ -72,7 +76,8 @@ class Door:
     """How one door is set up.
 
     `user` is who acts where a request does not say. `hosts` are the names by which the door may be asked beside
-    the loopback ones. `looks` are what its doctor looks at beside Temporal. `arrangement` is how people sign in, and
+    the loopback ones. `looks` are what its doctor looks at beside Temporal. `alertmanager` is where its doctor sends a test
+    alert; None: in at this door. `arrangement` is how people sign in, and
     `identity` what is kept of them; without it nobody does. `public` is the status page, where this door has one. `who`
     says as whom a request looks at private incidents; by default whoever is signed in, and everybody where nobody does.
     `temporal_ui` is where browsers find Temporal's own UI, where they can.
@@ -86,6 +91,7 @@ class Door:
     version: str
     hosts: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
+    alertmanager: Post | None = None
     kill_worker: Callable[[], int] | None = None
     temporal_ui: str | None = None
     arrangement: Arrangement | None = None
@@ -94,7 +100,7 @@ class Door:
     who: Callable[[Scope], privacy.Viewer] | None = None
     keyring: Keyring | None = None
     rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
-    deployments: Deployments | None = None
+    deployments: KeptDeployments | None = None
 
     @property
     def signing_in(self) -> Arrangement:
@@ -157,6 +163,7 @@ def create_app(
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force)
+    app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
     app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
@@ -201,6 +208,16 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         await desk.row(incident)
         return StreamingResponse(_streamed(rooms, incident, since), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
+    @router.get("/incidents/{incident}/picture", response_class=Response, responses={404: openapi.NO_INCIDENT, **openapi.READS})
+    async def show_picture(incident: str, query: Annotated[str, Query(max_length=200)]) -> Response:
+        """A query's newest samples as a small picture (SVG): those of the verification, else those of the look-up."""
+        model = Incident.model_validate(await desk.model(incident))
+        drawn = _picture(model, query)
+        if drawn is None:
+            raise Unknown(f"Nothing was measured under {query[:100]!r} yet.", incident=incident)
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
+        return Response(drawn, media_type="image/svg+xml", headers=headers)
+
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
     async def export_audit(incident: str) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
@@ -217,6 +234,14 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         return JSONResponse(desk.policy.model_dump(mode="json"))
 
     return router
+
+
+def _picture(incident: Incident, query: str) -> str | None:
+    known = incident.evidence.readings.get(query) if incident.evidence is not None else None
+    if known is not None and known.points:
+        return sparkline([value for _, value in known.points], f"{query}: {known.said}", known.limit)
+    pictures = [picture for finding in incident.findings.values() for picture in finding.pictures if picture.query == query]
+    return sparkline([value for _, value in pictures[0].points], query) if pictures else None
 
 
 async def _streamed(rooms: Rooms, incident: str, since: int) -> AsyncIterator[str]:
@@ -301,6 +326,7 @@ async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
 
 def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
     router = APIRouter(tags=["surroundings"])
+    backlog = Backlog(desk)
 
     @router.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
@@ -329,8 +355,9 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
         try:
             # Counts only, and of all: an alarm on what is overdue has to hear of private incidents as well.
             with privacy.looking(privacy.EVERYBODY):
-                rows = await desk.listing()
-            lines += metrics.incidents(rows, datetime.now(UTC))
+                rows, now = await desk.listing(), datetime.now(UTC)
+                lines += metrics.incidents(rows, now)
+                lines += await backlog.exposition(rows, now)
             up = 1
         except Problem as problem:
             log.warning("metrics without incidents", cause=problem.detail)
@@ -363,6 +390,18 @@ def _public_files(door: Door) -> APIRouter:
         except Unread as error:
             raise Unavailable("What was published can't be read now; tocsin doctor says why.") from error
         return JSONResponse({"files": {path: body.decode() for path, body in files.items()}})
+
+    return router
+
+
+def _end_to_end(chain: EndToEnd) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["surroundings"])
+
+    @router.post("/doctor")
+    async def try_the_chain(request: Request) -> JSONResponse:
+        """Send a test alert through the whole chain, as a drill, and dismiss what it opens. Takes up to two minutes."""
+        request.state.actor.need("alert")
+        return JSONResponse(report(await chain.run()))
 
     return router
 

@@ -15,7 +15,7 @@ from incident.routes_file import about
 from integrations.monitoring import alertmanager, deployments, generic, grafana, pagerduty
 from integrations.monitoring.posted import Posted, Unreadable
 from integrations.monitoring.routes_file import RoutesFile
-from integrations.ports import Deployments
+from integrations.ports import KeptDeployments
 from starter import openapi
 from starter.bodies import json_in, mended, whole
 from starter.problems import Invalid, Unknown
@@ -54,7 +54,7 @@ class Asked(BaseModel):
     limit: Annotated[int, Query(ge=1, le=500)] = 50
 
 
-def webhooks(intake: Intake, keyring: Keyring, log: Deployments | None, rules: RoutesFile) -> APIRouter:
+def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile) -> APIRouter:
     """Everything that machines post to, and what of it can be looked up."""
     router = APIRouter(tags=["webhooks"])
     for source in READERS:
@@ -88,9 +88,8 @@ def webhooks(intake: Intake, keyring: Keyring, log: Deployments | None, rules: R
     @router.get("/api/v1/deployments", responses={404: openapi.problem("Deployments are not kept here"), 422: openapi.MISTAKEN})
     async def list_deployments(asked: Annotated[Asked, Query()]) -> JSONResponse:
         """What was deployed, the newest first."""
-        found = await _kept(log).recent(
-            asked.service, environment=asked.environment, since=asked.since, until=asked.until, limit=asked.limit
-        )
+        services = (asked.service,) if asked.service is not None else None
+        found = await _kept(log).listed(services, environment=asked.environment, since=asked.since, until=asked.until, limit=asked.limit)
         return JSONResponse({"deployments": [each.model_dump(mode="json") for each in found]})
 
     @router.get("/api/v1/routes")
@@ -101,7 +100,7 @@ def webhooks(intake: Intake, keyring: Keyring, log: Deployments | None, rules: R
     return router
 
 
-def _kept(log: Deployments | None) -> Deployments:
+def _kept(log: KeptDeployments | None) -> KeptDeployments:
     if log is None:
         raise Unknown("Deployments are not kept here.")
     return log

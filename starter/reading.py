@@ -122,6 +122,14 @@ class Reading:
         if not privacy.viewer().all_seeing:
             await self.describe(incident)
 
+    async def failing(self) -> int:
+        """How many workflows have tasks that fail again and again."""
+
+        async def call() -> int:
+            return (await self.client.count_workflows(contract.FAILING)).count
+
+        return await patiently(self.client, call, within=READ_WITHIN)
+
     async def row(self, incident: str) -> Row:
         """What lists know of one incident; works with no worker."""
         return await _row(await self.describe(incident))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import socket
@@ -17,10 +18,11 @@ import structlog
 import uvicorn
 
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.deployments import DeploymentLog
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
+from integrations.monitoring.prometheus import Web
 from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.statuspage.embedded import EmbeddedStatusPage
@@ -32,9 +34,10 @@ from runtime.vendors import vendor_variables
 from starter.api import Door, create_app
 from starter.desk import Desk
 from starter.drafts import KeptDrafts
+from starter.endtoend import posting_to
 from starter.facts import KeptFacts
 from starter.guard import is_loopback
-from starter.health import Finding
+from starter.health import Finding, Look
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
@@ -81,10 +84,11 @@ def policy_in_force(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    measuring = settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy()
+        return in_force(Policy(), measuring=measuring)
     try:
-        return policy_from(read_toml(settings.policy))
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -178,11 +182,13 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
     here = settings.public_url or f"http://{settings.host}:{settings.port}"
+    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules), *_monitoring(settings))
     door = Door(
         user=settings.user,
         version=_version(),
         temporal_ui=settings.temporal_ui,
-        looks=(lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules)),
+        looks=looks,
+        alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
         identity=Store(ledger) if arrangement.mode != "dev" else None,
@@ -243,6 +249,24 @@ async def _routes(rules: RoutesFile) -> Finding:
         fix = "Mend the file (tocsin policy check FILE); until then the last good rules are in force."
         return Finding(name="routing rules", ok=False, detail=rules.problem, fix=fix)
     return Finding(name="routing rules", ok=True, detail=f"{rules.path} can be read" if rules.path else "the built-in ones")
+
+
+def _monitoring(settings: Settings) -> tuple[Look, ...]:
+    """A look at each monitoring system that is configured."""
+    systems = {"Prometheus": settings.prometheus_url, "Alertmanager": settings.alertmanager_url}
+    return tuple(
+        functools.partial(_reachable, Web(name, url, settings.monitoring_token), name) for name, url in systems.items() if url is not None
+    )
+
+
+async def _reachable(web: Web, name: str) -> Finding:
+    path = "/api/v1/query" if name == "Prometheus" else "/api/v2/status"
+    try:
+        await web.get(path, **({"query": "1"} if name == "Prometheus" else {}))
+    except IntegrationError as error:
+        fix = f"Check TOCSIN_{name.upper()}_URL; until it answers, verification waits and the checklist is not looked up."
+        return Finding(name=name.lower(), ok=False, detail=str(error), fix=fix)
+    return Finding(name=name.lower(), ok=True, detail="answers")
 
 
 async def _rota(settings: Settings) -> Finding:

@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
+from incident.deployments import Deployment
 from incident.effects import (
     Brief,
     CloseTicket,
@@ -27,8 +28,11 @@ from incident.effects import (
     Receipt,
     StoreDocument,
 )
+from incident.evidence import Point, moments
+from incident.queries import Query
 from integrations.deliveries import asked, channel_name, marked
 from integrations.errors import Rejected, Unavailable
+from integrations.ports import FiringAlert, KnownIssue
 
 
 class Fake:
@@ -204,3 +208,58 @@ class FakeArchive(Fake):
         receipt = Receipt(reference="/".join(name), repeated=self.documents.get(name) == ask.content)
         self.documents[name] = ask.content
         return self._accept(delivery, receipt)
+
+
+class FakeMonitoring:
+    """Monitoring whose values a test draws: `values` maps a query's name to its value at a moment; others measure `otherwise`."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Callable[[datetime], float | None]] = {}
+        self.otherwise: float | None = 0.01
+        self.firing: list[FiringAlert] = []
+        self.down = False
+        self.asked: list[tuple[str, datetime, datetime]] = []
+
+    def fires(self, name: str, *, service: str = "checkout", silenced: bool = False) -> None:
+        labels = {"alertname": name, "service": service}
+        self.firing.append(FiringAlert(fingerprint=name, name=name, starts_at=BEGAN, labels=labels, silenced=silenced))
+
+    async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]:
+        self._answer_faults()
+        return tuple(alert for alert in self.firing if alert.labels.get("service") in services)
+
+    async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]:
+        self._answer_faults()
+        self.asked.append((query.name, since, until))
+        value = self.values.get(query.name)
+        return tuple((at, value(at) if value is not None else self.otherwise) for at in moments(since, until, every))
+
+    def _answer_faults(self) -> None:
+        if self.down:
+            raise Unavailable("FakeMonitoring was told to be down")
+
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeDeployments:
+    """What was rolled out."""
+
+    def __init__(self, *deployments: Deployment) -> None:
+        self.deployments = deployments
+
+    async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]:
+        return tuple(one for one in self.deployments if one.service in services and since <= one.at <= until)
+
+
+class FakeIssues:
+    """A ticket system's search."""
+
+    def __init__(self, *issues: KnownIssue, down: bool = False) -> None:
+        self.issues = issues
+        self.down = down
+
+    async def open_about(self, services: tuple[str, ...]) -> tuple[KnownIssue, ...]:
+        if self.down:
+            raise Unavailable("FakeIssues was told to be down")
+        return self.issues

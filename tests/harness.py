@@ -37,6 +37,7 @@ from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.maintenance import MaintenanceActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -50,7 +51,7 @@ from incident.policy import Policy
 from incident.routing import Planned, PlannedWork, Window, latest
 from integrations.errors import Unavailable
 from runtime.temporal import sandboxed_runner
-from tests.fakes import FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import FakeArchive, FakeChat, FakeMonitoring, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
@@ -173,6 +174,7 @@ class Switchboard:
         self.windows: list[Window] = []
         self.nobody_knows = False
         self.common = World()
+        self.monitoring = FakeMonitoring()
 
     def world(self, delivery: Delivery) -> World:
         return self.worlds.get(delivery.incident, self.common)
@@ -225,6 +227,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
         Port.ONCALL: [OnCallActivities(board).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(board).brief],
         Port.ARCHIVE: [ArchiveActivities(board).store_document, ArchivingActivities(client, board).archive_run],
+        Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
     async with AsyncExitStack() as stack:

@@ -30,10 +30,11 @@ from integrations.ledger import Ledger, LedgerUnusable
 from integrations.oncall.rota import DEFAULT_ROTA, FileRota
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
-from runtime.temporal import TemporalUnreachable, connect
+from runtime.temporal import TemporalUnreachable, connect, quiet_runtime
 from runtime.vendors import vendor_variables
 from worker.dev_server import missing_search_attributes
 from worker.health import Pulse
+from worker.heartbeat import Heartbeat, stuck
 from worker.wiring import build_workers, configured_adapters, load_policy
 from workflows import contract, options
 
@@ -56,6 +57,7 @@ def main() -> int:
 async def _work(settings: Settings) -> int:
     policy = load_policy(settings)
     ensure_rota(settings)
+    _offer_metrics(settings)
     ledger = Ledger(settings.embedded_url)
     adapters = configured_adapters(settings, ledger, policy)
     client = await connect(within=settings.connect_within)
@@ -73,13 +75,36 @@ async def _work(settings: Settings) -> int:
     workers = build_workers(client, settings, adapters, policy, on_fatal)
     try:
         pulse = Pulse(settings.data, lambda: all(worker.is_running for worker in workers))
+        beating = _heartbeat(settings, client)
         failed += [error for error in await _run_until(stop, workers, pulse) if error not in failed]
+        if beating is not None:
+            beating.cancel()
     finally:
         await adapters.close()
         await ledger.close()
     for error in failed:
         log.error("the worker failed", exc_info=error)
     return 1 if failed else 0
+
+
+def _offer_metrics(settings: Settings) -> None:
+    """Offer the SDK's metrics, where an address is set.
+
+    Raises:
+        SettingsError: the address can't be used.
+    """
+    try:
+        quiet_runtime(settings.worker_metrics)
+    except (ValueError, RuntimeError) as error:
+        raise SettingsError(f"TOCSIN_WORKER_METRICS: {settings.worker_metrics} can't be used: {error}") from error
+
+
+def _heartbeat(settings: Settings, client: Client) -> asyncio.Task[None] | None:
+    """Beat outwards while the worker works, where somebody listens."""
+    if settings.heartbeat_url is None:
+        return None
+    heart = Heartbeat(settings.heartbeat_url, settings.heartbeat_every, lambda: stuck(client))
+    return asyncio.create_task(heart.beat_for_ever())
 
 
 def _asked_to_stop() -> asyncio.Event:

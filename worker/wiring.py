@@ -15,6 +15,7 @@ from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
 from activities.maintenance import MaintenanceActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
 from activities.paging import PagingActivities
@@ -24,13 +25,15 @@ from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.effects import Port
 from incident.policy import Policy
-from incident.policy_file import PolicyProblem, policy_from
+from incident.policy_file import PolicyProblem, in_force, policy_from
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
+from integrations.deployments import DeploymentLog, DeploymentsOf
 from integrations.drills import StatusPageOrDrill, TicketingOrDrill
 from integrations.faults import (
     FaultyArchive,
     FaultyChat,
+    FaultyMonitoring,
     FaultyOnCall,
     FaultyPager,
     FaultySpecialist,
@@ -38,11 +41,27 @@ from integrations.faults import (
     FaultyTicketing,
 )
 from integrations.ledger import Ledger
+from integrations.monitoring.none import NoMonitoring
 from integrations.monitoring.planned_work import PlannedWorkBook
+from integrations.monitoring.prometheus import PrometheusDeployments, PrometheusMonitoring, Web
 from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
-from integrations.ports import Archive, Chat, Checkable, OnCall, Paging, Specialist, StatusPage, StatusReading, Ticketing, TicketReading
+from integrations.ports import (
+    Archive,
+    Chat,
+    Checkable,
+    Deployments,
+    KnownIssues,
+    Monitoring,
+    OnCall,
+    Paging,
+    Specialist,
+    StatusPage,
+    StatusReading,
+    Ticketing,
+    TicketReading,
+)
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.statuspage import StatuspageStatus
@@ -67,7 +86,7 @@ STICKY = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Adapters:
-    """One adapter a port."""
+    """One adapter a port. `deployments` and `issues` are what monitoring's port asks beside; not every installation has them."""
 
     chat: Chat
     status: StatusPage
@@ -76,6 +95,9 @@ class Adapters:
     rota: OnCall
     specialist: Specialist
     archive: Archive
+    monitoring: Monitoring = field(default_factory=NoMonitoring)
+    deployments: Deployments | None = None
+    issues: KnownIssues | None = None
     checks: Mapping[Port, Sequence[Checkable]] = field(default_factory=dict)
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
@@ -95,10 +117,11 @@ def load_policy(settings: Settings) -> Policy:
     Raises:
         SettingsError: the policy file has mistakes; names each.
     """
+    measuring = settings.prometheus_url is not None
     if settings.policy is None:
-        return Policy()
+        return in_force(Policy(), measuring=measuring)
     try:
-        return policy_from(read_toml(settings.policy))
+        return in_force(policy_from(read_toml(settings.policy)), measuring=measuring)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
@@ -117,18 +140,35 @@ def load_rules(settings: Settings) -> RoutesFile:
     return rules
 
 
+def monitoring(settings: Settings, kept: Deployments) -> tuple[Monitoring, Deployments]:
+    """What measurements and deployments are asked of; `kept` are the deployments that are told to the door."""
+    if settings.prometheus_url is None:
+        return NoMonitoring(), kept
+    token, label = settings.monitoring_token, settings.service_label
+    prometheus = Web("Prometheus", settings.prometheus_url, token)
+    alertmanager = Web("Alertmanager", settings.alertmanager_url, token) if settings.alertmanager_url else None
+    query = settings.deployments_query
+    deployments = DeploymentsOf(kept, PrometheusDeployments(prometheus, query, service_label=label)) if query else kept
+    return PrometheusMonitoring(prometheus, alertmanager, service_label=label), deployments
+
+
 def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Adapters:
     """The embedded parts, each with the fault switch that drills and tests turn."""
     rota = FaultyOnCall(FileRota(settings.rota_file), ledger)
     pager = FaultyPager(EmbeddedPager(ledger), ledger)
+    board = EmbeddedTicketing(ledger)
+    measured, deployments = monitoring(settings, DeploymentLog(ledger))
     return Adapters(
         chat=FaultyChat(EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel), ledger),
         status=FaultyStatusPage(EmbeddedStatusPage(ledger), ledger),
-        tickets=FaultyTicketing(EmbeddedTicketing(ledger), ledger),
+        tickets=FaultyTicketing(board, ledger),
         pager=pager,
         rota=rota,
         specialist=FaultySpecialist(PagedSpecialist(pager, rota), ledger),
         archive=FaultyArchive(FolderArchive(settings.archive_folder), ledger),
+        monitoring=FaultyMonitoring(measured, ledger),
+        deployments=deployments,
+        issues=board,
     )
 
 
@@ -139,17 +179,20 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         SettingsError: a vendor is chosen and its settings are not there.
     """
     embedded = embedded_adapters(settings, ledger, policy)
+    issues = embedded.issues
     checks: dict[Port, Sequence[Checkable]] = {}
     tickets, tracker = embedded.tickets, _tracker(settings)
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
         checks[Port.TICKETS] = (tracker,)
+        # The embedded board knows nothing of what is known there; that nobody looked is said, and a person looks.
+        issues = None
     status, page = embedded.status, _status_page(settings)
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
         checks[Port.STATUS] = (page,)
     closing = [vendor.close for vendor in (tracker, page) if vendor is not None]
-    return replace(embedded, tickets=tickets, status=status, checks=checks, tracker=tracker, page=page, closing=closing)
+    return replace(embedded, tickets=tickets, status=status, issues=issues, checks=checks, tracker=tracker, page=page, closing=closing)
 
 
 def _tracker(settings: Settings) -> TrackerTicketing | None:
@@ -208,6 +251,7 @@ def workflow_classes() -> list[type]:
 def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
+    asked = MonitoringActivities(adapters.monitoring, adapters.deployments, adapters.issues)
     read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post],
@@ -217,6 +261,7 @@ def activities_by_port(client: Client, adapters: Adapters) -> dict[Port, Sequenc
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],
         Port.ARCHIVE: [ArchiveActivities(adapters.archive).store_document, ArchivingActivities(client, adapters.archive).archive_run],
+        Port.MONITORING: [asked.look_up, asked.sample],
     }
     return {port: [*of_port, CheckupActivities(adapters.checks.get(port, ())).check] for port, of_port in functions.items()}
 

@@ -18,11 +18,16 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import clocks, lifecycle, snapshot
+    from incident import clocks, lifecycle, snapshot, verifying
     from incident.effects import Effect, Port, Receipt
     from incident.events import Event
+    from incident.evidence import SampleReport
     from incident.model import Incident
     from workflows import contract, options
+
+
+LOOKING = "looking"
+"""The name of the task that looks at the measurements."""
 
 
 class Conductor:
@@ -69,9 +74,8 @@ class Conductor:
         """The earliest moment at which `tick` has something to do."""
         moments = [health.retry_at for port, health in self.incident.down.items() if lifecycle.next_effect(self.incident, port)]
         moments = [moment for moment in moments if moment > workflow.now()]
-        clock = clocks.next_wake(self.incident)
-        if clock is not None:
-            moments.append(clock)
+        look = None if self.holding or self.busy(LOOKING) else verifying.next_look(self.incident)
+        moments += [moment for moment in (clocks.next_wake(self.incident), look) if moment is not None]
         return min(moments, default=None)
 
     async def until_wake_or(self, over: Callable[[], bool], summary: str = "") -> None:
@@ -139,6 +143,33 @@ class Conductor:
         for port in dict.fromkeys(effect.port for effect in self.incident.outbox):
             if not self.busy(port.value) and self._ready(port) is not None:
                 self.spawn(port.value, self._serve(port))
+        look = verifying.next_look(self.incident)
+        if look is not None and look <= workflow.now() and not self.holding and not self.busy(LOOKING):
+            self.spawn(LOOKING, self._look())
+
+    async def _look(self) -> None:
+        """Look at the measurements once. Handlers run meanwhile: what the look means is decided on the state that it finds then.
+
+        It is no effect of the outbox: nobody is told anything, and a look that failed is made up for by the next one.
+        """
+        asked = verifying.request(self.incident, workflow.now())
+        self.mark()
+        try:
+            report = await workflow.execute_activity(
+                "sample",
+                asked,
+                result_type=SampleReport,
+                task_queue=contract.port_queue(workflow.info().task_queue, Port.MONITORING),
+                start_to_close_timeout=options.LOOK.start_to_close,
+                schedule_to_close_timeout=options.LOOK.schedule_to_close,
+                retry_policy=options.LOOK.retry,
+                priority=options.priority(self.incident.severity or self.incident.presumed_severity),
+                summary="verification: look at the measurements",
+            )
+        except ActivityError as error:
+            self.record(verifying.unreachable(self.incident, _cause(error)[0], workflow.now()))
+        else:
+            self.record(verifying.sampled(self.incident, asked, report, workflow.now()))
 
     def _ready(self, port: Port) -> Effect | None:
         """The oldest effect of a port, unless it has to wait for its provider, or for the next run."""
@@ -179,11 +210,8 @@ class Conductor:
         return lifecycle.delivered(self.incident, effect, receipt, workflow.now())
 
     def _failed(self, effect: Effect, error: ActivityError) -> Event:
-        cause = error.cause
+        text, cause = _cause(error)
         now = workflow.now()
-        while isinstance(cause, BaseException) and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
-            cause = cause.__cause__
-        text = str(cause.message if isinstance(cause, ApplicationError) else cause or error)
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             return lifecycle.undeliverable(effect, text, now)
         wait = cause.next_retry_delay if isinstance(cause, ApplicationError) else None
@@ -254,6 +282,14 @@ class Conductor:
         told = carried.get("row", {})
         self._row = {**snapshot.row(self.incident), **told} if told else {}
         self._attributes = contract.search_attributes(self.incident)
+
+
+def _cause(error: ActivityError) -> tuple[str, BaseException | None]:
+    """Why an activity failed, in the words of what failed in it."""
+    cause = error.cause
+    while isinstance(cause, BaseException) and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    return str(cause.message if isinstance(cause, ApplicationError) else cause or error), cause
 
 
 def _again() -> None:

@@ -62,6 +62,9 @@ PAGING_ANSWER = "answer"
 BEAT = "beat"
 """The memo field of a workflow task that had nothing else to say."""
 
+FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+"""The visibility query for workflows whose tasks fail again and again: nothing moves them on until somebody looks."""
+
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
 SERVICE = SearchAttributeKey.for_keyword("IncidentService")

@@ -43,7 +43,12 @@ DELIVERY: dict[Port, How] = {
     Port.ONCALL: How(TEN_SECONDS, timedelta(minutes=1)),
     Port.SPECIALIST: How(TEN_SECONDS, timedelta(minutes=2)),
     Port.ARCHIVE: How(timedelta(seconds=30), timedelta(minutes=5)),
+    # Several systems are asked at once, each with its own ten seconds.
+    Port.MONITORING: How(timedelta(seconds=30), timedelta(minutes=2)),
 }
+
+LOOK = How(timedelta(seconds=30), timedelta(seconds=45))
+"""One look at the measurements. The next one is a minute later and fetches what this one could not."""
 
 URGENT = Priority(priority_key=1)
 NORMAL = Priority(priority_key=3)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from incident.effects import CloseTicket, Delivery, OpenTicket, Port, Receipt
 from integrations import tables
 from integrations.deliveries import asked, marked
 from integrations.ledger import Ledger, Told, clean
+from integrations.ports import KnownIssue
 from integrations.tables import stamp
 
 OPEN = "open"
 CLOSED = "closed"
+
+ISSUES = 20
+"""Known issues that one search finds; nobody reads more at night."""
 
 
 class EmbeddedTicketing:
@@ -52,6 +56,17 @@ class EmbeddedTicketing:
             return Told(to=ticket["owner"] or "", text=note, receipt=Receipt(reference=f"T-{ticket['id']}"))
 
         return await self._ledger.once(Port.TICKETS, delivery, tell)
+
+    async def open_about(self, services: tuple[str, ...]) -> tuple[KnownIssue, ...]:
+        """The open tickets whose title or body names one of the services, newest first; those of drills are no issues."""
+        table = tables.tickets
+        named = [column.icontains(service, autoescape=True) for service in services for column in (table.c.title, table.c.body)]
+        if not named:
+            return ()
+        query = select(table).where(table.c.state == OPEN, table.c.drill.is_(False), or_(*named)).order_by(table.c.id.desc()).limit(ISSUES)
+        async with self._ledger.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return tuple(KnownIssue(reference=f"T-{row['id']}", title=row["title"], incident=row["incident"]) for row in rows)
 
     def _row(self, delivery: Delivery, ask: OpenTicket, title: str) -> dict[str, Any]:
         return {

@@ -8,12 +8,16 @@ from typing import Any
 import click
 
 from starter.cli.arguments import Choice
+from starter.cli.client import Client
 from starter.cli.failures import DONE, ERROR, UNREACHABLE, Failure
 from starter.cli.output import GREEN, RED, put
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.times import length
 from starter.cli.verbs import SEVERITIES
+
+CHAIN_WITHIN = 150.0
+"""Seconds for a test alert to go through: Alertmanager gathers a group for half a minute before it posts."""
 
 MILESTONES = ("acknowledge", "declare", "mitigate", "resolve")
 
@@ -77,12 +81,17 @@ def _spread(times: dict[str, Any]) -> Cell:
 
 
 @click.command()
+@click.option("--end-to-end", is_flag=True, help="send a test alert through the whole chain, as a drill, and dismiss what it opens")
 @reading
-def doctor(session: Session) -> None:
+def doctor(session: Session, end_to_end: bool) -> None:
     """Look whether everything that an incident needs is there; exit 1 where something is not."""
     code = DONE
     try:
         found: dict[str, Any] = session.client().get("/doctor")
+        if end_to_end:
+            patient = Client(session.url, session.token, pauses=(), within=CHAIN_WITHIN)
+            tried: dict[str, Any] = patient.post("/doctor", {}, session.request_key())
+            found = {"ok": found["ok"] and tried["ok"], "checks": [*found["checks"], *tried["checks"]]}
     except Failure as failure:
         if failure.code != UNREACHABLE:
             raise

@@ -16,7 +16,7 @@ from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.verbs import PHASES
 
-BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked"})
+BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
 
 KIND_STYLE = {"overdue": RED, "refused": RED, "paging_failed": RED, "parked": YELLOW, "resolved": GREEN, "delivered": DIM}
 
@@ -74,6 +74,8 @@ def _facts(state: dict[str, Any]) -> list[str]:
     lists: list[tuple[str, list[str]]] = [
         ("Clocks", [f"{clock['name']}: {clock['state']}, due {clock.get('due') or '-'}" for clock in state.get("clocks") or []]),
         ("Criteria", [f"{name}: {at or 'not confirmed'}" for name, at in (state.get("criteria") or {}).items()]),
+        ("Measurements", _measurements(state)),
+        ("Looked up", [_finding(each) for each in state.get("findings") or []]),
         ("Alerts", [f"{'firing' if alert.get('firing') else 'cleared'}: {alert.get('name')}" for alert in state.get("alerts") or []]),
         ("Hypotheses", [f"{each['text']} ({each['by']})" for each in state.get("hypotheses") or []]),
         ("Mitigations", [_mitigation(each) for each in state.get("mitigations") or []]),
@@ -85,6 +87,22 @@ def _facts(state: dict[str, Any]) -> list[str]:
         if entries:
             lines += ["", f"## {title}", *(f"- {clean(entry)}" for entry in entries)]
     return lines
+
+
+def _measurements(state: dict[str, Any]) -> list[str]:
+    """How each query stands; before the first look, what will be measured."""
+    known = state.get("evidence") or {}
+    readings = known.get("readings") or {}
+    lines = [f"monitoring can't be reached: {known['error']}"] if known.get("error") else []
+    for query in state.get("queries") or []:
+        reading = readings.get(query["name"])
+        lines.append(f"{reading['verdict']}: {reading['said']}" if reading else f"{query['name']}: {query['expression']}")
+    return lines + [f"firing: {name}" for name in known.get("firing") or []]
+
+
+def _finding(each: dict[str, Any]) -> str:
+    by = f" ({each['confirmed_by']})" if each.get("confirmed_by") else ""
+    return f"{each['id']}: {each.get('corrected_to') or each['text']}{by}"
 
 
 def _mitigation(each: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ CRITERIA = ("symptom_resolved", "metrics_at_baseline", "alerts_cleared")
 AUDIENCES = ("internal", "external")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
 MITIGATIONS = ("rollback", "scale", "restart", "failover", "feature_disable", "hotfix")
+BETTER = ("lower", "higher")
+SIGNALS = ("errors", "latency", "traffic", "saturation")
 DISMISSALS = ("false_alarm", "duplicate", "not_production", "planned_maintenance")
 
 
@@ -225,6 +227,32 @@ VERBS: dict[str, Verb] = {
             (_CRITERION, _reason("what shows that it does not hold")),
             main="reason",
             places=("criterion",),
+        ),
+        Verb(
+            "measure",
+            "Have a query measured that verification goes by, or drop one, with the reason.",
+            (
+                Field("name", "line", "what it is called", required=True),
+                Field("expression", "text", "what monitoring is asked (PromQL)"),
+                Field("unit", "line", "of its values"),
+                Field("better", "choice", "which values are better (default: lower)", choices=BETTER),
+                Field("signal", "choice", "what it tells of (default: errors)", choices=SIGNALS),
+                Field("threshold", "number", "the worst value that is still well (default: the baseline decides)"),
+                Field("drop", "flag", "measure it no more"),
+                Field("reason", "text", "why it is dropped, or changed"),
+            ),
+            main="expression",
+            places=("name",),
+        ),
+        Verb(
+            "correct",
+            "Confirm what was looked up by itself, or say what is right instead.",
+            (
+                Field("finding", "line", "related_alerts, deployments, known_issues or signals", required=True),
+                Field("text", "text", "what is right instead; without it the finding is confirmed"),
+            ),
+            main="text",
+            places=("finding",),
         ),
         Verb(
             "resolve",

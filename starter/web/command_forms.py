@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from incident import clocks
 from incident.commands import COMMANDS, ENVELOPE, LINE_LIMIT, Open
+from incident.lookups import NAMES
 from incident.mitigation_options import APPLIES
 from incident.vocabulary import MitigationOption
 from starter.web.forms import Form
@@ -47,6 +48,10 @@ LABELS = {
     "succeeded": "Did it work?",
     "drill": "This is a drill",
     "private": "Private: only those in it see it",
+    "expression": "What monitoring is asked (PromQL)",
+    "better": "Which values are better?",
+    "signal": "What it tells of",
+    "drop": "Measure it no more",
 }
 
 HINTS = {
@@ -72,6 +77,8 @@ TITLES = {
     "finish_mitigation": "Finish the mitigation",
     "confirm": "Confirm a criterion",
     "withdraw": "Withdraw a criterion",
+    "measure": "Say what is measured",
+    "correct": "Confirm or correct a finding",
     "resolve": "Resolve",
     "reopen": "Reopen",
     "dispatch": "Ask a specialist",
@@ -90,8 +97,8 @@ TITLES = {
 
 GROUPS = (
     ("Now", ("acknowledge", "describe", "declare", "assign", "change_severity", "advance", "check", "skip")),
-    ("Say", ("post_update", "note", "hypothesize", "dispatch", "file_report", "restrict", "invite")),
-    ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "resolve", "reopen")),
+    ("Say", ("post_update", "note", "hypothesize", "dispatch", "file_report", "correct", "restrict", "invite")),
+    ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "measure", "resolve", "reopen")),
     (
         "Afterwards",
         ("schedule_retrospective", "add_action_item", "complete_action_item", "file_postmortem", "waive", "close", "merge", "dismiss"),
@@ -228,7 +235,7 @@ def _kind(name: str, shape: Mapping[str, Any]) -> Kind:
         case "array":
             return "lines"
         case "boolean":
-            return "tick" if "." in name or name == "drill" else "yes_no"
+            return "tick" if "." in name or name in ("drill", "drop") else "yes_no"
         case "number" | "integer":
             return "number"
     match shape.get("format"):
@@ -256,6 +263,7 @@ def forms_for(state: Mapping[str, Any]) -> dict[str, CommandForm]:
         ("waive", "obligation"): tuple(
             Choice(clock["name"], clocks.label(clock["name"])) for clock in state["clocks"] if clock["state"] != "met"
         ),
+        ("correct", "finding"): tuple(Choice(found["id"], f"{NAMES[found['id']]}: {found['text'][:80]}") for found in state["findings"]),
         ("file_report", "id"): tuple(
             Choice(dispatch["id"], f"{dispatch['id']}: {dispatch['request'][:80]}")
             for dispatch in state["dispatches"]

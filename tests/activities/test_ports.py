@@ -13,13 +13,14 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.archive import ArchiveActivities
 from activities.chat import ChatActivities
+from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.paging import PagingActivities
 from activities.specialist import SpecialistActivities
 from activities.statuspage import StatusPageActivities
 from activities.ticketing import TicketingActivities
 from incident.effects import PORT_OF, Ask, Delivery, FindOnCall, Page, Receipt
-from tests.fakes import Fake, FakeArchive, FakeChat, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
+from tests.fakes import Fake, FakeArchive, FakeChat, FakeMonitoring, FakeOnCall, FakePager, FakeSpecialist, FakeStatusPage, FakeTicketing
 from tests.integrations.asks import AT, EXAMPLES, delivery
 
 Activity = Callable[[Delivery], Awaitable[Receipt]]
@@ -47,6 +48,7 @@ class Ports:
             "brief": (SpecialistActivities(self.specialist).brief, self.specialist),
             "store_document": (ArchiveActivities(self.archive).store_document, self.archive),
         }
+        self.asked_only: tuple[Activity, ...] = (MonitoringActivities(FakeMonitoring()).look_up,)
 
 
 @pytest.fixture
@@ -61,9 +63,10 @@ async def run(function: Activity, asked: Delivery) -> Receipt:
 
 def test_every_effect_has_an_activity_of_its_name(ports: Ports) -> None:
     """Whatever an incident can ask of the world, an activity that Temporal's UI shows under that name carries out."""
-    names = {name: activity._Definition.must_from_callable(function).name for name, (function, _) in ports.served.items()}
+    functions = [*(function for function, _ in ports.served.values()), *ports.asked_only]
 
-    assert {action: action for action in PORT_OF} == names
+    assert set(PORT_OF) == {activity._Definition.must_from_callable(function).name for function in functions}
+    assert list(ports.served) == [activity._Definition.must_from_callable(function).name for function, _ in ports.served.values()]
 
 
 @pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.action)

@@ -32,6 +32,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "finish_mitigation": {"succeeded": True},
     "confirm": {"criterion": "symptom_resolved"},
     "withdraw": {"criterion": "symptom_resolved", "reason": "a customer calls"},
+    "measure": {"name": "error_ratio", "expression": "error_ratio"},
+    "correct": {"finding": "deployments"},
     "resolve": {"root_cause": "the release", "fix_applied": "rolled back"},
     "reopen": {"reason": "errors are back"},
     "dispatch": {"request": "read the logs"},
@@ -48,7 +50,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "merge": {"into": "INC-2026-0002"},
 }
 
-WRONG, GONE = "wrong-phase", "unknown-item"
+WRONG, GONE, NOT = "wrong-phase", "unknown-item", "not-permitted"
 
 TABLE: dict[str, tuple[str, ...]] = {
     # verb:                  detection, declaration, triage, mitigation, resolution, post-incident
@@ -68,6 +70,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "finish_mitigation": (WRONG, WRONG, "no-mitigation", "change-not-approved", "no-mitigation", WRONG),
     "confirm": (WRONG, WRONG, WRONG, WRONG, "ok", WRONG),
     "withdraw": (WRONG, WRONG, WRONG, WRONG, "nothing new", WRONG),
+    "measure": (NOT, NOT, NOT, NOT, NOT, WRONG),
+    "correct": (GONE, GONE, GONE, GONE, GONE, GONE),
     "resolve": (WRONG, WRONG, WRONG, WRONG, "verification-incomplete", WRONG),
     "reopen": (WRONG, WRONG, WRONG, WRONG, "ok", "ok"),
     "dispatch": (WRONG, "ok", "ok", "ok", "ok", "ok"),

@@ -10,6 +10,8 @@ import pytest
 from incident import lifecycle
 from incident.commands import COMMANDS, Open, parse
 from incident.permissions import PERMISSIONS, RESPONDERS, objection_to_opening
+from incident.policy import Policy
+from incident.queries import Watching
 from incident.refusals import Refusal
 from incident.vocabulary import Access
 from runtime.settings import ACCESS_ROLES
@@ -20,7 +22,8 @@ NOBODY_IN_PARTICULAR = "zoe"
 
 
 def walk(severity: str = "SEV2") -> Walk:
-    return Walk(opening_of(severity))
+    """One that can be measured: without monitoring nobody may say what is."""
+    return Walk(opening_of(severity).model_copy(update={"policy": Policy(monitoring=Watching())}))
 
 
 def asked(walk: Walk, verb: str, who: str, roles: list[str] | None, /, **fields: Any) -> Any:

@@ -50,6 +50,8 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "finish_mitigation": {"succeeded": st.booleans()},
     "confirm": {"criterion": st.sampled_from(list(Criterion)).map(str)},
     "withdraw": {"criterion": st.sampled_from(list(Criterion)).map(str), "reason": REASONS},
+    "measure": {"name": st.just("error_ratio"), "expression": st.just("error_ratio")},
+    "correct": {"finding": st.sampled_from(["deployments", "signals"])},
     "resolve": {"root_cause": st.just("a retry"), "fix_applied": st.just("rolled back")},
     "reopen": {"reason": REASONS},
     "dispatch": {"request": st.just("look")},

@@ -14,8 +14,9 @@ from incident.effects import Port, Post
 from integrations import faults
 from integrations.chat.embedded import EmbeddedChat
 from integrations.errors import Rejected, Unavailable
-from integrations.faults import Fault, FaultyChat, Mode
+from integrations.faults import Fault, FaultyChat, FaultyMonitoring, Mode
 from integrations.ledger import Ledger
+from tests.fakes import FakeMonitoring
 from tests.integrations.asks import delivery
 
 
@@ -99,3 +100,14 @@ async def test_a_port_slower_than_its_time_out_gives_no_answer(ledger: Ledger, m
 
     assert "unavailable" == await outcome(FaultyChat(EmbeddedChat(ledger), ledger), 1)
     assert [] == await ledger.delivered("chat")
+
+
+async def test_monitoring_can_be_taken_away(ledger: Ledger) -> None:
+    """A drill or a test takes monitoring away like any other port, and nothing that it is asked is answered."""
+    monitoring = FaultyMonitoring(FakeMonitoring(), ledger)
+    await ledger.set_fault(Port.MONITORING, Fault(mode=Mode.DOWN))
+    with pytest.raises(Unavailable):
+        await monitoring.firing_alerts(("checkout",))
+    await ledger.clear_fault(Port.MONITORING)
+
+    assert () == await monitoring.firing_alerts(("checkout",))

@@ -10,13 +10,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from incident.deployments import Deployment
 from incident.routing import PlannedWork
-from integrations.deployments import DeploymentLog
+from integrations.deployments import DeploymentLog, DeploymentsOf, NobodyTells
 from integrations.errors import Unavailable
 from integrations.ledger import Ledger
 from integrations.monitoring.deployments import read as read_deployments
 from integrations.monitoring.planned_work import FRESH, STALE, PlannedWorkBook
 from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
+from tests.fakes import FakeDeployments
 
 AT = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
 
@@ -210,10 +212,29 @@ async def test_deployments_are_kept_once_and_found_again(tmp_path: Path) -> None
         for day, (service, version) in enumerate([("Checkout", "v1"), ("payments", "v1"), ("checkout", "v2")], start=1)
     ]
     new = [await log.record(read_deployments({"deployments": told}, AT)) for _ in range(2)]
-    found = await DeploymentLog(Ledger(tmp_path / "embedded.db")).recent("CHECKOUT")
-    since = await log.recent(since=datetime(2026, 11, 2, tzinfo=UTC), until=datetime(2026, 11, 2, 23, tzinfo=UTC))
+    found = await DeploymentLog(Ledger(tmp_path / "embedded.db")).listed(("CHECKOUT",))
+    since = await log.listed(since=datetime(2026, 11, 2, tzinfo=UTC), until=datetime(2026, 11, 2, 23, tzinfo=UTC))
     await ledger.close()
 
     assert new == [3, 0]
     assert [(each.version, each.by) for each in found] == [("v2", "ci"), ("v1", "ci")]
     assert [each.service for each in since] == ["payments"]
+
+
+async def test_an_incident_asks_what_was_told_of_its_services(tmp_path: Path) -> None:
+    """That nothing was deployed is only said where somebody tells of deployments at all, by whichever way."""
+    ledger = Ledger(tmp_path / "embedded.db")
+    log = DeploymentLog(ledger)
+    measured = Deployment(service="checkout", version="v9", at=AT - timedelta(minutes=5))
+    asked = (("checkout",), AT - timedelta(days=1), AT)
+    with pytest.raises(NobodyTells, match="/webhooks/deployments"):
+        await DeploymentsOf(log).recent(*asked)
+    from_elsewhere = await DeploymentsOf(log, FakeDeployments(measured)).recent(*asked)
+    await log.record([Deployment(service="Checkout", version="v8", at=AT - timedelta(hours=2))])
+    both = await DeploymentsOf(log, FakeDeployments(measured)).recent(*asked)
+    none = await log.recent(("payments",), AT - timedelta(days=1), AT)
+    await ledger.close()
+
+    assert from_elsewhere == (measured,)
+    assert [each.version for each in both] == ["v9", "v8"]
+    assert none == ()

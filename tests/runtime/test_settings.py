@@ -40,6 +40,10 @@ def test_an_option_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch) -> No
         ("TOCSIN_DATA", " ", "is empty"),
         ("TOCSIN_LOG_FORMAT", "xml", "'auto', 'json' or 'console'"),
         ("TOCSIN_MAX_CACHED_WORKFLOWS", "-1", "greater than or equal to 0"),
+        ("TOCSIN_PROMETHEUS_URL", "prometheus:9090", "http://host:port"),
+        ("TOCSIN_HEARTBEAT_EVERY", "1", "greater than or equal to 5"),
+        ("TOCSIN_SERVICE_LABEL", 'a"b', "match pattern"),
+        ("TOCSIN_WORKER_METRICS", "9464", "match pattern"),
         ("TOCSIN_DATABASE_URL", "mysql://root:hunter2@host/db", "postgresql://"),
     ],
 )
@@ -63,9 +67,10 @@ def test_every_bad_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         load_settings()
 
 
-def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database's URL may hold a password, so a mistake in it is told without the value."""
-    monkeypatch.setenv("TOCSIN_DATABASE_URL", "mysql://root:hunter2@host/db")
+@pytest.mark.parametrize("variable", ["TOCSIN_DATABASE_URL", "TOCSIN_PROMETHEUS_URL", "TOCSIN_ALERTMANAGER_URL", "TOCSIN_HEARTBEAT_URL"])
+def test_a_password_is_never_shown(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address may hold a password, so a mistake in it is told without the value."""
+    monkeypatch.setenv(variable, "mysql://root:hunter2@host/db")
 
     with pytest.raises(SettingsError) as told:
         load_settings()
@@ -91,3 +96,13 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
         read_toml(path)
     with pytest.raises(SettingsError, match=r"nowhere\.toml can't be read"):
         read_toml(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    "name", ["prometheus_url", "alertmanager_url", "monitoring_token", "deployments_query", "heartbeat_url", "worker_metrics"]
+)
+def test_an_empty_variable_is_an_unset_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compose file passes on what the environment does not have as an empty text; that turns nothing on."""
+    monkeypatch.setenv(f"TOCSIN_{name.upper()}", " ")
+
+    assert getattr(load_settings(), name) is None

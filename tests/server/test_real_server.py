@@ -200,3 +200,12 @@ def test_the_next_up_on_the_same_folder_carries_on(tmp_path: Path) -> None:
     lost = House(tmp_path / "data")
     with pytest.raises(AssertionError, match="accept-rollback"):
         lost.start()
+
+
+def test_the_doctor_sends_an_alert_through_the_whole_chain(house: House) -> None:
+    """A test alert opens an incident that is marked as a drill, its first message is told, and nothing of it is left open."""
+    found = house.call("POST", "/api/v1/doctor", {}).json()
+
+    assert found["ok"], found
+    assert [check["name"] for check in found["checks"]] == ["test alert", "test incident", "test delivery", "test dismissed"]
+    assert house.call("GET", "/api/v1/incidents?drill=true&open=true").json()["incidents"] == []

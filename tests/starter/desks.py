@@ -33,12 +33,16 @@ class FakeDesk(Desk):
         self.alerts: list[Any] = []
         self.refuses: dict[str, str] = {}
         self.working = True
+        self.models: dict[str, dict[str, Any]] = {}
         self.turns_away = ""
         self._keys: dict[str, str] = {}
 
     @classmethod
     async def made(cls) -> FakeDesk:
         return cls(await Client.connect(NOBODY, lazy=True))
+
+    async def failing(self) -> int:
+        return 0
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         if self.turns_away:
@@ -58,6 +62,8 @@ class FakeDesk(Desk):
             "opened_by": asked.by,
             "opened_at": f"2026-11-24T03:{len(self.states):02d}:00Z",
             "drill": asked.drill,
+            "clocks": [],
+            "deliveries": {"delivered": 0, "waiting": [], "down": {}},
             "private": asked.private,
             "members": [asked.by] if asked.private else [],
         }
@@ -101,6 +107,10 @@ class FakeDesk(Desk):
         if not self.working:
             raise NoWorker("No worker answers.", incident=incident, stale=True, last_known=await self.row(incident))
         return dict(known)
+
+    async def model(self, incident: str) -> dict[str, Any]:
+        self._known(incident)
+        return self.models[incident]
 
     async def timeline(self, incident: str, since: int = 0) -> list[Entry]:
         self._known(incident)

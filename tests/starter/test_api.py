@@ -16,6 +16,7 @@ from temporalio.client import Client
 from incident.commands import COMMANDS
 from starter.api import Door, Kind, create_app
 from starter.live import Rooms
+from tests.incident.measurements import look, measured_walk
 from tests.starter.desks import FakeDesk
 
 HERE = "http://127.0.0.1:8700"
@@ -390,3 +391,44 @@ async def test_alerts_can_be_handed_to_one_incident(http: httpx2.AsyncClient, de
 
     assert [answer.status_code for answer in answers] == [202, 202]
     assert desk.alerts == [one, one, one]
+
+
+async def test_a_measurement_is_a_small_picture(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    """A query's newest samples are an image that a page can show; one that was not measured is not there."""
+    incident = await opened(http)
+    walk = measured_walk()
+    look(walk, {"error_ratio": (0.01, 0.31, 0.02)})
+    desk.models[incident] = walk.incident.model_dump(mode="json")
+    picture, nothing = [await http.get(f"/api/v1/incidents/{incident}/picture", params={"query": name}) for name in ("error_ratio", "x")]
+
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/svg+xml")
+    assert "error_ratio is 0.31" in picture.text
+    assert nothing.status_code == 404
+
+
+async def test_what_is_owed_and_what_waits_is_in_the_metrics(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    """Obligations by clock, how late they are, parked messages and the oldest one's age; what can't be read is counted."""
+    incident = await opened(http)
+    clock = {"name": "action_item:AI-1", "state": "overdue", "late_by": 90}
+    effect = {"port": "chat", "state": "parked", "at": "2020-01-01T00:00:00Z"}
+    others = [("internal_update", "running"), ("drift:ticket:AI-1", "running"), ("verification", "paused")]
+    desk.states[incident]["clocks"] = [clock, *({"name": name, "state": state} for name, state in others)]
+    desk.states[incident]["deliveries"]["waiting"] = [effect, effect]
+    text = (await http.get("/metrics")).text
+
+    assert 'tocsin_obligations{clock="action_item",drill="false",state="overdue"} 1' in text
+    assert 'tocsin_obligations{clock="internal_update",drill="false",state="running"} 1' in text
+    assert 'tocsin_obligations{clock="drift",drill="false",state="running"} 1' in text
+    assert "paused" not in text
+    assert 'tocsin_obligation_late_seconds{clock="action_item",drill="false"} 90' in text
+    assert 'tocsin_effects_waiting{drill="false",port="chat",state="parked"} 2' in text
+    assert "tocsin_incidents_unread 0" in text
+    assert "tocsin_workflows_failing 0" in text
+
+
+async def test_metrics_without_a_worker_say_that_they_know_less(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    """Lists go on without a worker; what is owed is then not shown as nothing."""
+    await opened(http)
+    desk.working = False
+
+    assert "tocsin_incidents_unread 1" in (await http.get("/metrics")).text

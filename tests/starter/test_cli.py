@@ -80,6 +80,25 @@ def test_1_error(cli: Cli, stub: Stub) -> None:
     assert (ran.code, ran.out, ran.err) == (1, "", "error: This is a mistake of ours.\n")
 
 
+def test_measurements_and_findings_are_shown(cli: Cli, stub: Stub) -> None:
+    """What is measured, how it stands, and what was looked up, in the words of the state; a query not yet looked at is named."""
+    readings = {"error_ratio": {"verdict": "red", "said": "error_ratio is 0.31 at 03:00:00, at most 0.05 is well"}}
+    queries = [{"name": "error_ratio", "expression": "x"}, {"name": "cpu", "expression": "avg(cpu)"}]
+    finding = {"id": "deployments", "text": "none", "corrected_to": "v248, by hand", "confirmed_by": "eva"}
+    seen: dict[str, Any] = {
+        "queries": queries,
+        "evidence": {"readings": readings, "firing": ["PaymentsSlow (checkout)"]},
+        "findings": [finding],
+    }
+    stub.says[f"GET /incidents/{ONE}"] = Reply(200, state(**seen))
+    lines = cli("show", ONE).out.splitlines()
+
+    assert "- red: error_ratio is 0.31 at 03:00:00, at most 0.05 is well" in lines
+    assert "- cpu: avg(cpu)" in lines
+    assert "- firing: PaymentsSlow (checkout)" in lines
+    assert "- deployments: v248, by hand (eva)" in lines
+
+
 def test_1_something_else_listens(cli: Cli, stub: Stub) -> None:
     """Another program at the address is told from an incident that does not exist."""
     stub.says[f"GET /incidents/{ONE}"] = Reply(404, b"<h1>Not here</h1>", "text/html")
@@ -564,6 +583,17 @@ def test_the_doctor_says_what_is_wrong(cli: Cli, stub: Stub) -> None:
 
     assert ran.code == 1
     assert ran.out.splitlines()[1].split("\t") == ["FAIL", "worker", "nobody", "tocsin worker"]
+
+
+def test_the_doctor_tries_the_whole_chain(cli: Cli, stub: Stub) -> None:
+    """With --end-to-end a test alert is sent as well; where it does not arrive, the doctor fails."""
+    stub.says["GET /doctor"] = Reply(200, {"ok": True, "checks": [{"name": "temporal", "ok": True, "detail": "serves"}]})
+    tried = [{"name": "test alert", "ok": True, "detail": "sent"}, {"name": "test incident", "ok": False, "detail": "none", "fix": "look"}]
+    stub.says["POST /doctor"] = Reply(200, {"ok": False, "checks": tried})
+    ran = cli("doctor", "--end-to-end")
+
+    assert ran.code == 1
+    assert [line.split("\t")[1] for line in ran.out.splitlines()] == ["temporal", "test alert", "test incident"]
 
 
 def test_the_doctor_sees_that_nothing_answers(cli: Cli, stub: Stub) -> None:

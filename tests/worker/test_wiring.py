@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from temporalio import activity, workflow
 
 from incident.effects import PORT_OF, Port
 from incident.policy import Policy
+from incident.queries import Watching
 from incident.vocabulary import Severity
 from integrations.ledger import Ledger
-from runtime.settings import SettingsError, load_settings
+from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
+from starter.serve import policy_in_force
 from tests.integrations.asks import delivery, of_port
 from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, load_rules, workflow_classes
 
@@ -73,6 +76,36 @@ def test_routing_rules_with_a_mistake_stop_the_worker_with_their_place(tmp_path:
     assert load_rules(load_settings(data=tmp_path)).in_force().routes == ()
 
 
+QUERIES = "[queries.checkout.error_ratio]\nexpression = 'error_ratio'\nthreshold = 0.05\n"
+
+
+def test_queries_are_measured_where_there_is_somebody_to_ask(tmp_path: Path) -> None:
+    """The policy file's queries travel with each incident; a drill measures nothing."""
+    path = tmp_path / "policy.toml"
+    path.write_text(QUERIES)
+    policy = load_policy(load_settings(policy=path, prometheus_url="http://127.0.0.1:9090"))
+
+    assert policy.monitoring is not None
+    assert [query.name for query in policy.monitoring.queries["checkout"]] == ["checkout/error_ratio"]
+    assert policy.scaled(60).monitoring is None
+
+
+@pytest.mark.parametrize("loaded", [load_policy, policy_in_force])
+def test_queries_that_nobody_can_be_asked_stop_the_start(loaded: Callable[[Settings], Policy], tmp_path: Path) -> None:
+    """A forgotten address must not quietly turn measurements into people's word, in the worker or at the door."""
+    path = tmp_path / "policy.toml"
+    path.write_text(QUERIES)
+
+    with pytest.raises(SettingsError, match="TOCSIN_PROMETHEUS_URL"):
+        loaded(load_settings(policy=path))
+
+
+def test_without_monitoring_nothing_is_measured(tmp_path: Path) -> None:
+    """Who has configured none has the process as ever."""
+    assert load_policy(load_settings(data=tmp_path)).monitoring is None
+    assert load_policy(load_settings(data=tmp_path, prometheus_url="http://127.0.0.1:9090")).monitoring == Watching()
+
+
 async def test_a_vendor_that_is_chosen_without_its_settings_stops_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that could not file a ticket at night does not start by day; it says which setting is missing."""
     settings = load_settings(data=tmp_path, tickets="github")
@@ -109,6 +142,7 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
+    assert adapters.issues is None, "the embedded board does not know what is known elsewhere"
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
     await adapters.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from incident.policy import Policy
+from incident.queries import Query, Watching
 from tests.harness import POSTMORTEM, Stage, Story, alert, ask, eventually, runs, staged
 
 FOLDER = Path(__file__).parent / "histories"
@@ -79,7 +80,33 @@ async def continued(stage: Stage) -> Story:
     return story
 
 
-SCENARIOS = {"closed": closed, "mid-flight": mid_flight, "outage": outage, "continued": continued}
+async def measured(stage: Stage) -> Story:
+    """Verified by measurements: a second outage, monitoring out of reach for a while, then a whole green period."""
+    monitoring = stage.board.monitoring
+    watching = Watching(queries={"checkout": (Query(name="error_ratio", expression="error_ratio"),)})
+    story = await Story.open(stage, "SEV1", policy=Policy(monitoring=watching))
+    await story.does("acknowledge")
+    await story.settled()
+    await story.does("correct", finding="known_issues", text="none that is known")
+    await story.reaches("triage")
+    await story.mitigates()
+    await story.does("confirm", criterion="symptom_resolved")
+    await story.fast_forward(minutes=5)
+    monitoring.otherwise = 0.31
+    await story.fast_forward(minutes=2)
+    await story.refused("confirm", criterion="metrics_at_baseline")
+    monitoring.otherwise = 0.01
+    await story.fast_forward(minutes=3)
+    monitoring.down = True
+    await story.fast_forward(minutes=4)
+    monitoring.down = False
+    await story.does("measure", name="cpu", expression="cpu", threshold=80.0, signal="saturation")
+    await story.fast_forward(minutes=18)
+    await story.does("resolve", root_cause="A retry without a limit", fix_applied="Rolled back")
+    return story
+
+
+SCENARIOS = {"closed": closed, "mid-flight": mid_flight, "outage": outage, "continued": continued, "measured": measured}
 
 
 def _impersonal(value: Any) -> Any:

@@ -17,6 +17,7 @@ from incident.vocabulary import Access
 from integrations.ledger import Ledger
 from runtime.settings import load_settings
 from starter.api import Door, create_app
+from starter.endtoend import Post
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
 from starter.live import Rooms
@@ -47,12 +48,12 @@ class Clock:
 class Place:
     """One door with everything behind it."""
 
-    def __init__(self, arrangement: Arrangement, desk: FakeDesk, ledger: Ledger) -> None:
+    def __init__(self, arrangement: Arrangement, desk: FakeDesk, ledger: Ledger, alertmanager: Post | None = None) -> None:
         self.arrangement = arrangement
         self.desk = desk
         self.clock = Clock()
         self.store = Store(ledger, clock=self.clock)
-        door = Door(user="tocsin", version="0", arrangement=arrangement, identity=self.store)
+        door = Door(user="tocsin", version="0", arrangement=arrangement, identity=self.store, alertmanager=alertmanager)
         self.app: FastAPI = create_app(desk, door, Delivered(), rooms=Rooms(desk, no_history))
 
     def client(self, peer: str = "192.0.2.7", **headers: str) -> httpx2.AsyncClient:
@@ -67,10 +68,10 @@ class Place:
 
 
 @asynccontextmanager
-async def place(folder: Path, arrangement: Arrangement) -> AsyncIterator[Place]:
+async def place(folder: Path, arrangement: Arrangement, *, alertmanager: Post | None = None) -> AsyncIterator[Place]:
     ledger = Ledger(folder / "embedded.db")
     try:
-        yield Place(arrangement, await FakeDesk.made(), ledger)
+        yield Place(arrangement, await FakeDesk.made(), ledger, alertmanager)
     finally:
         await ledger.close()
 

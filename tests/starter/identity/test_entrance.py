@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from incident.vocabulary import Access
 from starter.identity import places
+from starter.identity.actor import acting
 from tests.starter.identity.doors import PAGE, Place, behind_a_proxy, place
 from tests.starter.test_serve import ONE_ALERT
 
@@ -123,6 +125,35 @@ async def test_a_viewer_reads_and_hands_over_no_alerts(proxied: Place) -> None:
         answer = await proxy.post(f"/api/v1/incidents/{incident}/alert", json={})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+
+
+async def test_the_doctors_test_alert_is_sent_by_whoever_may_send_one(tmp_path: Path) -> None:
+    """It opens an incident: a reader may not, and whoever may dismisses it in their own name."""
+    sent: list[dict[str, Any]] = []
+
+    async def post(alerts: list[dict[str, Any]]) -> None:
+        """Alertmanager, whose webhook opens the incident."""
+        sent.extend(alerts)
+        if len(sent) == 1:
+            with acting(None):
+                opened = await where.desk.open({"by": "monitoring", "title": alerts[0]["labels"]["alertname"], "drill": True})
+            where.desk.states[opened["incident"]]["deliveries"]["delivered"] = 1
+
+    async with place(tmp_path, behind_a_proxy(), alertmanager=post) as where:
+        async with where.client("10.0.0.5", X_Forwarded_User="kim", X_Forwarded_Groups="auditors") as reader:
+            refused = await reader.post("/api/v1/doctor", json={})
+        async with where.client("10.0.0.5", X_Forwarded_User="eve", X_Forwarded_Groups="sre") as responder:
+            tried = await responder.post("/api/v1/doctor", json={})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-permitted")
+    assert [check["name"] for check in tried.json()["checks"] if check["ok"]] == [
+        "test alert",
+        "test incident",
+        "test delivery",
+        "test dismissed",
+    ]
+    assert [(verb, asked["by"]) for _, verb, asked in where.desk.asked] == [("dismiss", "eve")]
+    assert len(sent) == 2, "the alert, and its end"
 
 
 @pytest.mark.parametrize(

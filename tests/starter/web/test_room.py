@@ -13,9 +13,12 @@ import pytest
 
 from incident import lifecycle
 from incident.commands import COMMANDS
+from incident.evidence import Finding
 from incident.model import Suggestion
+from incident.queries import Query
 from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.room_view import KEY_MOMENTS, RoomView
+from tests.incident.measurements import look, measured_walk
 from tests.starter.web.memory import MemoryDesk
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&"
@@ -108,6 +111,27 @@ async def test_markup_in_any_field_is_shown_and_never_run(http: httpx2.AsyncClie
         ] == []
         assert [tag for tag, attributes in tags if tag == "img" or any(name.startswith("on") for name in attributes)] == []
     assert Markup(pages[0]).text.count(SCRIPT) >= 12
+
+
+async def test_what_monitoring_says_is_shown_with_its_picture(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """Each query as it stands and the picture of its samples, and what was looked up, to be confirmed; all of it text."""
+    incident = await opened(desk)
+    name = 'errors <b>&"?'
+    walk = measured_walk(Query(name=name, expression=SCRIPT, threshold=0.05))
+    look(walk, {name: (0.01, 0.31, 0.02)}, firing=(SCRIPT,))
+    found = Finding(id="deployments", looked_up=True, text=SCRIPT, lines=(SCRIPT,), at=walk.now)
+    desk.incidents[incident] = walk.incident.model_copy(update={"id": incident, "findings": {found.id: found}})
+    page = Markup((await http.get(f"/incidents/{incident}")).text)
+    shown = [attributes for tag, attributes in page.tags if tag == "img"]
+    drawn = await http.get(html.unescape(str(shown[0]["src"])))
+
+    assert [str(attributes["alt"]).startswith(f"{name}: {name} is 0.31") for attributes in shown] == [True]
+    assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
+    assert "Measurements" in page.text
+    assert "Looked up" in page.text
+    assert page.text.count(SCRIPT) >= 4
+    assert [tag for tag, attributes in page.tags if any(name.startswith("on") for name in attributes)] == []
+    assert "?do=correct&finding=deployments#do-correct" in [attributes.get("href") for _, attributes in page.tags]
 
 
 async def test_every_verb_of_the_core_is_a_form_with_all_its_fields(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
