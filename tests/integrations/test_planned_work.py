@@ -223,7 +223,7 @@ async def test_deployments_are_kept_once_and_found_again(tmp_path: Path) -> None
 
 async def test_an_incident_asks_what_was_told_of_its_services(tmp_path: Path) -> None:
     """That nothing was deployed is only said where somebody tells of deployments at all, by whichever way."""
-    ledger = Ledger(tmp_path / "embedded.db")
+    ledger = Ledger(tmp_path / "embedded.db", clock=lambda: AT)
     log = DeploymentLog(ledger)
     measured = Deployment(service="checkout", version="v9", at=AT - timedelta(minutes=5))
     asked = (("checkout",), AT - timedelta(days=1), AT)

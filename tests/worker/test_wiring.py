@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from temporalio import activity, workflow
 
+from incident.deployments import Deployment
 from incident.effects import PORT_OF, Port
 from incident.policy import Policy
 from incident.queries import Watching
 from incident.vocabulary import Severity
+from integrations.deployments import DeploymentLog
 from integrations.ledger import Ledger
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
@@ -104,6 +106,20 @@ def test_without_monitoring_nothing_is_measured(tmp_path: Path) -> None:
     """Who has configured none has the process as ever."""
     assert load_policy(load_settings(data=tmp_path)).monitoring is None
     assert load_policy(load_settings(data=tmp_path, prometheus_url="http://127.0.0.1:9090")).monitoring == Watching()
+
+
+async def test_what_is_told_to_the_door_is_found_by_the_worker(tmp_path: Path) -> None:
+    """With Prometheus or without, the checklist's question for deployments is answered from those that were posted."""
+    now = datetime.now(UTC)
+    found = []
+    for settings in (load_settings(data=tmp_path), load_settings(data=tmp_path, prometheus_url="http://127.0.0.1:9090")):
+        ledger = Ledger(settings.embedded_url)
+        await DeploymentLog(ledger).record([Deployment(service="checkout", version="v248", at=now)])
+        deployments = configured_adapters(settings, ledger, Policy()).deployments
+        found.append(await deployments.recent(("checkout",), now - timedelta(hours=1), now) if deployments is not None else ())
+        await ledger.close()
+
+    assert [[each.version for each in told] for told in found] == [["v248"], ["v248"]]
 
 
 async def test_a_vendor_that_is_chosen_without_its_settings_stops_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
