@@ -10,12 +10,13 @@ from temporalio import activity
 
 from activities.failures import translated
 from incident import evidence
-from incident.alerts import SERVICE_LABELS
+from incident.deployments import Deployment
 from incident.effects import Delivery, LookUp, Receipt
 from incident.evidence import FINDING_LINES, LINE_LENGTH, POINTS_KEPT, FiringNow, Measured, SampleReport, SampleRequest
 from incident.queries import Query
+from incident.routing import PRODUCTION, SERVICE_LABELS
 from integrations.errors import IntegrationError, Rejected
-from integrations.ports import Deployment, Deployments, FiringAlert, KnownIssues, Monitoring
+from integrations.ports import Deployments, FiringAlert, KnownIssues, Monitoring
 
 Answer = dict[str, object]
 
@@ -137,8 +138,9 @@ def _alert_line(alert: FiringAlert) -> str:
 
 
 def _deployment_line(one: Deployment) -> str:
-    who, why = f" by {one.by}" if one.by else "", f": {one.note}" if one.note else ""
-    return f"{one.at:%Y-%m-%d %H:%M} UTC {one.service} {one.version}{who}{why}"
+    who, why = f" by {one.by}" if one.by else "", f": {one.summary}" if one.summary else ""
+    where = f" in {one.environment}" if one.environment != PRODUCTION else ""
+    return f"{one.at:%Y-%m-%d %H:%M} UTC {one.service} {one.version}{where}{who}{why}"
 
 
 def _names(services: tuple[str, ...]) -> str:

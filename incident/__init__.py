@@ -12,6 +12,8 @@ In reading order:
     evolving     what an event makes of the state
     clocks       what is due when                blockers   what stands in the way
     asking       what an event asks of the world effects    what an ask looks like
+    routing      where an alert goes             flapping   which word on it is news
+    merging      two incidents that are one trouble
     queries      what is measured                evidence   baselines, readings, verdicts
     verifying    verification by evidence        lookups    what the detection checklist asks
     measuring    what people say of both

@@ -15,17 +15,15 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from incident.commands import problems
 from incident.events import MONITORING, Event
-from incident.model import Alert, Incident
+from incident.model import Alert, Incident, Joined
 from incident.policy import Policy
+from incident.routing import ENVIRONMENT_LABELS, LINE_LIMIT, SERVICE_LABELS, Action, Flapping, Routed
+from incident.routing import NOT_PRODUCTION as NAMES_OF_OTHERS
 from incident.vocabulary import Criterion, Phase, Severity
 
-NOT_PRODUCTION = frozenset(
-    {"dev", "development", "staging", "stage", "test", "testing", "qa", "sandbox", "preview", "local", "non-production"}
-)
-ENVIRONMENT_LABELS = ("environment", "env", "stage", "tier_environment")
+NOT_PRODUCTION = frozenset(NAMES_OF_OTHERS)
 MAINTENANCE_LABELS = ("maintenance", "planned_maintenance")
-SERVICE_LABELS = ("service", "app", "application", "job")
-VALUE_LIMIT = 300
+VALUE_LIMIT = LINE_LIMIT
 
 
 def _utc(value: datetime) -> datetime:
@@ -45,7 +43,11 @@ def _empty_is_none(value: Any) -> Any:
 
 
 class AlertInput(BaseModel):
-    """One alert as monitoring posts it; fields of newer versions are left out."""
+    """One alert as monitoring posts it; fields of newer versions are left out.
+
+    What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, and
+    how often it has changed, where it flaps.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -56,6 +58,10 @@ class AlertInput(BaseModel):
     ends_at: Annotated[AwareDatetime | None, BeforeValidator(_empty_is_none), AfterValidator(_ended)] = Field(default=None, alias="endsAt")
     generator_url: str = Field(default="", alias="generatorURL")
     fingerprint: str = Field(default="", max_length=100)
+    routed: Routed | None = None
+    group: str = Field(default="", max_length=100)
+    joins: bool = False
+    flapping: int = 0
 
     @property
     def name(self) -> str:
@@ -63,6 +69,8 @@ class AlertInput(BaseModel):
 
     @property
     def service(self) -> str:
+        if self.routed is not None and self.routed.service:
+            return self.routed.service
         return next((self.labels[label][:VALUE_LIMIT] for label in SERVICE_LABELS if self.labels.get(label)), "")
 
     @property
@@ -84,10 +92,17 @@ class AlertInput(BaseModel):
             name=self.name,
             firing=self.status == "firing",
             starts_at=self.starts_at,
-            ends_at=self.ends_at if self.status == "resolved" else None,
+            ends_at=self._end,
             summary=self.summary,
             service=self.service,
+            group=self.group,
+            flapping=self.flapping,
         )
+
+    @property
+    def _end(self) -> datetime | None:
+        """No alert ends before it begins, whatever a clock says."""
+        return max(self.ends_at, self.starts_at) if self.status == "resolved" and self.ends_at is not None else None
 
 
 def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
@@ -128,8 +143,12 @@ def presumed_severity(labels: dict[str, str], policy: Policy) -> Severity:
 
 
 def presumed_by(alerts: Sequence[AlertInput], policy: Policy) -> Severity | None:
-    """The worst that the firing alerts make one presume; None without any."""
-    found = [presumed_severity(alert.labels, policy) for alert in alerts if alert.status == "firing"]
+    """The worst that the firing alerts make one presume, by their rules or else their labels; None without any."""
+    found = [
+        (alert.routed.presumed if alert.routed is not None else None) or presumed_severity(alert.labels, policy)
+        for alert in alerts
+        if alert.status == "firing"
+    ]
     return min(found, key=lambda severity: severity.rank, default=None)
 
 
@@ -141,23 +160,44 @@ def news(incident: Incident, alerts: list[Alert]) -> list[Alert]:
         before = known.get(alert.fingerprint)
         if before is not None:
             same_episode = before.starts_at == alert.starts_at
-            if alert.starts_at < before.starts_at or (same_episode and (alert.firing or not before.firing)):
+            told_before = alert.flapping == before.flapping
+            if alert.starts_at < before.starts_at or (same_episode and told_before and (alert.firing or not before.firing)):
                 continue
         known[alert.fingerprint] = fresh[alert.fingerprint] = alert
     return list(fresh.values())
 
 
-def told(incident: Incident, alerts: list[Alert], now: datetime) -> list[Event]:
-    """What follows from alerts arriving: one entry for the batch; a firing one takes back `alerts_cleared`."""
+def told(incident: Incident, alerts: list[Alert], now: datetime, joined: Sequence[Joined] = ()) -> list[Event]:
+    """What follows from alerts arriving: one entry for the batch; a firing one takes back `alerts_cleared`.
+
+    `joined` are the alert groups that come to this incident with them.
+    """
     fresh = news(incident, alerts)
-    if not fresh:
+    joined = [each for each in joined if each.group not in incident.groups]
+    if not fresh and not joined:
         return []
+    flapping = [alert for alert in fresh if alert.flapping]
+    calmed = [alert for alert in fresh if not alert.flapping and _flapped(incident, alert)]
+    plain = [alert for alert in fresh if alert not in flapping]
     firing = [alert for alert in fresh if alert.firing]
-    text = "; ".join(part for part in (_counted(firing, "firing"), _counted([a for a in fresh if not a.firing], "resolved")) if part)
+    text = "; ".join(
+        part
+        for part in (
+            _flaps(flapping),
+            _counted([alert for alert in plain if alert.firing], "firing"),
+            _counted([alert for alert in plain if not alert.firing], "resolved"),
+            "flaps no more: " + ", ".join(sorted({alert.name for alert in calmed})) if calmed else "",
+            _came_with(joined),
+        )
+        if part
+    )
     if firing and incident.phase is Phase.POST_INCIDENT:
         text += ". The incident is resolved: reopen it if this is the same trouble"
-    data = {"alerts": [alert.model_dump(mode="json", exclude_defaults=True) for alert in fresh]}
-    events = [Event(kind="alert", by=MONITORING, at=now, text=text, data=data)]
+    data: dict[str, Any] = {"alerts": [alert.model_dump(mode="json", exclude_defaults=True) for alert in fresh]}
+    if joined:
+        data["joined"] = [each.model_dump(mode="json", exclude_defaults=True) for each in joined]
+    kind = "flapping" if flapping and len(flapping) == len(fresh) else "alert"
+    events = [Event(kind=kind, by=MONITORING, at=now, text=text, data=data), *_raised(incident, joined, now)]
     if firing and Criterion.ALERTS_CLEARED in incident.criteria and incident.phase is Phase.RESOLUTION:
         why = f"{firing[0].name} fires"
         events.append(
@@ -172,6 +212,66 @@ def told(incident: Incident, alerts: list[Alert], now: datetime) -> list[Event]:
     return events
 
 
+def after_the_end(incident: Incident, batch: Sequence[AlertInput]) -> list[AlertInput]:
+    """Alerts that tell a closed incident of a new trouble: those that began after all that it knows, by monitoring's clock."""
+    if incident.closed_at is None:
+        return []
+    newest = max((alert.starts_at for alert in incident.alerts.values()), default=incident.closed_at)
+    return [alert for alert in batch if alert.status == "firing" and alert.starts_at > newest]
+
+
+def joining(alerts: Sequence[AlertInput], policy: Policy) -> list[Joined]:
+    """The alert groups that say, with their alerts, that they join; each with what its rules know."""
+    found: dict[str, Joined] = {}
+    for alert in alerts:
+        if alert.group and alert.joins and alert.routed is not None and alert.group not in found:
+            known = alert.routed.model_copy(update={"planned": None, "calendars": False})
+            found[alert.group] = Joined(group=alert.group, routed=known, presumed=presumed_by([alert], policy))
+    return list(found.values())
+
+
+def newest_episodes(incident: Incident) -> dict[str, datetime]:
+    """The newest episode of each alert group that the incident was told of."""
+    newest: dict[str, datetime] = {}
+    for alert in incident.alerts.values():
+        if alert.group:
+            newest[alert.group] = max(alert.starts_at, newest.get(alert.group, alert.starts_at))
+    return newest
+
+
+def _flapped(incident: Incident, alert: Alert) -> bool:
+    before = incident.alerts.get(alert.fingerprint)
+    return before is not None and before.flapping > 0
+
+
+def _flaps(alerts: list[Alert]) -> str:
+    if not alerts:
+        return ""
+    names = "; ".join(f"{alert.name}{f' ({alert.service})' if alert.service else ''}: {alert.flapping} changes" for alert in alerts[:3])
+    more = f" and {len(alerts) - 3} more" if len(alerts) > 3 else ""
+    return f"flapping: {names}{more}. It counts as firing until it is still; further changes are counted, not told one by one"
+
+
+def _came_with(joined: Sequence[Joined]) -> str:
+    if not joined:
+        return ""
+    services = ", ".join(sorted({each.routed.service or "no service" for each in joined})[:3])
+    return f"{len(joined)} more alert group{'s' if len(joined) > 1 else ''} of {services} joined, since the incident is open"
+
+
+def _raised(incident: Incident, joined: Sequence[Joined], now: datetime) -> list[Event]:
+    """What joins may be worse than what was presumed; once it is declared, people decide."""
+    if incident.severity is not None:
+        return []
+    worst = min((each.presumed for each in joined if each.presumed is not None), key=lambda severity: severity.rank, default=None)
+    before = incident.presumed_severity
+    if worst is None or worst.rank >= before.rank:
+        return []
+    text = f"raised presumed {before.value} to {worst.value}: alerts that joined presume it"
+    data = {"before": before.value, "severity": worst.value, "reason": "alerts that joined presume it"}
+    return [Event(kind="severity_changed", by=MONITORING, at=now, text=text, data=data)]
+
+
 def _counted(alerts: list[Alert], word: str) -> str:
     if not alerts:
         return ""
@@ -179,3 +279,94 @@ def _counted(alerts: list[Alert], word: str) -> str:
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     summary = f": {alerts[0].summary}" if len(alerts) == 1 and alerts[0].summary else ""
     return f"{len(alerts)} alert{'s' if len(alerts) > 1 else ''} {word}: {shown}{summary}"
+
+
+# ---------------------------------------------------------------------- on the way through an alert group
+
+
+def with_routes(raw: object, message: object) -> object:
+    """The alerts of a message, each with what the rules make of it: many share the same, which the message says once."""
+    table = message.get("routed") if isinstance(message, dict) else None
+    if not isinstance(table, list) or not isinstance(raw, list):
+        return raw
+    return [_with_route(item, table) for item in raw]
+
+
+def _with_route(item: Any, table: list[Any]) -> Any:
+    number = item.get("routed") if isinstance(item, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        return item
+    return {**item, "routed": table[number] if 0 <= number < len(table) else None}
+
+
+def action_of(alert: AlertInput) -> Action:
+    """What is to be done about it: as its rules say, else as the process's own do."""
+    if alert.routed is not None:
+        return alert.routed.action
+    plain: dict[str, Action] = {"incident": "incident", "not_production": "ticket", "planned_maintenance": "note"}
+    return plain[routed(alert.labels)]
+
+
+KEPT_LABELS = 12
+"""Labels that are kept of an alert which has to wait: its name, its service and the like come first."""
+
+
+def compact(alert: AlertInput) -> AlertInput:
+    """The alert with what an incident is opened from, and no more: many may have to wait, in one payload."""
+    first = ("alertname", *SERVICE_LABELS, *ENVIRONMENT_LABELS, "severity", "drill", "instance")
+    names = [name for name in first if name in alert.labels]
+    names += [name for name in alert.labels if name not in names][: max(0, KEPT_LABELS - len(names))]
+    labels = {name: alert.labels[name][:VALUE_LIMIT] for name in names}
+    said = {"summary": alert.summary} if alert.summary else {}
+    return alert.model_copy(update={"labels": labels, "annotations": said, "generator_url": "", "fingerprint": alert.identity})
+
+
+def after_planned_work(alert: AlertInput, name: str) -> AlertInput:
+    """The alert as it goes on when planned work is over."""
+    text = f"{alert.summary}; " if alert.summary else ""
+    return alert.model_copy(update={"annotations": {"summary": f"{text}still firing after planned maintenance ({name})"}})
+
+
+def flapping_rule(alert: AlertInput) -> Flapping:
+    return alert.routed.flapping if alert.routed is not None else Flapping()
+
+
+def slim(known: Routed | None) -> Routed | None:
+    """What an incident needs of the rules with every alert: the service, and how bad it may be."""
+    return Routed(service=known.service, presumed=known.presumed) if known is not None else None
+
+
+def marked(batch: Sequence[AlertInput], group: str) -> tuple[AlertInput, ...]:
+    """Alerts as the register gets them: each with its group, and with the first one what the group's rules know."""
+    return tuple(
+        alert.model_copy(
+            update={
+                "group": group,
+                "joins": number == 0 and alert.routed is not None,
+                "routed": alert.routed if number == 0 else slim(alert.routed),
+                "generator_url": "",
+            }
+        )
+        for number, alert in enumerate(batch)
+    )
+
+
+def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
+    """What the rules know of the worst of these alerts."""
+    known = [alert.routed for alert in batch if alert.routed is not None]
+    return min(known, key=lambda each: each.presumed.rank if each.presumed is not None else len(Severity) + 1, default=None)
+
+
+def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
+    """The alert as its group hands it to an incident."""
+    wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping"})
+    if group:
+        wire["group"] = group
+    known = alert.routed if joins else slim(alert.routed)
+    if known is not None:
+        wire["routed"] = known.model_dump(mode="json", exclude_defaults=True)
+    if joins and group and alert.routed is not None:
+        wire["joins"] = True
+    if alert.flapping:
+        wire["flapping"] = alert.flapping
+    return wire

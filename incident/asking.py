@@ -238,6 +238,23 @@ def _alert(before: Incident, incident: Incident, event: Event) -> Iterator[Draft
         yield _page(incident, _commander_or_on_call(incident), messages.fires_again_page(incident, event.text), "fires_again")
 
 
+def _merged(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """The other incident's room and page go on; tickets of what moved there are closed here, new ones are open there."""
+    yield Draft(Post(room="incident" if incident.channel else "general", text=messages.told(incident, event)), event.kind, None, True)
+    for item in before.action_items:
+        if item.open:
+            yield Draft(CloseTicket(ref=item.id, note=event.text), "action_item_moved")
+    if incident.status_page_at is not None:
+        yield _publish(incident, PublicStatus.RESOLVED, messages.public_merging(event.data.get("title", "")), "status_resolved")
+
+
+def _absorbed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), event.kind, important=True)
+    if before.status_page_at is None and incident.external_update is not None:
+        status = incident.external_update.status or _public_status(incident)
+        yield _publish(incident, status, messages.public_body(incident, incident.external_update.text), "status")
+
+
 def _resolved(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     yield _post(incident, messages.resolved(incident), "resolved", important=True)
     if _public_hears_the_end(incident):
@@ -410,6 +427,11 @@ def _paging_failed(before: Incident, incident: Incident, event: Event) -> Iterat
 ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "opened": _opened,
     "alert": _alert,
+    "flapping": _alert,
+    "related": _told,
+    "merge_failed": _told,
+    "merged": _merged,
+    "absorbed": _absorbed,
     "described": _services_changed,
     "finding": _finding,
     "finding_corrected": _told,

@@ -208,11 +208,12 @@ def _while_it_burns(incident: Incident, declared_at: datetime, at: datetime) -> 
         asked = max(declared_at, incident.customer_facing_since or declared_at)
         told = incident.external_update.at if incident.external_update else asked
         since = _counted_from(incident, EXTERNAL_UPDATE, max(told, asked))
+        due = since + rule.external_update_every
         yield Wanted(
             EXTERNAL_UPDATE,
             communications,
             since,
-            since + rule.external_update_every,
+            max(since, min(due, incident.promised)) if incident.promised is not None else due,
             met_at=over,
             met_by=met_by,
             silent=page_open,
@@ -305,7 +306,7 @@ def _drifts(incident: Incident) -> Iterator[Wanted]:
 def _action_items(incident: Incident) -> Iterator[Wanted]:
     """What is still owed after closing as well."""
     for item in incident.action_items:
-        if item.waived_by is not None:
+        if item.waived_by is not None or item.moved_to is not None:
             continue
         yield Wanted(
             f"{ACTION_ITEM}{item.id}",

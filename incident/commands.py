@@ -415,6 +415,14 @@ class Dismiss(Command):
         return self
 
 
+class Merge(Command):
+    """It is the same trouble as another incident: go on there, with all that is owed."""
+
+    verb = "merge"
+    into: IncidentId = Field(description="the incident that goes on")
+    reason: Text | None = None
+
+
 COMMANDS: dict[str, type[Command]] = {
     model.verb: model
     for model in (
@@ -449,6 +457,7 @@ COMMANDS: dict[str, type[Command]] = {
         Invite,
         Close,
         Dismiss,
+        Merge,
     )
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, measuring, mitigation_options, postmortem, severity, verifying
+from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, severity, verifying
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
@@ -585,6 +585,7 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "invite": invite,
     "close": close,
     "dismiss": dismiss,
+    "merge": merging.merge,
 }
 
 __all__ = ["DECIDERS", "Outcome", "verification_passed"]

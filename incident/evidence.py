@@ -153,11 +153,13 @@ SIGNAL_ITEMS = {Signal.ERRORS: "error_patterns_analyzed", Signal.SATURATION: "re
 
 
 def queries(incident: Incident) -> tuple[Query, ...]:
-    """What is measured for this incident: the policy's queries of its services, then its own, less what was dropped."""
+    """What is measured for this incident: the policy's queries of its services, then its rules', then its own, less what was dropped."""
     watching = incident.policy.monitoring
     if watching is None:
         return ()
     found = {query.name: query for service in incident.services for query in watching.queries.get(service, ())}
+    if incident.routed is not None:
+        found |= {query.name: query for said in incident.routed.queries for query in said.measured()}
     found |= {query.name: query for query in incident.queries}
     return tuple(query for name, query in found.items() if name not in incident.unmeasured)[:20]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, clocks, lookups, measuring
+from incident import asking, clocks, lookups, measuring, merging
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.evidence import Finding
@@ -19,12 +19,16 @@ from incident.model import (
     Drift,
     Hypothesis,
     Incident,
+    Joined,
+    Merged,
     Mitigation,
     PortHealth,
     Publication,
+    Suggestion,
     Update,
 )
-from incident.vocabulary import Criterion, MitigationOption, Phase, PublicStatus, Role, Severity
+from incident.routing import Routed
+from incident.vocabulary import Criterion, Dismissal, MitigationOption, Phase, PublicStatus, Role, Severity
 
 Changes = dict[str, Any]
 
@@ -108,6 +112,85 @@ def _alert(incident: Incident, event: Event) -> Changes:
     changes: Changes = {"alerts": {**incident.alerts, **{alert.fingerprint: alert for alert in told}}}
     if services != incident.services:
         changes["services"] = services
+    for item in event.data.get("joined", ()):
+        joined = Joined.model_validate(item)
+        changes["groups"] = (*changes.get("groups", incident.groups), joined.group)
+        changes["routed"] = _known_too(changes.get("routed", incident.routed), joined.routed)
+    return changes
+
+
+def _known_too(before: Routed | None, more: Routed | None) -> Routed | None:
+    """What the rules know of both; where they differ, the first one stays."""
+    if before is None or more is None:
+        return before or more
+    names = {query.name for query in before.queries}
+    return before.model_copy(
+        update={
+            "owner": before.owner or more.owner,
+            "runbook": before.runbook or more.runbook,
+            "factors": before.factors or more.factors,
+            "queries": (*before.queries, *(query for query in more.queries if query.name not in names)),
+            "related": tuple(dict.fromkeys((*before.related, *more.related))),
+        }
+    )
+
+
+def _related(incident: Incident, event: Event) -> Changes:
+    suggestion = Suggestion.model_validate(event.data)
+    others = (each for each in incident.suggestions if each.incident != suggestion.incident)
+    return {"suggestions": (*others, suggestion)}
+
+
+def _merge_asked(incident: Incident, event: Event) -> Changes:
+    return {"merging_into": event.data["into"]}
+
+
+def _merge_failed(incident: Incident, event: Event) -> Changes:
+    return {"merging_into": None}
+
+
+def _merged(incident: Incident, event: Event) -> Changes:
+    into = event.data["into"]
+    return {
+        "merging_into": None,
+        "outcome": Dismissal.DUPLICATE.value,
+        "duplicate_of": into,
+        "action_items": merging.moved(incident.action_items, into),
+    }
+
+
+def _absorbed(incident: Incident, event: Event) -> Changes:
+    """What is known of the other one fills what is not known here; what it promised the public is promised here."""
+    given = merging.Handover.model_validate({"by": event.by, **{k: v for k, v in event.data.items() if k != "items"}})
+    record = Merged(
+        incident=given.incident,
+        title=given.title,
+        severity=given.severity,
+        opened_at=given.opened_at,
+        at=event.at,
+        by=event.by,
+        items=event.data["items"],
+    )
+    starts = [moment for moment in (incident.started_at, given.started_at) if moment is not None]
+    changes: Changes = {
+        "merged": (*(each for each in incident.merged if each.incident != given.incident), record),
+        "suggestions": tuple(each for each in incident.suggestions if each.incident != given.incident),
+        "services": tuple(dict.fromkeys([*incident.services, *given.services])),
+        "groups": tuple(dict.fromkeys([*incident.groups, *given.groups])),
+        "routed": _known_too(incident.routed, given.routed),
+        "symptom": incident.symptom or given.symptom,
+        "users_affected": incident.users_affected or given.users_affected,
+        "started_at": min(starts, default=None),
+    }
+    if incident.executives_told_at is None and given.executives_told_at is not None and incident.severity is not None:
+        changes["executives_told_at"] = given.executives_told_at
+    if given.customer_facing and not incident.customer_facing:
+        facing = event.model_copy(update={"data": {"customer_facing": True}})
+        changes |= _customer_facing(incident, facing, incident.checklist)
+    if given.on_status_page and incident.status_page_at is None:
+        changes |= {"status_page_at": event.at, "external_update": given.external_update}
+    if given.promised is not None:
+        changes["promised"] = min(given.promised, incident.promised or given.promised)
     return changes
 
 
@@ -233,6 +316,7 @@ def _external_update(incident: Incident, event: Event) -> Changes:
         "external_update": _update(event),
         "status_page_at": incident.status_page_at or event.at,
         "public_services": incident.services,
+        "promised": None,
     }
 
 
@@ -608,6 +692,12 @@ def _undeliverable(incident: Incident, event: Event) -> Changes:
 APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "opened": _opened,
     "alert": _alert,
+    "flapping": _alert,
+    "related": _related,
+    "merge_asked": _merge_asked,
+    "merge_failed": _merge_failed,
+    "merged": _merged,
+    "absorbed": _absorbed,
     "acknowledged": _acknowledged,
     "described": _described,
     "declared": _declared,

@@ -32,6 +32,9 @@ def next_step(incident: Incident, now: datetime) -> Step:
     """The next step: overdue duties first, then what the phase asks for."""
     if not incident.open:
         return Step(verb=None, text="Nothing: the incident is closed.", why="Nothing is owed any more.")
+    if incident.merging_into is not None:
+        why = f"It is being merged into {incident.merging_into}."
+        return Step(verb=None, text="Wait.", why=why, command=f"tocsin show {incident.merging_into}")
     if incident.acknowledged_at is None:
         return _step(incident, "acknowledge", "Acknowledge it.", "Somebody must be on it; until then people are being paged.")
     overdue = _overdue(incident, now)

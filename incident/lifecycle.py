@@ -16,20 +16,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from incident import alerts, clocks, lookups, messages, permissions
+from incident import alerts, clocks, lookups, merging, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
 from incident.deciding import DECIDERS, Outcome, verification_passed
 from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
-from incident.events import SYSTEM, Event
+from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
-from incident.model import Incident
+from incident.model import Incident, Suggestion
 from incident.naming import channel_name
 from incident.policy import Policy
-from incident.queries import Query
 from incident.refusals import Refusal, refuse
 from incident.registration import Registration
+from incident.routing import Routed
 from incident.severity import decide as severity_from
 from incident.vocabulary import Phase, Severity, Via
 
@@ -60,7 +60,9 @@ class Opening(BaseModel):
     presumed: Severity | None = None
     alerts: tuple[AlertInput, ...] = ()
     policy: Policy = Field(default_factory=Policy)
-    queries: tuple[Query, ...] = ()
+    routed: Routed | None = None
+    related: tuple[Suggestion, ...] = ()
+    registered: bool = False
 
 
 def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
@@ -77,6 +79,8 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
         incident, told = record(incident, more)
         events += told
     incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
+    events += told
+    incident, told = record(incident, [related(incident.id, suggestion, now) for suggestion in start.related])
     events += told
     if request.factors is not None and request.severity is None and severity_from(request.factors) is None:
         incident, told = record(incident, _through(request.via, request.by, _only_a_ticket(request.by, now)))
@@ -103,7 +107,9 @@ def blank(start: Opening, now: datetime) -> Incident:
         services=request.services,
         started_at=request.started_at,
         channel_wanted=bool(request.channel),
-        queries=start.queries,
+        routed=start.routed,
+        groups=tuple(dict.fromkeys(item.group for item in start.alerts if item.group)),
+        registered=start.registered,
         checklist=fresh(),
         page_number=1,
         paging=True,
@@ -127,6 +133,14 @@ def _opened_with(start: Opening, now: datetime) -> list[Command]:
     return found
 
 
+def related(incident: str, suggestion: Suggestion, now: datetime) -> Event:
+    """The entry that names another open incident which may be the same trouble."""
+    way = f"tocsin merge {incident} --into {suggestion.incident}"
+    text = f"{suggestion.incident} ({suggestion.title}) may be the same trouble: {suggestion.why}. To go on there: {way}"
+    data = suggestion.model_dump(mode="json")
+    return Event(kind="related", by=MONITORING, at=now, text=text, data=data)
+
+
 def _only_a_ticket(by: str, now: datetime) -> list[Event]:
     """SEV4: nobody is affected, so it becomes a ticket."""
     reason = "no user impact (SEV4): not an incident, it becomes a ticket"
@@ -142,6 +156,9 @@ def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
     """
     if incident.phase is Phase.CLOSED:
         return refuse("already-closed")
+    merging_now = merging.being_merged(incident)
+    if merging_now is not None:
+        return merging_now
     return permitted(incident, command, now)
 
 
@@ -220,15 +237,16 @@ def replaced(effect: Effect, event: Event) -> Event:
 
 
 def registration_after(incident: Incident, newer: Sequence[AlertInput]) -> Registration:
-    """The request for the incident that follows a closed one, for alerts that began after its end."""
+    """The request for the incident that follows a closed one. Whatever else reaches the closed one later goes there too."""
     earliest = min(alert.starts_at for alert in newer)
     return Registration(
         key=f"{incident.id}/after@{earliest.isoformat()}",
         request=messages.opening_for(newer),
         source="alert",
-        group=incident.group,
+        group=incident.group or incident.id,
         episode_at=earliest,
         alerts=tuple(newer),
+        connect=True,
     )
 
 

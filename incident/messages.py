@@ -376,7 +376,8 @@ def opening_for(batch: Sequence[AlertInput]) -> Open:
     name, summary = _line(first.name) or "An alert without a name", _line(first.summary)
     title = _line(f"{name}: {summary}" if summary else f"{name} ({services[0]})" if services else name)
     drill = any(alert.labels.get("drill", "").casefold() in {"true", "1", "yes"} for alert in batch)
-    return Open(by=MONITORING, title=title, services=services, symptom=summary or None, drill=drill)
+    facing = any(alert.routed.customer_facing for alert in batch if alert.routed is not None) or None
+    return Open(by=MONITORING, title=title, services=services, symptom=summary or None, customer_facing=facing, drill=drill)
 
 
 def _line(text: str) -> str:
@@ -390,6 +391,27 @@ def not_production_ticket(group: str, batch: Sequence[AlertInput]) -> tuple[str,
     title = f"{first.name} ({first.service or 'no service'}), not in production"[:200]
     lines = "\n".join(f"- {plain(alert.name)}: {plain(alert.summary)} since {moment(alert.starts_at)}" for alert in batch[:20])
     return plain(title), f"Monitoring says, outside production:\n{lines}\n\nGroup: {plain(group[:500])}"
+
+
+def public_merging(title: str) -> str:
+    """What the status page says of an incident whose updates go on under another one."""
+    return f"This is part of another problem that we are working on: {plain(title)}. Updates go on there."
+
+
+def held_note(group: str, batch: Sequence[AlertInput], name: str, until: datetime) -> str:
+    """What the general channel hears of alerts that planned work holds back."""
+    names = ", ".join(sorted({plain(alert.name) for alert in batch})[:5])
+    return (
+        f"Planned maintenance ({plain(name)}): {names} fire, and open no incident until {moment(until)}. "
+        f"What still fires then opens one. Group: {plain(group[:300])}"
+    )
+
+
+def noted(group: str, batch: Sequence[AlertInput]) -> str:
+    """What the general channel hears of alerts that the rules want noted."""
+    why = next((alert.routed.why for alert in batch if alert.routed is not None), "")
+    names = ", ".join(sorted({plain(alert.name) for alert in batch})[:5])
+    return f"Noted, by the routing rules ({plain(why)}): {names} fire, and open no incident. Group: {plain(group[:300])}"
 
 
 def maintenance_note(group: str, batch: Sequence[AlertInput]) -> str:

@@ -16,6 +16,7 @@ from incident.effects import Effect, Port
 from incident.evidence import Baseline, Evidence, Finding
 from incident.policy import Policy, SeverityRule
 from incident.queries import Query
+from incident.routing import Routed
 from incident.vocabulary import Audience, Criterion, Dismissal, MitigationOption, Phase, PublicStatus, Role, Severity
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "Frozen",
     "Hypothesis",
     "Incident",
+    "Joined",
+    "Merged",
     "Mitigation",
     "MitigationOption",
     "Phase",
@@ -41,6 +44,7 @@ __all__ = [
     "Publication",
     "Role",
     "Severity",
+    "Suggestion",
     "Update",
 ]
 
@@ -118,6 +122,37 @@ class Alert(Frozen):
     ends_at: datetime | None = None
     summary: str = ""
     service: str = ""
+    group: str = ""
+    flapping: int = 0
+
+
+class Joined(Frozen):
+    """An alert group that came to an open incident, with what its rules know."""
+
+    group: str
+    routed: Routed
+    presumed: Severity | None = None
+
+
+class Suggestion(Frozen):
+    """Another open incident that may be the same trouble."""
+
+    incident: str
+    title: str
+    why: str
+    at: datetime
+
+
+class Merged(Frozen):
+    """An incident that was merged into this one. `items` says which action item there became which one here."""
+
+    incident: str
+    title: str
+    severity: Severity | None = None
+    opened_at: datetime
+    at: datetime
+    by: str
+    items: dict[str, str] = Field(default_factory=dict)
 
 
 class Update(Frozen):
@@ -183,10 +218,11 @@ class ActionItem(Frozen):
     done_by: str | None = None
     waived_by: str | None = None
     ticket: str | None = None
+    moved_to: str | None = None
 
     @property
     def open(self) -> bool:
-        return not self.done and self.waived_by is None
+        return not self.done and self.waived_by is None and self.moved_to is None
 
 
 class Publication(Frozen):
@@ -276,6 +312,14 @@ class Incident(Frozen):
     public_services: tuple[str, ...] = ()
     published: Publication | None = None
     drifts: dict[str, Drift] = Field(default_factory=dict)
+
+    routed: Routed | None = None
+    groups: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    registered: bool = False
+    merging_into: str | None = None
+    merged: tuple[Merged, ...] = ()
+    promised: datetime | None = None
 
     alerts: dict[str, Alert] = Field(default_factory=dict)
     hypotheses: tuple[Hypothesis, ...] = ()

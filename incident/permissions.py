@@ -50,6 +50,7 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "complete_action_item": RESPONDERS,
     "file_postmortem": RESPONDERS,
     "dismiss": RESPONDERS,
+    "merge": RESPONDERS,
     "assign": RESPONDERS,
     "change_severity": RESPONDERS,
     "post_update": RESPONDERS,

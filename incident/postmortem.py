@@ -230,7 +230,7 @@ def _items(items: Sequence[ActionItem], timeline: Sequence[Event]) -> tuple[Line
 
 
 def _status(item: ActionItem) -> str:
-    return "Done" if item.done else "Waived" if item.waived_by else "Open"
+    return "Done" if item.done else "Waived" if item.waived_by else f"Moved to {item.moved_to}" if item.moved_to else "Open"
 
 
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")

@@ -45,6 +45,7 @@ Code = Literal[
     "not-an-incident",
     "not-waivable",
     "unknown-obligation",
+    "being-merged",
     "drift-unsettled",
 ]
 
@@ -116,6 +117,10 @@ CODES: dict[Code, tuple[str, str]] = {
     "unknown-obligation": (
         "Nothing by this name is owed.",
         "Name a clock or an action item that is open, as the incident's state lists it.",
+    ),
+    "being-merged": (
+        "The incident is being merged into another one, and takes nothing new meanwhile.",
+        "Ask it of the other incident; if the merge fails, this one goes on.",
     ),
     "drift-unsettled": (
         "An outside system shows something else than the incident has told it.",

@@ -55,6 +55,13 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "baselines": {name: found.model_dump(mode="json") for name, found in incident.baselines.items()},
         "evidence": incident.evidence.model_dump(mode="json") if incident.evidence else None,
         "alerts": [alert.model_dump(mode="json") for alert in incident.alerts.values()],
+        "routing": _routing(incident),
+        "suggestions": [
+            {**each.model_dump(mode="json"), "command": f"tocsin merge {incident.id} --into {each.incident}"}
+            for each in incident.suggestions
+        ],
+        "merging_into": incident.merging_into,
+        "merged": [each.model_dump(mode="json") for each in incident.merged],
         "hypotheses": [hypothesis.model_dump(mode="json") for hypothesis in incident.hypotheses],
         "mitigations": [mitigation.model_dump(mode="json") for mitigation in incident.mitigations],
         "dispatches": [dispatch.model_dump(mode="json") for dispatch in incident.dispatches],
@@ -106,11 +113,17 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _action_item(item: Any) -> dict[str, Any]:
-    status = "done" if item.done else "waived" if item.waived_by else "open"
-    return {
-        **item.model_dump(mode="json", include={"id", "item", "owner", "due", "done_at", "done_by", "waived_by", "ticket"}),
-        "status": status,
-    }
+    status = "done" if item.done else "waived" if item.waived_by else "moved" if item.moved_to else "open"
+    fields = {"id", "item", "owner", "due", "done_at", "done_by", "waived_by", "moved_to", "ticket"}
+    return {**item.model_dump(mode="json", include=fields), "status": status}
+
+
+def _routing(incident: Incident) -> dict[str, Any] | None:
+    """What the routing rules know of the incident; None where it did not come through them."""
+    if incident.routed is None:
+        return None
+    fields = {"owner", "runbook", "environment", "factors", "queries", "related", "rules", "why"}
+    return {**incident.routed.model_dump(mode="json", include=fields), "groups": list(incident.groups)}
 
 
 def clock_view(clock: Clock, now: datetime) -> dict[str, Any]:

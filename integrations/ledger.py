@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -231,9 +231,11 @@ class Ledger:
             async with engine.execution_options(begins_with="BEGIN").connect() as connection:
                 yield connection
 
-    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Connect for writing, in one transaction: for tables that others keep in this database. Errors as for `reading`."""
-        return self._transaction()
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Connect for one transaction that writes; IntegrityError where another process was first."""
+        async with self._transaction() as connection:
+            yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -380,7 +382,9 @@ def _made(connection: Connection) -> int:
     if inspect(connection).has_table(tables.schema.name):
         version = connection.execute(select(tables.schema.c.version)).scalar()
         if version is not None:
-            # Whatever the version is, nothing is added to a file that a newer Tocsin may have laid out otherwise.
+            # Nothing is added to a file that a newer Tocsin may have laid out otherwise.
+            if int(version) <= tables.SCHEMA_VERSION:
+                tables.metadata.create_all(connection)
             return int(version)
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.schema).values(id=1, version=tables.SCHEMA_VERSION))

@@ -20,10 +20,12 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from incident.checkup import Checked
+from incident.deployments import Deployment
 from incident.effects import Delivery, Receipt
 from incident.evidence import Point
 from incident.paging import OpenPage
 from incident.queries import Query
+from incident.routing import Planned, PlannedWork
 
 
 class Chat(Protocol):
@@ -98,6 +100,38 @@ class Calendar(Protocol):
     async def invite(self, delivery: Delivery) -> Receipt: ...
 
 
+class Maintenance(Protocol):
+    """Planned work. Looking it up changes nothing; `Unavailable` where nobody can say whether there is any."""
+
+    async def planned(self, asked: PlannedWork) -> Planned: ...
+
+
+class Deployments(Protocol):
+    """What was rolled out lately, newest first, at most twenty. `NotFound` where nobody tells of any."""
+
+    async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]: ...
+
+
+class KeptDeployments(Deployments, Protocol):
+    """Deployments that are told to Tocsin, and kept.
+
+    `record` answers with how many of them are new: one with the key of another adds nothing. `listed` answers with the
+    newest first. A service's name is compared without regard to case.
+    """
+
+    async def record(self, deployments: Sequence[Deployment]) -> int: ...
+
+    async def listed(
+        self,
+        services: Collection[str] | None = None,
+        *,
+        environment: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+    ) -> tuple[Deployment, ...]: ...
+
+
 class TicketSeen(BaseModel):
     """How a ticket stands at its tracker."""
 
@@ -170,24 +204,6 @@ class Monitoring(Protocol):
     async def firing_alerts(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]: ...
 
     async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]: ...
-
-
-class Deployment(BaseModel):
-    """Something that was rolled out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    service: str
-    version: str
-    at: datetime
-    by: str = ""
-    note: str = ""
-
-
-class Deployments(Protocol):
-    """What was rolled out lately, newest first, at most twenty."""
-
-    async def recent(self, services: tuple[str, ...], since: datetime, until: datetime) -> tuple[Deployment, ...]: ...
 
 
 class KnownIssue(BaseModel):

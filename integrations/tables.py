@@ -83,6 +83,21 @@ public_incidents = Table(
     Column("resolved_at", String(32)),
 )
 
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("service", String(300), nullable=False),
+    Column("folded", String(600), nullable=False),
+    Column("environment", String(300), nullable=False),
+    Column("version", String(300), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("recorded_at", String(32), nullable=False),
+    Index("deployments_of_a_service", "folded", "at"),
+    Index("deployments_by_time", "at"),
+)
+
 faults = Table(
     "faults",
     metadata,

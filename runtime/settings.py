@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     )
     task_queue: str = Field(default="incidents", min_length=1, max_length=100, description="task queue; each port's adds `-port`")
     policy: Path | None = Field(default=None, description="TOML file that overrides rows of the severity matrix")
+    routes: Path | None = Field(default=None, description="TOML file of the routing rules for alerts (default: the built-in ones)")
+    webhooks: Path | None = Field(default=None, description="TOML file of what each webhook's sender proves itself with")
     rota: Path | None = Field(default=None, description="TOML file of the on-call rota (default: rota.toml in the data folder)")
     status_page: Path | None = Field(default=None, description="TOML file with the public status page's name, address and components")
     database_url: str | None = Field(
@@ -240,7 +242,7 @@ class Settings(BaseSettings):
             raise ValueError("is no header's name")
         return value
 
-    @field_validator("data", "policy", "rota", "status_page", mode="before")
+    @field_validator("data", "policy", "routes", "webhooks", "rota", "status_page", mode="before")
     @classmethod
     def _not_empty(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():

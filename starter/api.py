@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol
 
@@ -29,7 +29,9 @@ from incident.model import Incident
 from incident.pictures import sparkline
 from incident.vocabulary import Phase
 from integrations.errors import IntegrationError
+from integrations.monitoring.routes_file import RoutesFile
 from integrations.paging.links import AckLinks
+from integrations.ports import KeptDeployments
 from starter import audit, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
@@ -47,6 +49,7 @@ from starter.identity import routes as identity_routes
 from starter.identity.arrangement import Arrangement
 from starter.identity.entrance import Entrance
 from starter.identity.store import Store
+from starter.intake import webhooks
 from starter.live import Rooms, event_stream
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
@@ -55,8 +58,8 @@ from starter.web import frame, pages
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
 from starter.web.status_page import PublicSite, Unread
-from starter.webhooks import BODY_LIMIT as WEBHOOK_LIMIT
-from starter.webhooks import Intake, Payload, read
+from starter.webhook_keys import Keyring
+from starter.webhooks import Intake
 
 log = structlog.get_logger()
 
@@ -83,6 +86,8 @@ class Door:
     `temporal_ui` is where browsers find Temporal's own UI, where they can.
     `kill_worker` ends the worker of this machine at once, for the drill's step that shows that nothing is lost; None where it is
     not ours to kill. `links` reads the links by which pages are acknowledged from mails.
+    `keyring` is what machines that post prove themselves with; by default what the sign-in says. `rules` is where their alerts
+    go, and `deployments` what keeps those.
     """
 
     user: str
@@ -99,11 +104,19 @@ class Door:
     links: AckLinks | None = None
     slack: SlackDoor | None = None
     """How Slack's commands and buttons come in, where they do."""
+    keyring: Keyring | None = None
+    rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
+    deployments: KeptDeployments | None = None
 
     @property
     def signing_in(self) -> Arrangement:
         """How people sign in: not at all, where nothing is arranged."""
         return self.arrangement or Arrangement(user=self.user)
+
+    @property
+    def keys(self) -> Keyring:
+        """What machines prove themselves with: nothing where nobody signs in, else what the sign-in's settings say."""
+        return self.keyring or Keyring(trusting=self.signing_in.mode == "dev", otherwise=self.signing_in.webhook_token)
 
     @property
     def viewer(self) -> Callable[[Scope], privacy.Viewer]:
@@ -157,11 +170,12 @@ def create_app(
     app.include_router(record_api.router(desk, records, postmortems, door))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
-    app.include_router(_end_to_end(EndToEnd(desk, Intake(desk.client, task_queue=desk.task_queue), door.alertmanager)))
     app.include_router(_public_files(door))
-    app.include_router(_webhooks(desk))
     if slack is not None:
         app.include_router(slack_router(slack))
+    intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force)
+    app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door
@@ -399,19 +413,6 @@ def _end_to_end(chain: EndToEnd) -> APIRouter:
         """Send a test alert through the whole chain, as a drill, and dismiss what it opens. Takes up to two minutes."""
         request.state.actor.need("alert")
         return JSONResponse(report(await chain.run()))
-
-    return router
-
-
-def _webhooks(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["webhooks"])
-    intake = Intake(desk.client, task_queue=desk.task_queue)
-
-    @router.post("/webhooks/alertmanager", responses=openapi.WRITES, openapi_extra=openapi.takes(Payload, keyed=False))
-    async def alertmanager(request: Request) -> JSONResponse:
-        """Take Alertmanager's version 4 payload: answered 200 only once Temporal holds every alert in it."""
-        payload = read(await json_object(request, WEBHOOK_LIMIT))
-        return JSONResponse(await intake.take(payload, datetime.now(UTC)))
 
     return router
 

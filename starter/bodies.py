@@ -44,7 +44,15 @@ async def json_value(request: Request, limit: int = BODY_LIMIT) -> Any:
     Raises:
         TooLarge, NotJson: the body can't be read.
     """
-    body = await whole(request, limit)
+    return json_in(await whole(request, limit))
+
+
+def json_in(body: bytes) -> Any:
+    """The JSON value that these bytes are.
+
+    Raises:
+        NotJson: they are none.
+    """
     if not body.strip():
         raise NotJson('The body is empty; send one JSON object, like {"by": "ana"}.')
     try:

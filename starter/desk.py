@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,7 @@ class Desk(Reading):
     """What people and machines may do, for every door alike.
 
     `policy` is the one in force: an incident keeps the policy that it was opened with, a drill keeps `drill_policy`.
+    `related` gives the services that one depends on or that depend on it, by the routing rules.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Desk(Reading):
         policy: Policy | None = None,
         drill_policy: Policy | None = None,
         within: timedelta = COMMAND_WITHIN,
+        related: Callable[[str], tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__(client)
         self.task_queue = task_queue
         self.policy = policy or Policy()
         self.drill_policy = drill_policy or self.policy.scaled(DRILL_SPEED)
         self.within = within
+        self._related = related or (lambda _: ())
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Open an incident and give its state; the same key gives the same incident.
@@ -73,7 +76,9 @@ class Desk(Reading):
             Unreachable, NoWorker, Busy: repeating it with the same key is safe.
         """
         asked = opening(fields, key or fresh_key(), datetime.now(UTC))
-        registration = Registration(key=asked.key or "", request=asked, policy=self.drill_policy if asked.drill else self.policy)
+        related = tuple(dict.fromkeys(name for service in asked.services for name in self._related(service)))
+        policy = self.drill_policy if asked.drill else self.policy
+        registration = Registration(key=asked.key or "", request=asked, policy=policy, related=related, connect=True)
 
         async def call() -> dict[str, Any]:
             registry: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(

@@ -16,11 +16,12 @@ from typing import Any
 import httpx2
 import structlog
 
+from integrations.monitoring import alertmanager
 from starter.desk import Desk
 from starter.health import Finding
 from starter.problems import Problem
 from starter.reading import Filters
-from starter.webhooks import Intake, Payload
+from starter.webhooks import Intake
 
 log = structlog.get_logger()
 
@@ -83,7 +84,7 @@ class EndToEnd:
     async def _at_the_door(self, alert: dict[str, Any], status: str) -> None:
         name = alert["labels"]["alertname"]
         payload = {"version": "4", "groupKey": f"doctor:{name}", "status": status, "alerts": [{"status": status, **alert}]}
-        await self._intake.take(Payload.model_validate(payload), datetime.now(UTC))
+        await self._intake.take(alertmanager.read(payload), datetime.now(UTC))
 
     async def _incident(self, token: str) -> str | None:
         rows = await self._desk.listing(Filters(open=True, drill=True))

@@ -11,12 +11,16 @@ from pydantic.json_schema import models_json_schema
 
 from incident.alerts import AlertInput
 from incident.commands import COMMANDS, Open
+from incident.deployments import Deployment
 from incident.events import Event
 from incident.refusals import Refusal
 from incident.vocabulary import Access
+from integrations.monitoring.alertmanager import Payload
+from integrations.monitoring.generic import GenericAlert
+from integrations.monitoring.grafana import GrafanaPayload
+from integrations.monitoring.pagerduty import PagerDutyPayload
 from starter.bodies import KEY_HEADER
 from starter.postmortem import Saving
-from starter.webhooks import Payload
 
 COMPONENTS = "#/components/schemas/"
 
@@ -29,7 +33,18 @@ class NewToken(BaseModel):
     roles: list[Access] | None = None
 
 
-BODIES: tuple[type[BaseModel], ...] = (Open, Payload, AlertInput, NewToken, Saving, *COMMANDS.values())
+BODIES: tuple[type[BaseModel], ...] = (
+    Open,
+    Payload,
+    GrafanaPayload,
+    PagerDutyPayload,
+    GenericAlert,
+    Deployment,
+    AlertInput,
+    NewToken,
+    Saving,
+    *COMMANDS.values(),
+)
 
 
 class Mistake(BaseModel):
@@ -108,6 +123,7 @@ NOT_NOW = problem("Temporal or a worker does not answer; repeat it with the same
 MISTAKEN = problem("The wrong shape: `errors` names each field and the rule it breaks")
 NOT_JSON = problem("The body is not JSON")
 TOO_LARGE = problem("The body is too large")
+NOT_PROVEN = problem("The post does not prove where it comes from")
 FORBIDDEN = problem("Asked from another site, by a foreign name, or by somebody who may not")
 REFUSED = problem("The process forbids it, and says what to do instead", RefusalDocument)
 

@@ -3,6 +3,7 @@
     Problem
     ├── NotJson           400  the body can't be read as JSON
     ├── SignInNeeded      401  nobody is signed in, or a token is not taken
+    ├── NotProven         401  a machine's post does not prove where it comes from (`webhook_keys`)
     ├── Forbidden         403  the request came from another site, or by a name that is not this machine's
     │   ├── NotPermitted       who asks is known, and may not; `refusal` says who may
     │   └── SignInFailed       the way to the provider and back did not hold

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -18,9 +19,11 @@ import uvicorn
 
 from incident.policy import Policy
 from incident.policy_file import PolicyProblem, in_force, policy_from
+from integrations.deployments import DeploymentLog
 from integrations.errors import IntegrationError
 from integrations.ledger import Ledger
 from integrations.monitoring.prometheus import Web
+from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
@@ -45,6 +48,7 @@ from starter.identity.store import Store
 from starter.live import Rooms
 from starter.practice import worker_killer
 from starter.web.status_page import PublicSite
+from starter.webhook_keys import Keyring, KeysProblem, keyring_from
 
 log = structlog.get_logger("tocsin.door")
 
@@ -92,6 +96,46 @@ def policy_in_force(settings: Settings) -> Policy:
         return in_force(policy_from(read_toml(settings.policy)), measuring=measuring).inviting(possible)
     except PolicyProblem as error:
         raise SettingsError(f"{settings.policy}: {error}") from error
+
+
+def rules_in_force(settings: Settings) -> RoutesFile:
+    """The routing rules; a file that changes later is taken up when it is good.
+
+    Raises:
+        SettingsError: the file has mistakes; names each.
+    """
+    rules = RoutesFile(settings.routes)
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        raise SettingsError(f"TOCSIN_ROUTES: {error}") from error
+    return rules
+
+
+def keyring(settings: Settings) -> Keyring:
+    """What machines that post prove themselves with: a source without a key of its own with the webhooks' token.
+
+    Where nobody signs in, the door serves one machine, and a source without a key is let in.
+
+    Raises:
+        SettingsError: the file has mistakes; names each, and no secret.
+    """
+    tables = read_toml(settings.webhooks) if settings.webhooks else {}
+    try:
+        return keyring_from(tables, _secret, trusting=settings.auth == "dev", otherwise=settings.secret("webhook_token"))
+    except KeysProblem as error:
+        raise SettingsError(f"TOCSIN_WEBHOOKS: {settings.webhooks}: {error}") from error
+
+
+def _secret(where: str) -> str | None:
+    """What stands at `env:NAME` or `file:/path`."""
+    kind, _, name = where.partition(":")
+    if kind == "env":
+        return os.environ.get(name)
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def layout_in_force(settings: Settings) -> Layout:
@@ -147,13 +191,20 @@ def main() -> int:
 
 async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     policy = policy_in_force(settings)
+    rules, keys = rules_in_force(settings), keyring(settings)
     listening = _listen(settings)
     client = await connect(lazy=True)
     ledger = Ledger(settings.embedded_url)
-    desk = Desk(client, task_queue=settings.task_queue, policy=policy, drill_policy=policy.scaled(settings.drill_speed))
+    desk = Desk(
+        client,
+        task_queue=settings.task_queue,
+        policy=policy,
+        drill_policy=policy.scaled(settings.drill_speed),
+        related=lambda service: rules.in_force().related(service),
+    )
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
-    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), *_monitoring(settings))
+    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules), *_monitoring(settings))
     door = Door(
         user=settings.user,
         version=_version(),
@@ -166,10 +217,13 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         slack=slack_in_force(),
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
         links=AckLinks(link_key(settings), settings.address),
+        keyring=keys,
+        rules=rules,
+        deployments=DeploymentLog(ledger),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
-    if arrangement.mode != "dev" and arrangement.webhook_token is None:
-        log.warning("webhooks are closed: TOCSIN_WEBHOOK_TOKEN is not set")
+    if keys.closed:
+        log.warning("webhooks are closed: neither TOCSIN_WEBHOOKS nor TOCSIN_WEBHOOK_TOKEN gives them a key", sources=keys.closed)
     # The peer must stay the peer: whose word is taken follows from it, and `identity.proxy` reads the headers itself.
     config = uvicorn.Config(
         app,
@@ -208,6 +262,17 @@ async def _ledger(ledger: Ledger) -> Finding:
     except IntegrationError as error:
         return Finding(name="embedded parts", ok=False, detail=str(error), fix="Check TOCSIN_DATA and TOCSIN_DATABASE_URL.")
     return Finding(name="embedded parts", ok=True, detail=f"kept in {ledger.where}")
+
+
+async def _routes(rules: RoutesFile) -> Finding:
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        return Finding(name="routing rules", ok=False, detail=str(error), fix="Mend the file (tocsin policy check FILE).")
+    if rules.problem is not None:
+        fix = "Mend the file (tocsin policy check FILE); until then the last good rules are in force."
+        return Finding(name="routing rules", ok=False, detail=rules.problem, fix=fix)
+    return Finding(name="routing rules", ok=True, detail=f"{rules.path} can be read" if rules.path else "the built-in ones")
 
 
 def _monitoring(settings: Settings) -> tuple[Look, ...]:

@@ -1,27 +1,29 @@
-"""`POST /webhooks/alertmanager`: nothing that monitoring tells is lost once it has its 200.
+"""What monitoring posts, on its way to Temporal: nothing is lost once it has its 200.
 
-The alerts of a payload go to the workflow of their group, by signal-with-start: that needs the Temporal server,
-and no worker. Alertmanager repeats what was answered with 5xx and drops what was answered with 4xx, so a payload
-is refused only where nothing in it can be used; a single bad alert goes along, with what is wrong with it.
+The alerts of a post go to the workflow of their group, by signal-with-start: that needs the Temporal server, and no
+worker. What the routing rules make of each goes along as data, so that no workflow ever reads a file. Most senders
+repeat what was answered with 5xx and drop what was answered with 4xx, so a post is refused only where nothing in it
+can be used; a single bad alert goes along, with what is wrong with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from temporalio.client import Client
 
-from incident import alerts
-from incident.commands import problems
-from starter.bodies import mended
+from incident.alerts import AlertInput
+from incident.routing import Routes, route
+from integrations.monitoring.alertmanager import Payload
+from integrations.monitoring.posted import Group, Posted
 from starter.calls import patiently
-from starter.problems import Invalid
 from workflows import contract, options
+
+__all__ = ["ALERTS_A_SIGNAL", "BODY_LIMIT", "BYTES_A_SIGNAL", "SIGNALS_IN_FLIGHT", "Intake", "Payload", "batches"]
 
 BODY_LIMIT = 10_000_000
 """Bytes. A storm of a few thousand alerts fits; Temporal takes it in pieces."""
@@ -45,69 +47,43 @@ ACCEPT_WITHIN = timedelta(seconds=10)
 """Alertmanager gives up and posts again after its own time-out, which is longer than this as shipped."""
 
 
-class Payload(BaseModel):
-    """Alertmanager's version 4 payload; newer fields are let pass. `alerts` are read one by one."""
-
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
-
-    version: Annotated[Literal["4"], BeforeValidator(str)]
-    group_key: str = Field(alias="groupKey", min_length=1, max_length=50_000)
-    status: Literal["firing", "resolved"]
-    receiver: str = ""
-    alerts: list[Any] = Field(min_length=1)
-    group_labels: dict[str, str] = Field(default_factory=dict, alias="groupLabels")
-    common_labels: dict[str, str] = Field(default_factory=dict, alias="commonLabels")
-    common_annotations: dict[str, str] = Field(default_factory=dict, alias="commonAnnotations")
-    external_url: str = Field(default="", alias="externalURL", max_length=2_000)
-    truncated_alerts: int = Field(default=0, alias="truncatedAlerts")
-
-
-def read(body: dict[str, Any]) -> Payload:
-    """Read a payload.
-
-    Raises:
-        Invalid: it is not Alertmanager's version 4, or not one alert in it can be used.
-    """
-    try:
-        payload = Payload.model_validate(mended(body))
-    except ValidationError as error:
-        raise Invalid(problems(error)) from error
-    good, bad = alerts.parse(payload.alerts)
-    if not good:
-        raise Invalid([{"field": "alerts", "message": problem} for problem in bad[:20]])
-    return payload
-
-
 class Intake:
-    """What takes a payload to Temporal."""
+    """What takes a post to Temporal. `rules` gives the routing rules in force."""
 
-    def __init__(self, client: Client, *, task_queue: str = contract.TASK_QUEUE) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        task_queue: str = contract.TASK_QUEUE,
+        rules: Callable[[], Routes] = Routes,
+        within: timedelta = ACCEPT_WITHIN,
+    ) -> None:
         self._client = client
         self._task_queue = task_queue
+        self._rules = rules
+        self._within = within
         self._in_flight = asyncio.Semaphore(SIGNALS_IN_FLIGHT)
 
-    async def take(self, payload: Payload, now: datetime) -> dict[str, Any]:
+    async def take(self, posted: Posted, now: datetime) -> dict[str, Any]:
         """Hand every alert to Temporal; answer with counts once it holds them all.
 
         Raises:
-            Unreachable, Busy: some may be held already; posting the payload again adds nothing to those.
+            Unreachable, Busy: some may be held already; posting it again adds nothing to those.
+            Unavailable: there are no routing rules to go by.
         """
-        group = contract.alert_group_id(payload.group_key)
-        good, invalid = _sorted(payload.alerts)
-        about = {
-            "receiver": payload.receiver[:300],
-            "status": payload.status,
-            "group_labels": _shortened(payload.group_labels),
-            "common_labels": _shortened(payload.common_labels),
-            "common_annotations": _shortened(payload.common_annotations),
-            "external_url": payload.external_url,
-            "truncated_alerts": payload.truncated_alerts,
-            "received_at": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        rules = self._rules()
+        sends = [
+            self._send(contract.alert_group_id(group.key), group.key, message)
+            for group in posted.groups
+            for message in messages_of(group, rules, now)
+        ]
+        await asyncio.gather(*sends)
+        answer: dict[str, Any] = {
+            "accepted": sum(len(group.alerts) for group in posted.groups),
+            "invalid": sum(len(group.invalid) for group in posted.groups),
+            "groups": [contract.alert_group_id(group.key) for group in posted.groups],
         }
-        messages = [{**about, "alerts": batch, "invalid": []} for batch in batches(good)]
-        messages[0]["invalid"] = invalid
-        await asyncio.gather(*(self._send(group, payload.group_key, message) for message in messages))
-        return {"accepted": len(good), "invalid": len(invalid), "groups": [group]}
+        return answer if posted.ignored is None else {**answer, "ignored": posted.ignored}
 
     async def _send(self, group: str, key: str, message: dict[str, Any]) -> None:
         async def call() -> None:
@@ -117,26 +93,44 @@ class Intake:
                 id=group,
                 task_queue=self._task_queue,
                 task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+                priority=options.ALERTS,
                 start_signal=contract.ALERTS,
                 start_signal_args=[message],
             )
 
         async with self._in_flight:
-            await patiently(self._client, call, within=ACCEPT_WITHIN)
+            await patiently(self._client, call, within=self._within)
 
 
-def _sorted(items: list[Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """The alerts that can be used, as they came but shortened, and for each other one what is wrong with it and what it was."""
-    good: list[dict[str, Any]] = []
-    invalid: list[str] = []
-    for number, item in enumerate(items):
-        read, bad = alerts.parse([item])
-        if bad:
-            invalid.append(f"{bad[0].replace('alert 0', f'alert {number}', 1)} in {json.dumps(item)[:300]}")
-            continue
-        short = {"labels": _shortened(read[0].labels), "annotations": _shortened(read[0].annotations), "fingerprint": read[0].identity}
-        good.append(read[0].model_dump(mode="json", by_alias=True) | short | {"generatorURL": read[0].generator_url[:VALUE_LIMIT]})
-    return good, invalid
+def messages_of(group: Group, rules: Routes, now: datetime) -> list[dict[str, Any]]:
+    """One group's alerts as signals that are small enough, each with what the rules make of its alerts."""
+    about = {name: _shortened(value) if isinstance(value, dict) else value for name, value in group.about.items()}
+    about["received_at"] = now.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    messages = []
+    for batch in batches([_routed(_wire(alert), rules, now) for alert in group.alerts]):
+        table: list[dict[str, Any]] = []
+        numbers: dict[str, int] = {}
+        for alert in batch:
+            said = alert["routed"]
+            if said not in numbers:
+                numbers[said] = len(table)
+                table.append(json.loads(said))
+            alert["routed"] = numbers[said]
+        messages.append({**about, "alerts": batch, "invalid": [], "routed": table})
+    messages[0]["invalid"] = list(group.invalid)
+    return messages
+
+
+def _wire(alert: AlertInput) -> dict[str, Any]:
+    """The alert as it came, but shortened, and with a name of its own."""
+    short = {"labels": _shortened(alert.labels), "annotations": _shortened(alert.annotations), "fingerprint": alert.identity}
+    plain = alert.model_dump(mode="json", by_alias=True, include={"status", "starts_at", "ends_at"})
+    return plain | short | {"generatorURL": alert.generator_url[:VALUE_LIMIT]}
+
+
+def _routed(alert: dict[str, Any], rules: Routes, now: datetime) -> dict[str, Any]:
+    """The alert with what the rules make of it, as text: many of a batch say the same, and it is sent once."""
+    return {**alert, "routed": route(rules, alert["labels"], now, alert["annotations"]).model_dump_json(exclude_defaults=True)}
 
 
 def _shortened(values: dict[str, str]) -> dict[str, str]:
@@ -146,7 +140,7 @@ def _shortened(values: dict[str, str]) -> dict[str, str]:
     }
 
 
-def batches(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Split alerts so that each batch fits one signal, by count and by size."""
     batch: list[dict[str, Any]] = []
     size = 0

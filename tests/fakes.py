@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from incident.deployments import Deployment
 from incident.effects import (
     Brief,
     CloseTicket,
@@ -33,7 +34,7 @@ from incident.paging import OpenPage
 from incident.queries import Query
 from integrations.deliveries import asked, channel_name, marked
 from integrations.errors import Rejected, Unavailable
-from integrations.ports import Deployment, FiringAlert, KnownIssue
+from integrations.ports import FiringAlert, KnownIssue
 
 
 class Fake:

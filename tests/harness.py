@@ -38,6 +38,7 @@ from activities.archiving import ArchivingActivities
 from activities.chat import ChatActivities
 from activities.investigating import InvestigationActivities
 from activities.invitations import InvitationActivities
+from activities.maintenance import MaintenanceActivities
 from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
@@ -50,6 +51,8 @@ from incident.investigation import InvestigationInput, Report
 from incident.lifecycle import Opening
 from incident.paging import OpenPage
 from incident.policy import Policy
+from incident.routing import Planned, PlannedWork, Window, latest
+from integrations.errors import Unavailable
 from runtime.temporal import in_one_batch, sandboxed_runner
 from tests.fakes import (
     FakeArchive,
@@ -188,6 +191,8 @@ class Switchboard:
 
     def __init__(self) -> None:
         self.worlds: dict[str, World] = {}
+        self.windows: list[Window] = []
+        self.nobody_knows = False
         self.common = World()
         self.monitoring = FakeMonitoring()
 
@@ -222,6 +227,12 @@ class Switchboard:
 
     async def of(self, role: str, at: datetime) -> str | None:
         return ROTA.get(role)
+
+    async def planned(self, asked: PlannedWork) -> Planned:
+        """The planned work that the stories agree on; `nobody_knows` while no calendar can be read."""
+        if self.nobody_knows:
+            raise Unavailable("no calendar can be read")
+        return Planned(window=latest(self.windows, asked.service, asked.environment, asked.at))
 
     async def brief(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).specialist.brief(delivery)
@@ -269,7 +280,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                     client,
                     task_queue=queue,
                     workflows=WORKFLOWS,
-                    activities=[opening.open_incident],
+                    activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance],
                     interceptors=[Guard()],
                     workflow_runner=sandboxed_runner(),
                     max_cached_workflows=cached,

@@ -32,7 +32,7 @@ from worker import dev_server
 from worker.__main__ import ensure_rota
 from worker.child import Child
 from worker.data_folder import DataFolder, FileLost, FolderProblem
-from worker.wiring import load_policy
+from worker.wiring import load_policy, load_rules
 
 READY_WITHIN = 60.0
 """Seconds for worker and doors to come up; 3 s is usual."""
@@ -69,6 +69,7 @@ class Up:
         await asyncio.to_thread(self.folder.open)
         try:
             load_policy(self.settings)
+            load_rules(self.settings)
             await self._check_rota()
             if not self.accept_rollback:
                 self.folder.check_still_there(self.server_file.name)

@@ -16,6 +16,7 @@ from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
 from activities.investigating import InvestigationActivities, Investigator
 from activities.invitations import InvitationActivities
+from activities.maintenance import MaintenanceActivities
 from activities.monitoring import MonitoringActivities
 from activities.oncall import OnCallActivities
 from activities.opening import OpeningActivities
@@ -35,6 +36,7 @@ from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat
 from integrations.chat.slack import SlackChat
 from integrations.chat.webhook import WebhookChat
+from integrations.deployments import DeploymentLog, DeploymentsOf
 from integrations.drills import ChatOrDrill, PagingOrDrill, StatusPageOrDrill, TicketingOrDrill
 from integrations.extras import ExtraMissing, library
 from integrations.faults import (
@@ -49,7 +51,9 @@ from integrations.faults import (
 )
 from integrations.ledger import Ledger
 from integrations.monitoring.none import NoMonitoring
+from integrations.monitoring.planned_work import PlannedWorkBook
 from integrations.monitoring.prometheus import PrometheusDeployments, PrometheusMonitoring, Web
+from integrations.monitoring.routes_file import RoutesFile, RoutesUnusable
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
 from integrations.paging.links import AckLinks
@@ -169,15 +173,29 @@ def load_policy(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.policy}: {error}") from error
 
 
-def monitoring(settings: Settings) -> tuple[Monitoring, Deployments | None]:
-    """What measurements and deployments are asked of."""
+def load_rules(settings: Settings) -> RoutesFile:
+    """The routing rules; a file that changes later is taken up when it is good.
+
+    Raises:
+        SettingsError: the file has mistakes; names each.
+    """
+    rules = RoutesFile(settings.routes)
+    try:
+        rules.in_force()
+    except RoutesUnusable as error:
+        raise SettingsError(f"TOCSIN_ROUTES: {error}") from error
+    return rules
+
+
+def monitoring(settings: Settings, kept: Deployments) -> tuple[Monitoring, Deployments]:
+    """What measurements and deployments are asked of; `kept` are the deployments that are told to the door."""
     if settings.prometheus_url is None:
-        return NoMonitoring(), None
+        return NoMonitoring(), kept
     token, label = settings.monitoring_token, settings.service_label
     prometheus = Web("Prometheus", settings.prometheus_url, token)
     alertmanager = Web("Alertmanager", settings.alertmanager_url, token) if settings.alertmanager_url else None
     query = settings.deployments_query
-    deployments = PrometheusDeployments(prometheus, query, service_label=label) if query else None
+    deployments = DeploymentsOf(kept, PrometheusDeployments(prometheus, query, service_label=label)) if query else kept
     return PrometheusMonitoring(prometheus, alertmanager, service_label=label), deployments
 
 
@@ -186,7 +204,7 @@ def embedded_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> Ada
     rota = FaultyOnCall(FileRota(settings.rota_file), ledger)
     pager = FaultyPager(EmbeddedPager(ledger), ledger)
     board = EmbeddedTicketing(ledger)
-    measured, deployments = monitoring(settings)
+    measured, deployments = monitoring(settings, DeploymentLog(ledger))
     return Adapters(
         chat=FaultyChat(EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel), ledger),
         status=FaultyStatusPage(EmbeddedStatusPage(ledger), ledger),
@@ -477,13 +495,14 @@ def build_workers(
         task_queue=settings.task_queue,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
+    maintenance = MaintenanceActivities(PlannedWorkBook(load_rules(settings)))
     workers = [
         in_one_batch(
             Worker(
                 client,
                 task_queue=settings.task_queue,
                 workflows=workflow_classes(),
-                activities=[opening.open_incident],
+                activities=[opening.open_incident, maintenance.find_maintenance],
                 interceptors=[Guard()],
                 workflow_runner=sandboxed_runner(),
                 max_cached_workflows=settings.max_cached_workflows,

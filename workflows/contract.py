@@ -13,15 +13,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio.common import SearchAttributeKey
 
 from incident import clocks
+from incident.alerts import AlertInput
 from incident.effects import Port
 from incident.events import Event
+from incident.flapping import Track
 from incident.model import Incident
+from incident.routing import Routed
 
 TASK_QUEUE = "incidents"
 
 REGISTRY_ID = "registry"
 REGISTRY_OPEN = "open"
 REGISTRY_CLOSED = "incident_closed"
+
+REGISTRY_TAKES = "incident_takes"
 
 NOT_PERMITTED = "NotPermitted"
 """The type of failure with which the register turns somebody away who may not open an incident."""
@@ -33,6 +38,17 @@ ALERTS = "alerts"
 ALERT = "alert"
 """The signal by which an incident takes alerts."""
 
+RELATED = "related"
+"""The signal by which an incident hears of another one that may be the same trouble."""
+
+ABSORB = "absorb"
+ABSORBED = "absorbed"
+"""The signals between two incidents of which one goes on: the handover, and the answer to it."""
+
+RETURNED_BY = "returned_by"
+"""The field of an alert group's message that brings back alerts which a closed incident could not take."""
+
+FIND_MAINTENANCE = "find_maintenance"
 READ_BACK = "read_back"
 """The signal by which an incident hears what an outside system shows."""
 
@@ -130,8 +146,19 @@ class FollowUpInput(BaseModel):
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
+class HeldAlert(BaseModel):
+    """An alert that planned work holds back until it ends."""
+
+    alert: AlertInput
+    until: datetime
+    work: str = ""
+
+
 class AlertGroupInput(BaseModel):
-    """One group of alerts, by the monitoring system's own key."""
+    """One group of alerts, by the monitoring system's own key, and what an earlier run of it knew.
+
+    It outlives its last firing alert for a while, so that it tells news from repeats and notices flapping.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -140,3 +167,9 @@ class AlertGroupInput(BaseModel):
     firing: dict[str, datetime] = Field(default_factory=dict)
     ticketed: bool = False
     noted: bool = False
+    tracks: dict[str, Track] = Field(default_factory=dict)
+    latest: dict[str, AlertInput] = Field(default_factory=dict)
+    held: dict[str, HeldAlert] = Field(default_factory=dict)
+    joined: bool = False
+    known: Routed | None = None
+    taken: int = 0

@@ -9,8 +9,8 @@ argument or type that somebody sends can stop the workflow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import workflow
@@ -18,16 +18,20 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError  # passed through: the core raises this very class
+
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, drift, lifecycle, snapshot
+    from incident import alerts, commands, drift, lifecycle, merging, snapshot
     from incident.alerts import AlertInput
-    from incident.commands import COMMANDS, Command, InvalidInput
+    from incident.commands import COMMANDS, Command, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
+    from incident.merging import Handover, Taken
     from incident.model import Incident as IncidentState
+    from incident.model import Suggestion
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
-    from incident.registration import Closed, Registered
+    from incident.registration import Closed, Registered, Takes
     from incident.vocabulary import Phase
     from workflows import contract, options
     from workflows.conductor import Conductor, remembered, tail
@@ -57,6 +61,7 @@ class Carried(BaseModel):
     timeline: list[Event]
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     paged_through: int = 0
+    takes: bool = True
     run: int = 1
     previous_run_id: str = ""
     listing: dict[str, Any] = Field(default_factory=dict)
@@ -82,6 +87,10 @@ class Incident:
         self.answers: dict[str, dict[str, Any]] = {}
         self.paged_through = 0
         self.paging_over = False
+        self.takes = True
+        self.taken: Taken | None = None
+        self.kept_back: list[AlertInput] = []
+        self.register_told = False
         self.passed_on = 0
         self.run_number = 1
         self.previous_run_id = ""
@@ -91,6 +100,7 @@ class Incident:
             self.conductor.resume_listing(carried.listing)
             self.answers = dict(carried.answers)
             self.paged_through = carried.paged_through
+            self.takes = carried.takes
             self.run_number = carried.run
             self.previous_run_id = carried.previous_run_id
         elif start.opening is not None:
@@ -115,6 +125,7 @@ class Incident:
     async def _live(self) -> dict[str, Any]:
         self.conductor.start()
         self._see_to_paging()
+        self._see_to_taking()
         await self._archive_previous_run()
 
         await self._until_left(Phase.DETECTION)
@@ -177,6 +188,7 @@ class Incident:
             timeline=tail(self.timeline),
             answers=remembered(self.answers),
             paged_through=self.paged_through,
+            takes=self.takes,
             run=self.run_number + 1,
             previous_run_id=workflow.info().run_id,
             listing=self.conductor.carry_listing(),
@@ -215,8 +227,117 @@ class Incident:
             workflow.logger.info("already started", extra={"fellow": id_})
 
     async def _tell_register(self) -> None:
-        closed = Closed(incident=self.incident.id, at=workflow.now())
+        incident = self.incident
+        episodes = alerts.newest_episodes(incident)
+        own = contract.alert_group_id(incident.group or incident.id)
+        newest = max((alert.starts_at for alert in incident.alerts.values() if not alert.group), default=None)
+        if newest is not None:
+            episodes[own] = max(newest, episodes.get(own, newest))
+        closed = Closed(incident=incident.id, at=workflow.now(), merged_into=incident.duplicate_of, episodes=episodes)
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
+        self.register_told = True
+
+    def _see_to_taking(self) -> None:
+        """Tell the register whether more alert groups may join: not what is resolved, private, or about to be merged."""
+        incident = self.incident
+        if not incident.registered or not incident.open or not self.conductor.started:
+            return
+        takes = incident.phase.number < Phase.POST_INCIDENT.number and incident.merging_into is None and not incident.private
+        if takes is not self.takes and not self.conductor.busy("taking") and not self.conductor.holding:
+            self.conductor.spawn("taking", self._tell_taking(takes))
+
+    async def _tell_taking(self, takes: bool) -> None:
+        await self._signal(contract.REGISTRY_ID, contract.REGISTRY_TAKES, Takes(incident=self.incident.id, takes=takes))
+        self.takes = takes
+        asyncio.get_running_loop().call_soon(self._see_to_taking)
+
+    # ------------------------------------------------------------------ two incidents that are one trouble
+
+    async def _merge(self, command: Merge) -> None:
+        """Hand everything over to the other incident; closed once it has taken it, or going on as it was.
+
+        Alerts that arrive meanwhile are kept back: they go along, or are taken here if nothing comes of it.
+        """
+        self.taken = None
+        given = merging.handover(self.incident, command.by, command.reason or "", self.timeline, workflow.now())
+        there = await self._signal(command.into, contract.ABSORB, given)
+        taken = await self._answer_of(command.into) if there else None
+        if taken is None or taken.refused is not None:
+            why = merging.why_not(command.into, taken, there=there)
+            self.conductor.record([merging.failed(command.into, why, workflow.now())])
+            kept, self.kept_back = self.kept_back, []
+            self._record_alerts(kept)
+        else:
+            await self._hand_over_alerts(command.into)
+            self.conductor.record(merging.given_way(self.incident, taken, command.by, workflow.now()))
+            self._see_to_paging()
+        self._see_to_taking()
+
+    async def _answer_of(self, other: str) -> Taken | None:
+        self.conductor.mark()
+        try:
+            await workflow.wait_condition(
+                lambda: self.taken is not None and self.taken.incident == other,
+                timeout=options.MERGE_WITHIN,
+                timeout_summary="the other incident's answer",
+            )
+        except TimeoutError:
+            return None
+        return self.taken
+
+    async def _hand_over_alerts(self, into: str) -> None:
+        """Until none is left: more may be kept back while the last ones are on their way."""
+        waiting = merging.wire(tuple(self.incident.alerts.values()))
+        while waiting or self.kept_back:
+            waiting += [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in self.kept_back]
+            self.kept_back = []
+            batch, waiting = waiting[: options.ALERTS_A_SIGNAL], waiting[options.ALERTS_A_SIGNAL :]
+            await self._signal_batch(into, batch)
+
+    async def _signal_batch(self, workflow_id: str, batch: list[dict[str, Any]]) -> None:
+        self.conductor.mark()
+        try:
+            await workflow.get_external_workflow_handle(workflow_id).signal(contract.ALERT, batch)
+        except ApplicationError as error:
+            workflow.logger.warning("alerts of a merged incident came too late", extra={"into": workflow_id, "cause": str(error)})
+
+    def _take_handover(self, payloads: list[Any]) -> None:
+        """Take another incident over, or say why not; a handover that comes again adds nothing."""
+        given = _one(contract.ABSORB, payloads, Handover)
+        self.conductor.tick()
+        outcome = merging.absorb(self.incident, given, workflow.now())
+        if isinstance(outcome, str):
+            answer = Taken(incident=self.incident.id, refused=outcome)
+        else:
+            self.conductor.record(outcome)
+            self._see_to_paging()
+            incident = self.incident
+            answer = Taken(incident=incident.id, title="" if incident.private else incident.title, channel=incident.channel)
+        self.conductor.spawn(f"answer {given.incident}", self._reply(given.incident, answer))
+
+    async def _reply(self, other: str, answer: Taken) -> None:
+        await self._signal(other, contract.ABSORBED, answer)
+
+    def _take_suggestion(self, payloads: list[Any]) -> None:
+        suggestion = _one(contract.RELATED, payloads, Suggestion)
+        if self.incident.open and suggestion.incident not in {each.incident for each in self.incident.suggestions}:
+            self.conductor.record([lifecycle.related(self.incident.id, suggestion, workflow.now())])
+
+    async def _return_to_groups(self, late: list[AlertInput]) -> None:
+        """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""
+        self.conductor.mark()
+        await workflow.wait_condition(lambda: self.register_told)
+        for group in dict.fromkeys(alert.group for alert in late):
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in late if alert.group == group]
+            self.conductor.mark()
+            try:
+                message = {"alerts": wire, contract.RETURNED_BY: self.incident.id}
+                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
+            except ApplicationError as error:
+                workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
+                newer = alerts.after_the_end(self.incident, [alert for alert in late if alert.group == group])
+                if newer:
+                    await self._pass_on(newer)
 
     async def _signal(self, workflow_id: str, name: str, message: BaseModel | str | list[dict[str, Any]] | None) -> bool:
         """Signal a fellow workflow; False where it has ended, and needs no telling."""
@@ -290,6 +411,12 @@ class Incident:
                 self._take_read_back(payloads)
             elif name == contract.PAGED:
                 self._take_page_report(payloads)
+            elif name == contract.ABSORB:
+                self._take_handover(payloads)
+            elif name == contract.ABSORBED:
+                self.taken = _one(contract.ABSORBED, payloads, Taken)
+            elif name == contract.RELATED:
+                self._take_suggestion(payloads)
             else:
                 request = self._command(name, payloads)
                 self._answer(request, request.key)
@@ -327,6 +454,9 @@ class Incident:
         else:
             events = self.conductor.record(outcome)
             self._see_to_paging()
+            self._see_to_taking()
+            if isinstance(command, Merge):
+                self.conductor.spawn("merging", self._merge(command))
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=True, events=events).wire()
         if key is not None:
             self.answers[key] = answer
@@ -338,30 +468,49 @@ class Incident:
         good, bad = alerts.parse(payloads[0])
         for problem in bad[:10]:
             self.note_invalid(contract.ALERT, problem, by=MONITORING)
+        late = [alert for alert in good if alert.group] if not self.incident.open else []
+        if late:
+            self._beside(self._return_to_groups(late))
+        rest = [alert for alert in good if not alert.group] if late else good
+        if self.incident.merging_into is not None:
+            self.kept_back += rest
+        elif rest:
+            self._record_alerts(rest)
+
+    def _record_alerts(self, good: list[AlertInput]) -> None:
         self.conductor.tick()
-        self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now()))
-        closed_at = self.incident.closed_at
-        newer = [item for item in good if closed_at is not None and item.status == "firing" and item.starts_at > closed_at]
+        newer = alerts.after_the_end(self.incident, good)
+        joined = alerts.joining(good, self.incident.policy)
+        self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now(), joined))
+        if joined:
+            self._see_to_paging()
         if newer:
-            self.passed_on += 1
-            self.conductor.spawn(f"pass on {self.passed_on}", self._pass_on(newer))
+            self._beside(self._pass_on(newer))
 
     async def _pass_on(self, newer: list[AlertInput]) -> None:
-        """Alerts of a new trouble that reach an incident which is closed and still has messages to send: they open the next one."""
-        request = lifecycle.registration_after(self.incident, newer)
-        while True:
-            registered: Registered = await workflow.execute_activity(
-                "open_incident",
-                request,
-                result_type=Registered,
-                start_to_close_timeout=options.TEN_SECONDS,
-                retry_policy=options.PATIENT_RETRY,
-            )
-            if registered.incident != self.incident.id or not registered.open:
-                break
-            await workflow.sleep(options.REGISTER_HEARS)
+        """Alerts of a new trouble that reach a closed incident, and can't go back to a group.
+
+        They go to the incident that goes on with this one's trouble, or open the next one.
+        """
+        self.conductor.mark()
+        await workflow.wait_condition(lambda: self.register_told)
+        wire = alerts.wire(newer)
+        into = self.incident.duplicate_of
+        if into is not None and await self._signal(into, contract.ALERT, wire):
+            return
+        registered: Registered = await workflow.execute_activity(
+            "open_incident",
+            lifecycle.registration_after(self.incident, newer),
+            result_type=Registered,
+            start_to_close_timeout=options.TEN_SECONDS,
+            retry_policy=options.PATIENT_RETRY,
+        )
         if registered.incident is not None and registered.open and not registered.new:
-            await self._signal(registered.incident, contract.ALERT, alerts.wire(newer))
+            await self._signal(registered.incident, contract.ALERT, wire)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self.passed_on += 1
+        self.conductor.spawn(f"late alerts {self.passed_on}", work)
 
     def _take_read_back(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:
@@ -394,3 +543,20 @@ class Incident:
     def model(self) -> IncidentState:
         """The state in the core's own shape, for drafting and replaying."""
         return self.incident
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _one(name: str, payloads: list[Any], model: type[Model]) -> Model:
+    """The one argument of a machine's signal.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    if len(payloads) != 1:
+        raise InvalidInput([{"field": name, "message": f"takes one JSON object, not {len(payloads)} arguments"}])
+    try:
+        return model.model_validate(payloads[0])
+    except ValidationError as error:
+        raise InvalidInput(commands.problems(error)) from error

@@ -16,9 +16,6 @@ WORKFLOW_TASK_TIMEOUT = timedelta(seconds=3)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30))
 """Quick enough for a hiccup, slow enough not to hammer a provider that is down."""
 
-REGISTER_HEARS = timedelta(seconds=1)
-"""How long the register may need to hear that an incident is closed, before it is asked again for the next one."""
-
 LAST_PAGE = timedelta(minutes=3)
 """How long a closing incident waits for the report of a page under way: finding the person and paging them take a minute each at most."""
 
@@ -68,6 +65,9 @@ LOOK = How(timedelta(seconds=30), timedelta(seconds=45))
 
 URGENT = Priority(priority_key=1)
 NORMAL = Priority(priority_key=3)
+ALERTS = Priority(priority_key=4)
+"""Alert groups come after the incidents of people who wait for an answer: a storm has a thousand of them."""
+
 BACKGROUND = Priority(priority_key=5)
 
 
@@ -95,6 +95,18 @@ ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""
 
 ALERT_GROUP_HISTORY_LIMIT = 1_500
+
+TRACKS_KEPT = 3_000
+"""Alerts of one group whose comings and goings are remembered; what comes beside them is passed on as it comes."""
+
+PLANNED_WORK_WITHIN = timedelta(seconds=20)
+"""How long an alert waits to hear whether planned work explains it; without an answer it opens its incident."""
+
+MERGE_WITHIN = timedelta(minutes=5)
+"""How long an incident that is to be merged waits for the other one; workers that are all away would wait together."""
+
+RELATED_SHOWN = 5
+"""Open incidents that are suggested to a new one, and to which it is suggested."""
 
 FOLLOW_UP_EFFECTS = 1_000_000
 """Where a follow-up begins to number its effects: above whatever the closing incident may still send."""

@@ -6,6 +6,7 @@ The same key always gets the same answer. Numbers count per year of opening (UTC
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -17,19 +18,24 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
-    from incident.alerts import presumed_by
+    from incident.alerts import AlertInput, presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
+    from incident.model import Suggestion
     from incident.permissions import objection_to_opening
     from incident.policy import Policy
-    from incident.registration import Closed, Registered, Registration
+    from incident.registration import About, Closed, Registered, Registration, Takes, relation
+    from incident.routing import PRODUCTION
     from workflows import contract, options
     from workflows.steadfast import steadfast
 
 
 class GroupRecord(BaseModel):
+    """Which incident a group belongs to. Once it is closed: when, and the newest episode of the group that it knew."""
+
     incident: str
     closed_at: datetime | None = None
+    episode_at: datetime | None = None
 
 
 class RegistryState(BaseModel):
@@ -39,6 +45,8 @@ class RegistryState(BaseModel):
     keys: dict[str, str] = Field(default_factory=dict)
     groups: dict[str, GroupRecord] = Field(default_factory=dict)
     open: dict[str, str | None] = Field(default_factory=dict)
+    about: dict[str, About] = Field(default_factory=dict)
+    waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
 
 
 class RegistryInput(BaseModel):
@@ -53,6 +61,7 @@ class Registry:
     def __init__(self, start: RegistryInput | None = None) -> None:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
+        self.telling: dict[str, asyncio.Task[None]] = {}
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
@@ -60,8 +69,10 @@ class Registry:
         await steadfast(self._serve())
 
     async def _serve(self) -> None:
+        for incident in self.state.waiting:
+            self._see_to(incident)
         await workflow.wait_condition(self._long_enough)
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting)
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -81,17 +92,32 @@ class Registry:
         and a repeat of this one waits for the same start.
         """
         request = _read(raw, more)
+        if request.gone is not None:
+            self._ended(request.gone)
         known = self._known(request)
+        while known is not None and known.incident in self.starting:
+            await self._started(known.incident)
+            known = self._known(request)  # it may have got another number meanwhile
         if known is not None:
-            incident = known.incident
-            await workflow.wait_condition(lambda: incident not in self.starting)
             return known.model_dump(mode="json")
-        if request.find_only:
+        if request.existing_only:
             return Registered(incident=None, new=False, open=False).model_dump(mode="json")
+        joins = self._incident_to_join(request)
+        if joins is not None:
+            self._belongs(joins, request)
+            self._hand_on(joins, request.alerts)
+            while (joined := self.state.keys[request.key]) in self.starting:
+                await self._started(joined)
+            return Registered(incident=joined, new=False, attached=True).model_dump(mode="json")
+        related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
-        incident = await self._start(incident, request)
+        incident = await self._start(incident, request, related)
+        await self._tell_related(incident, request, related)
         return Registered(incident=incident, new=True).model_dump(mode="json")
+
+    async def _started(self, incident: str) -> None:
+        await workflow.wait_condition(lambda: incident not in self.starting)
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
@@ -105,9 +131,29 @@ class Registry:
         except ValidationError as error:
             workflow.logger.warning("a word of closing that can't be read", extra={"problem": str(problems(error))})
             return
-        group = self.state.open.pop(word.incident, None)
-        if group is not None and group in self.state.groups and self.state.groups[group].incident == word.incident:
-            self.state.groups[group] = GroupRecord(incident=word.incident, closed_at=word.at)
+        self.state.open.pop(word.incident, None)
+        self.state.about.pop(word.incident, None)
+        goes_on = word.merged_into if word.merged_into in self.state.open else None
+        for group, record in self.state.groups.items():
+            if record.incident != word.incident or record.closed_at is not None:
+                continue
+            if goes_on is not None:
+                self.state.groups[group] = GroupRecord(incident=goes_on)
+            else:
+                newest = word.episodes.get(contract.alert_group_id(group))
+                self.state.groups[group] = GroupRecord(incident=word.incident, closed_at=word.at, episode_at=newest)
+
+    @workflow.signal(name=contract.REGISTRY_TAKES)
+    def takes(self, raw: Any = None, *_more: Any) -> None:
+        """Whether more alert groups may join an incident: not once it is resolved, again where it is reopened."""
+        try:
+            word = Takes.model_validate(raw)
+        except ValidationError as error:
+            workflow.logger.warning("a word of an incident that can't be read", extra={"problem": str(problems(error))})
+            return
+        about = self.state.about.get(word.incident)
+        if about is not None:
+            self.state.about[word.incident] = about.model_copy(update={"takes": word.takes})
 
     @workflow.query(name="state")
     def snapshot(self) -> RegistryState:
@@ -118,12 +164,13 @@ class Registry:
         record = self.state.groups.get(request.group) if request.group is not None else None
         if record is not None and record.closed_at is None:
             return Registered(incident=record.incident, new=False)
-        closed_at = record.closed_at if record is not None else None
         by_key = self.state.keys.get(request.key)
         if by_key is not None:
-            return Registered(incident=by_key, new=False, open=by_key in self.state.open, closed_at=closed_at)
-        if record is not None and closed_at is not None and request.episode_at is not None and request.episode_at <= closed_at:
-            return Registered(incident=record.incident, new=False, open=False, closed_at=closed_at)
+            return Registered(incident=by_key, new=False, open=by_key in self.state.open)
+        # The newest episode that it knew is by monitoring's own clock, as this one is; ours may be an hour off it.
+        newest = (record.episode_at or record.closed_at) if record is not None else None
+        if record is not None and newest is not None and request.episode_at is not None and request.episode_at <= newest:
+            return Registered(incident=record.incident, new=False, open=False)
         return None
 
     def _next_number(self) -> str:
@@ -132,7 +179,87 @@ class Registry:
         self.state.numbers[year] = number
         return contract.incident_id(year, number)
 
-    async def _start(self, incident: str, request: Registration) -> str:
+    def _ended(self, incident: str) -> None:
+        """Forget an incident that was ended by force: nothing may be told to it any more."""
+        if self.state.open.pop(incident, None) is None and incident not in self.state.about:
+            return
+        workflow.logger.warning("an incident has ended without a word", extra={"incident": incident})
+        self.state.about.pop(incident, None)
+        self.state.groups = {group: record for group, record in self.state.groups.items() if record.incident != incident}
+
+    def _hand_on(self, incident: str, alerts: tuple[AlertInput, ...]) -> None:
+        """Tell an incident the alerts of groups that join it: many at once, and one message at a time.
+
+        A thousand groups that each told it themselves would keep the server so busy with that one workflow that its own
+        tasks, and whoever asks it something, had to wait for the last of them.
+        """
+        self.state.waiting.setdefault(incident, []).extend(alerts)
+        self._see_to(incident)
+
+    def _see_to(self, incident: str) -> None:
+        if incident not in self.telling:
+            self.telling[incident] = asyncio.create_task(self._tell(incident))
+
+    async def _tell(self, incident: str) -> None:
+        """More may come to wait while a message is on its way; they go with the next, if need be from the next run."""
+        await workflow.wait_condition(lambda: incident not in self.starting)
+        handle = workflow.get_external_workflow_handle(incident)
+        while self.state.waiting.get(incident) and not self._long_enough():
+            batch = self.state.waiting[incident][: options.ALERTS_A_SIGNAL]
+            del self.state.waiting[incident][: len(batch)]
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in batch]
+            try:
+                await handle.signal(contract.ALERT, wire)
+            except ApplicationError:
+                self._ended(incident)
+                await self._give_back(incident, [*batch, *self.state.waiting.pop(incident, [])])
+        if not self.state.waiting.get(incident):
+            self.state.waiting.pop(incident, None)
+        del self.telling[incident]
+
+    async def _give_back(self, incident: str, alerts: list[AlertInput]) -> None:
+        """Alerts that an incident could not take any more go back to their groups, which ask again."""
+        for group in dict.fromkeys(alert.group for alert in alerts):
+            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in alerts if alert.group == group]
+            try:
+                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, {"alerts": wire, contract.RETURNED_BY: incident})
+            except ApplicationError as error:
+                workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
+
+    def _incident_to_join(self, request: Registration) -> str | None:
+        """The open incident of the service that an alert group is of, the oldest one; None where it gets its own."""
+        routed = request.routed
+        if not request.connect or request.source != "alert" or request.request.drill:
+            return None
+        if routed is None or not routed.attach or not routed.service:
+            return None
+        for incident, about in self.state.about.items():
+            if about.takes and routed.service in about.services and routed.environment == about.environment:
+                return incident
+        return None
+
+    def _related(self, request: Registration) -> list[tuple[str, About, str]]:
+        """Open incidents that may be the same trouble, the newest first, each with the reason."""
+        if not request.connect or request.request.drill or request.request.private:
+            return []
+        wanted = (*request.related, *(request.routed.related if request.routed is not None else ()))
+        found = []
+        for incident, about in reversed(self.state.about.items()):
+            why = relation(request.request.services, wanted, about.services)
+            if why is not None and about.takes:
+                found.append((incident, about, why))
+        return found[: options.RELATED_SHOWN]
+
+    async def _tell_related(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
+        """Suggest the new incident to those that it may belong to; one that has ended meanwhile needs no telling."""
+        for other, _, why in related:
+            word = Suggestion(incident=incident, title=request.request.title, why=why, at=workflow.now())
+            try:
+                await workflow.get_external_workflow_handle(other).signal(contract.RELATED, word)
+            except ApplicationError as error:
+                workflow.logger.info("nobody to suggest it to", extra={"incident": other, "cause": str(error)})
+
+    async def _start(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> str:
         """Start the incident under its number.
 
         A number that is taken was given by a register whose memory was lost: it is counted, and the next one tried.
@@ -140,18 +267,31 @@ class Registry:
         while True:
             self.starting.add(incident)
             try:
-                await self._start_incident(incident, request)
+                await self._start_incident(incident, request, related)
             except WorkflowAlreadyStartedError:
                 workflow.logger.warning("a number was given before, by a register that has lost its memory", extra={"number": incident})
                 self.starting.discard(incident)
                 self.state.open.pop(incident, None)
-                incident = self._next_number()
+                self.state.about.pop(incident, None)
+                taken, incident = incident, self._next_number()
                 self._remember(incident, request)
+                self._renumber(taken, incident)
             else:
                 self.starting.discard(incident)
                 return incident
 
-    async def _start_incident(self, incident: str, request: Registration) -> None:
+    def _renumber(self, before: str, after: str) -> None:
+        """Whoever asked while the incident was being started was told, or waits for, its first number."""
+        self.state.keys = {key: after if incident == before else incident for key, incident in self.state.keys.items()}
+        for group, record in self.state.groups.items():
+            if record.incident == before:
+                self.state.groups[group] = record.model_copy(update={"incident": after})
+        waiting = self.state.waiting.pop(before, None)
+        if waiting:
+            self.starting.add(after)
+            self._hand_on(after, tuple(waiting))
+
+    async def _start_incident(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
         policy = request.policy or Policy()
         opening = Opening(
             id=incident,
@@ -161,7 +301,9 @@ class Registry:
             presumed=request.presumed or presumed_by(request.alerts, policy),
             alerts=request.alerts,
             policy=policy,
-            queries=request.queries,
+            routed=request.routed,
+            related=tuple(Suggestion(incident=other, title=about.title, why=why, at=workflow.now()) for other, about, why in related),
+            registered=request.connect,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.
@@ -178,8 +320,18 @@ class Registry:
         )
 
     def _remember(self, incident: str, request: Registration) -> None:
-        self.state.keys[request.key] = incident
         self.state.open[incident] = request.group
+        self._belongs(incident, request)
+        if request.connect and not request.request.drill and not request.request.private:
+            routed = request.routed
+            services = tuple(
+                dict.fromkeys((*([routed.service] if routed is not None and routed.service else []), *request.request.services))
+            )
+            environment = routed.environment if routed is not None else PRODUCTION
+            self.state.about[incident] = About(title=request.request.title, services=services, environment=environment)
+
+    def _belongs(self, incident: str, request: Registration) -> None:
+        self.state.keys[request.key] = incident
         if request.group is not None:
             self.state.groups.pop(request.group, None)
             self.state.groups[request.group] = GroupRecord(incident=incident)

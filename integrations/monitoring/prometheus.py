@@ -17,10 +17,12 @@ from typing import Any
 
 import httpx2
 
+from incident.commands import LINE_LIMIT
+from incident.deployments import Deployment
 from incident.evidence import Point, moments, worst_series
 from incident.queries import Query
 from integrations.errors import NotFound, Rejected, Unauthorized, Unavailable
-from integrations.ports import Deployment, FiringAlert
+from integrations.ports import FiringAlert
 
 TIMEOUT = 8.0
 """Seconds for one question; the port's own limit is ten."""
@@ -190,14 +192,19 @@ class PrometheusDeployments:
         found: dict[tuple[str, str, datetime], Deployment] = {}
         for item in _data(answer)["result"]:
             labels = item["metric"]
-            service, version = labels.get(self._label, ""), labels.get("version", "unknown version")
+            service, version = labels.get(self._label, ""), _line(labels.get("version", "")) or "unknown version"
             if service not in services:
                 continue
             for at in {_moment(_value(value)) for _, value in item["values"]}:
                 if at is not None and since <= at <= until:
-                    named = {name: labels[name] for name in ("by", "note") if name in labels}
-                    found[service, version, at] = Deployment(service=service, version=version, at=at, **named)
+                    by, summary = _line(labels.get("by", "")) or None, _line(labels.get("note", "")) or None
+                    found[service, version, at] = Deployment(service=service, version=version, at=at, by=by, summary=summary)
         return tuple(sorted(found.values(), key=lambda one: one.at, reverse=True)[:DEPLOYMENTS_AT_MOST])
+
+
+def _line(text: str) -> str:
+    """A label's value as a line that can be kept."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:LINE_LIMIT].strip()
 
 
 def _data(answer: Any) -> dict[str, Any]:

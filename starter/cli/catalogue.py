@@ -60,7 +60,7 @@ _OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
         ("audit", "Export the whole record with its proof."),
         ("verify", "Check an exported record, offline."),
         ("replay", "Replay a record against this version's code."),
-        ("policy", "The severity matrix: show, check."),
+        ("policy", "The severity matrix and the routing rules: show, check."),
         ("stats", "How long things take, what was on time, by severity and service."),
         ("status-page", "The public status page as files: export."),
     ),

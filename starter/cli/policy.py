@@ -1,4 +1,4 @@
-"""`tocsin policy`: the severity matrix in force, and a look at a policy file before it is used."""
+"""`tocsin policy`: the severity matrix and the routing rules in force, and a look at a file of either before it is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from starter.cli.failures import ERROR, NOT_FOUND, Failure, failed
-from starter.cli.output import put, put_json
+from starter.cli.output import put, put_json, say
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.verbs import SEVERITIES
@@ -20,18 +20,55 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 
 @click.group()
 def policy() -> None:
-    """The severity matrix: show the one in force, check a file."""
+    """The severity matrix and the routing rules: show those in force, check a file."""
 
 
 @policy.command()
+@click.option("--routes", is_flag=True, help="the routing rules for alerts, the built-in ones last")
 @reading
-def show(session: Session) -> None:
-    """The matrix that new incidents are opened with; an incident keeps the one that it was opened with."""
+def show(session: Session, routes: bool) -> None:
+    """The matrix that new incidents are opened with, or the rules that alerts are routed by."""
+    if routes:
+        _show_routes(session)
+        return
     found: dict[str, Any] = session.client().get("/policy")
     matrix: dict[str, dict[str, Any]] = found["severities"]
     names = list(dict.fromkeys(name for severity in SEVERITIES for name in matrix[severity]))
     rows = [[Cell(name.replace("_", " ")), *(Cell(spoken(matrix[severity].get(name))) for severity in SEVERITIES)] for name in names]
     put_rows(session, found, ("", *SEVERITIES), rows, names)
+
+
+def _show_routes(session: Session) -> None:
+    found: dict[str, Any] = session.client().get("/routes")
+    rows = [
+        [Cell(rule["from"]), Cell(rule["name"]), Cell(rule["match"]), Cell(_said(rule["says"]) + (" (stop)" if rule["stop"] else ""))]
+        for rule in found["routes"]
+    ]
+    rows += [[Cell("service"), Cell(name), Cell(f"service = {name}"), Cell(_said(says))] for name, says in found["services"].items()]
+    rows += [
+        [Cell("maintenance"), Cell(each["name"]), Cell(_covered(each)), Cell(f"{each['since']} to {each['until']}")]
+        for each in found["maintenance"]
+    ]
+    rows += [[Cell("calendar"), Cell(each["name"]), Cell(_covered(each)), Cell(each["kind"])] for each in found["calendars"]]
+    put_rows(session, found, ("from", "name", "where", "says"), rows, [row[1].plain for row in rows])
+    if found.get("problem"):
+        say(f"not in force: {found['problem']}")
+
+
+def _said(says: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in says.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(str(each.get("name")) if isinstance(each, dict) else str(each) for each in value)
+    if isinstance(value, dict):
+        return " ".join(f"{name}={each}" for name, each in value.items())
+    return "yes" if value is True else "no" if value is False else str(value)
+
+
+def _covered(each: dict[str, Any]) -> str:
+    return ", ".join([*each.get("services", []), *each.get("environments", [])]) or "everything"
 
 
 def spoken(value: Any) -> str:
@@ -64,20 +101,25 @@ def length(span: timedelta) -> str:
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @reading
 def check(session: Session, file: Path) -> None:
-    """Read a policy file as the server would, and say each mistake. Nothing is sent anywhere."""
+    """Read a policy file, or a file of routing rules, as the server would, and say each mistake. Nothing is sent anywhere."""
     from incident.policy_file import PolicyProblem, policy_from
+    from incident.routes_file import TABLES, RoutesProblem, about, routes_from
     from runtime.settings import SettingsError, read_toml
 
     if not file.exists():
         raise failed(NOT_FOUND, "unknown-file", f"there is no file {str(file)!r}")
     try:
-        found = policy_from(read_toml(file))
+        tables = read_toml(file)
+        routes = routes_from(tables) if any(name in tables for name in TABLES) else None
+        found = policy_from(tables) if routes is None else None
     except SettingsError as error:
         raise failed(ERROR, "invalid-policy", str(error), problems=[str(error)]) from error
-    except PolicyProblem as error:
+    except (PolicyProblem, RoutesProblem) as error:
         document = {"type": "urn:tocsin:invalid-policy", "code": "invalid-policy", "detail": str(error), "problems": error.problems}
         raise Failure(ERROR, [f"error: {file}: {problem}" for problem in error.problems], document) from error
     if session.json:
-        put_json({"ok": True, "file": str(file), "policy": found.model_dump(mode="json")})
+        what = {"routes": about(routes)} if routes is not None else {"policy": found.model_dump(mode="json") if found else {}}
+        put_json({"ok": True, "file": str(file), **what})
     else:
-        put(str(file) if session.ids else f"{file}: a policy that can be used")
+        kind = "a policy" if routes is None else f"{len(routes.routes)} routing rules"
+        put(str(file) if session.ids else f"{file}: {kind} that can be used")

@@ -333,6 +333,12 @@ VERBS: dict[str, Verb] = {
         ),
         Verb("close", "Close it: nothing is owed any more."),
         Verb(
+            "merge",
+            "It is the same trouble as another incident: go on there, with all that is owed.",
+            (Field("into", "incident", "the incident that goes on", required=True), Field("reason", "text", "what shows it")),
+            main="reason",
+        ),
+        Verb(
             "dismiss",
             "It is not an incident; say what it is instead.",
             (

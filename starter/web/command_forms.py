@@ -44,6 +44,7 @@ LABELS = {
     "channel": "Open a channel?",
     "next_steps": "Next steps",
     "duplicate_of": "Duplicate of",
+    "into": "The incident that goes on",
     "succeeded": "Did it work?",
     "drill": "This is a drill",
     "private": "Private: only those in it see it",
@@ -90,6 +91,7 @@ TITLES = {
     "restrict": "Make it private",
     "invite": "Invite a person",
     "close": "Close",
+    "merge": "Merge into another incident",
     "dismiss": "Dismiss: not an incident",
 }
 
@@ -99,7 +101,7 @@ GROUPS = (
     ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "measure", "resolve", "reopen")),
     (
         "Afterwards",
-        ("schedule_retrospective", "add_action_item", "complete_action_item", "file_postmortem", "waive", "close", "dismiss"),
+        ("schedule_retrospective", "add_action_item", "complete_action_item", "file_postmortem", "waive", "close", "merge", "dismiss"),
     ),
 )
 

@@ -11,15 +11,16 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.monitoring import POINTS_AT_MOST, MonitoringActivities
+from incident.deployments import Deployment
 from incident.effects import Delivery, LookUp
 from incident.evidence import POINTS_KEPT, QUESTIONS, SampleReport, SampleRequest
 from incident.queries import Query
-from integrations.ports import Deployment, KnownIssue
+from integrations.ports import KnownIssue
 from tests.fakes import BEGAN, FakeDeployments, FakeIssues, FakeMonitoring
 from tests.integrations.asks import AT
 
 QUERY = Query(name="error_ratio", expression="error_ratio", threshold=0.05)
-RELEASE = Deployment(service="checkout", version="v248", at=BEGAN - timedelta(hours=2), by="ben", note="retry twice")
+RELEASE = Deployment(service="checkout", version="v248", at=BEGAN - timedelta(hours=2), by="ben", summary="retry twice")
 
 
 async def looked_up(activities: MonitoringActivities, **asked: Any) -> dict[str, dict[str, Any]]:

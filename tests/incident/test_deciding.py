@@ -47,6 +47,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "invite": {"person": "fay"},
     "close": {},
     "dismiss": {"reason": "a test fired", "as": "false_alarm"},
+    "merge": {"into": "INC-2026-0002"},
 }
 
 WRONG, GONE, NOT = "wrong-phase", "unknown-item", "not-permitted"
@@ -84,6 +85,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "invite": ("ok", "ok", "ok", "ok", "ok", "ok"),
     "close": (WRONG, WRONG, WRONG, WRONG, WRONG, "postmortem-mandatory"),
     "dismiss": ("ok", "ok", WRONG, WRONG, WRONG, WRONG),
+    "merge": ("ok", "ok", "ok", "ok", "ok", WRONG),
 }
 """A SEV2 that came the shortest way; a mitigation waits for its approval in mitigation, nothing is confirmed in resolution."""
 
@@ -127,6 +129,12 @@ def test_a_closed_incident_takes_nothing_more() -> None:
 def _verifying() -> Walk:
     walk = Walk.open("SEV2").reaches(Phase.RESOLUTION)
     walk.confirms()
+    return walk
+
+
+def _giving_way() -> Walk:
+    walk = Walk.open("SEV2")
+    walk.does("merge", into="INC-2026-0002")
     return walk
 
 
@@ -237,6 +245,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "waive",
         {"obligation": "internal_update", "reason": "everybody is in the room"},
         "Fulfil it; it stays owed until then.",
+    ),
+    "being-merged": (
+        _giving_way,
+        "note",
+        {"text": "one more thing"},
+        "Ask it of the other incident; if the merge fails, this one goes on.",
     ),
     "unknown-obligation": (
         lambda: Walk.open("SEV3"),

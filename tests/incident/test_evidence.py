@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 from incident import evidence
 from incident.evidence import Baseline, Point
+from incident.policy import Policy
 from incident.queries import Query, Watching
+from incident.routing import Query as Ruled
+from incident.routing import Routed
 from tests.incident.measurements import measured_walk
-from tests.incident.walk import OPENED, alert
+from tests.incident.walk import OPENED, Walk, alert, opening_of
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -166,3 +169,34 @@ def test_what_is_measured_is_the_services_queries_and_what_people_add() -> None:
     walk.does("describe", affected=["search"])
 
     assert ["p99"] == [one.name for one in evidence.queries(walk.incident)]
+
+
+RULED = (
+    Ruled(name="error ratio", query="errors / requests", at_most=0.01),
+    Ruled(name="up", query="up", at_least=1),
+    Ruled(name="load", query="load", at_most=9, at_least=1),
+    Ruled(name="latency", query="latency"),
+)
+
+
+def test_what_the_routing_rules_say_of_a_service_is_measured() -> None:
+    """Each bound is a measurement with a side that is worse; without one the baseline decides. A person's word goes before the rules'."""
+    start = opening_of().model_copy(update={"policy": Policy(monitoring=Watching()), "routed": Routed(queries=RULED)})
+    walk = Walk(start)
+    walk.does("measure", name="latency", expression="latency_p99", threshold=2, reason="the rules' query has no data")
+    measured = [(each.name, each.expression, each.threshold, each.better.value) for each in evidence.queries(walk.incident)]
+
+    assert [
+        ("error ratio", "errors / requests", 0.01, "lower"),
+        ("up", "up", 1.0, "higher"),
+        ("load", "load", 9.0, "lower"),
+        ("load, at least", "load", 1.0, "higher"),
+        ("latency", "latency_p99", 2.0, "lower"),
+    ] == measured
+
+
+def test_without_monitoring_what_the_rules_say_is_only_shown() -> None:
+    """An incident that nobody can be asked about is verified on people's word."""
+    walk = Walk(opening_of().model_copy(update={"routed": Routed(queries=RULED)}))
+
+    assert () == evidence.queries(walk.incident)

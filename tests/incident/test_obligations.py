@@ -11,12 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from incident import clocks, lifecycle, snapshot
+from incident import clocks, lifecycle, merging, snapshot
 from incident.commands import COMMANDS
-from incident.effects import Effect
+from incident.effects import Effect, OpenChannel, Publish
 from incident.events import KINDS, Event
 from incident.guidance import next_step
-from incident.model import Clock, ClockState, Incident
+from incident.merging import Handover, Owed, Taken
+from incident.model import Clock, ClockState, Incident, Update
 from incident.policy import SEVERITY_MATRIX
 from incident.refusals import CODES, Refusal
 from incident.vocabulary import Criterion, Phase, Severity
@@ -40,6 +41,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "confirm": [{"criterion": criterion.value} for criterion in Criterion],
     "withdraw": [{"criterion": criterion.value, "reason": "back again"} for criterion in Criterion],
     "complete_action_item": [{"id": "AI-2"}],
+    "merge": [{"into": "INC-2026-0003", "reason": "the same cause"}],
     "waive": [{"obligation": name, "reason": "agreed with the owner"} for name in ("postmortem", "status_page", "AI-1", "dispatch:1")],
 }
 
@@ -104,6 +106,36 @@ class Nights(RuleBasedStateMachine):
             self.walk.record([lifecycle.undeliverable(effect, "no", self.walk.now)])
         else:
             self.walk.deliver(effect, person=None if how == "nobody" else "eva")
+
+    @precondition(lambda self: self.walk.incident.merging_into is not None)
+    @rule(takes=st.booleans())
+    def the_other_incident_answers(self, takes: bool) -> None:
+        into = self.walk.incident.merging_into or ""
+        taken = Taken(incident=into, title="Payments fail", channel="#incident-payments")
+        if takes:
+            self.walk.record(merging.given_way(self.walk.incident, taken, "ana", self.walk.now))
+        else:
+            self.walk.record([merging.failed(into, "it is closed", self.walk.now)])
+
+    @rule(number=st.integers(2, 4), item=st.booleans(), facing=st.booleans())
+    def another_incident_is_merged_in(self, number: int, item: bool, facing: bool) -> None:
+        due = self.walk.now.date()
+        given = Handover(
+            incident=f"INC-2026-{number:04d}",
+            title="Payments fail",
+            by="ana",
+            severity=Severity.SEV1 if facing else None,
+            presumed=Severity.SEV2,
+            opened_at=self.walk.now,
+            customer_facing=facing,
+            external_update=Update(at=self.walk.now, by="ana", text="We know.") if facing else None,
+            promised=self.walk.now + timedelta(minutes=5) if facing else None,
+            on_status_page=facing,
+            items=(Owed(origin="AI-1", item="Limit the retries", owner="ben", due=due),) if item else (),
+        )
+        outcome = merging.absorb(self.walk.incident, given, self.walk.now)
+        if not isinstance(outcome, str):
+            self.walk.record(outcome)
 
     def _asks(self, verb: str, fields: dict[str, Any]) -> bool:
         """Ask as the workflow does: the clocks speak first, a refusal is recorded; True where it was accepted."""
@@ -174,7 +206,11 @@ class Nights(RuleBasedStateMachine):
             answered = event.kind in ("delivered", "channel_opened", "undeliverable") and event.data["number"] == effect.number
             newer = [other for other in self.state.outbox if other.collapse == effect.collapse and other.number > effect.number]
 
-            assert answered or (effect.collapse and effect.port in self.state.down and newer), f"{event.kind} lost {effect.key}"
+            replaced = effect.collapse and effect.port in self.state.down and newer
+            # Made private, it takes back what would have told everybody.
+            taken_back = event.kind == "restricted" and isinstance(effect.ask, OpenChannel | Publish)
+
+            assert answered or replaced or taken_back, f"{event.kind} lost {effect.key}"
 
     def _was_green(self, resolved: Event, severity: Severity | None) -> None:
         """From the entries alone: all confirmed, nothing firing, for the whole period of the severity in force."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from incident import alerts, blockers, clocks, lifecycle
+from incident import alerts, blockers, clocks, lifecycle, merging
 from incident.checklists import fresh
 from incident.commands import COMMANDS, Open, parse
 from incident.effects import Receipt
@@ -65,6 +65,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "invite": {"person": st.sampled_from(["fay", "ana"])},
     "close": {},
     "dismiss": {"reason": REASONS, "as": st.just("false_alarm")},
+    "merge": {"into": st.just("INC-2026-0002")},
 }
 
 EAGER = ("declare", "advance", "advance", "mitigate", "approve", "finish_mitigation", "confirm", "confirm", "confirm", "resolve", "check")
@@ -169,6 +170,8 @@ class Night:
         recorded = self.record(outcome)
         if recorded:
             self.accepted.append((verb, recorded[0].seq))
+        if verb == "merge":
+            self.record([merging.failed(fields["into"], "it is closed", self.now)])
 
     def deliver(self, how: str) -> None:
         if not self.incident.outbox:

@@ -626,6 +626,38 @@ def test_the_policy_is_shown_as_people_say_it(cli: Cli, stub: Stub) -> None:
     assert [line.split("\t")[1] for line in lines] == ["15 min", "7 d", "yes", "-", "a → b"]
 
 
+def test_a_file_of_routing_rules_is_checked_here(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """Each mistake in the routing rules is told with its place; nothing is asked of the server."""
+    file = tmp_path / "routes.toml"
+    file.write_text('[[route]]\nname = "a"\nowner = "team"\n[[route]]\nname = "b"\naction = "page"\nownr = "x"\n', encoding="utf-8")
+    wrong = cli("policy", "check", str(file))
+    file.write_text('[[route]]\nname = "a"\nowner = "team"\n', encoding="utf-8")
+    right = cli("policy", "check", str(file))
+
+    assert (wrong.code, right.code, stub.asked) == (1, 0, [])
+    assert [line.split(": ", 2)[2] for line in wrong.err.splitlines()] == [
+        '[[route]] 2 "b": action must be one of incident, ticket, note, drop',
+        '[[route]] 2 "b": ownr is no field here (did you mean owner?); there are name, match, stop, service, environment, action, '
+        "always, severity, factors, customer_facing, owner, runbook, queries, attach",
+    ]
+    assert "1 routing rules that can be used" in right.out
+
+
+def test_the_routing_rules_are_shown_in_the_order_in_which_they_speak(cli: Cli, stub: Stub) -> None:
+    """The file's rules come first and the built-in ones last; planned work and services stand below."""
+    from incident.routes_file import about, routes_from
+
+    tables = {"route": [{"name": "a", "owner": "team", "stop": True}], "service": {"checkout": {"depends_on": ["payments"]}}}
+    stub.says["GET /routes"] = Reply(200, {**about(routes_from(tables)), "problem": "the newest edit is broken"})
+    shown = cli("policy", "show", "--routes")
+    lines = [line.split("\t") for line in shown.out.splitlines()]
+
+    assert lines[0] == ["file", "a", "every alert", "owner=team (stop)"]
+    assert lines[-1] == ["service", "checkout", "service = checkout", "depends_on=payments"]
+    assert {line[0] for line in lines[1:-1]} == {"built-in"}
+    assert "the newest edit is broken" in shown.err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_printed_for_three_shells(cli: Cli, shell: str) -> None:
     """The script that a shell loads asks this program what to complete."""

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
 
 from incident.policy import Policy
+from incident.routing import Routes
 from incident.vocabulary import Access, Via
+from integrations.monitoring.alertmanager import read
+from integrations.monitoring.posted import Posted
 from starter.desk import Desk
 from starter.health import Health
 from starter.identity.actor import Actor, acting
 from starter.live import Rooms
 from starter.problems import Invalid, NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Filters
-from starter.webhooks import Intake, Payload, read
+from starter.webhooks import Intake
 from tests.harness import eventually
 from tests.starter.conftest import House
 
@@ -214,7 +216,32 @@ async def test_a_storm_waits_in_temporal_while_nobody_works(empty_house: House) 
     assert sorted(told, key=int) == [str(number) for number in range(121)]
 
 
-def storm(*numbers: int) -> Payload:
+async def test_a_hundred_identical_posts_are_one_incident_and_one_channel(empty_house: House) -> None:
+    """However often monitoring says it, at once and afterwards, there is one incident, and declaring it opens one channel."""
+    intake = Intake(empty_house.client)
+    async with empty_house.staffed():
+        await asyncio.gather(*(intake.take(storm(1), datetime.now(UTC)) for _ in range(100)))
+
+        async def there() -> bool:
+            return len(await empty_house.desk.listing()) == 1
+
+        await eventually(there, what="the incident")
+        incident = (await empty_house.desk.listing())[0]["incident"]
+        await empty_house.desk.command(incident, "declare", {"by": "ana", "severity": "SEV1"})
+        await asyncio.gather(*(intake.take(storm(1), datetime.now(UTC)) for _ in range(20)))
+
+        async def channel() -> bool:
+            return (await empty_house.desk.state(incident))["channel"] is not None
+
+        await eventually(channel, what="the channel")
+        state = await empty_house.desk.state(incident)
+
+    channels = [each for each in empty_house.board.common.chat.ledger if each.ask.action == "open_channel"]
+
+    assert [len(await empty_house.desk.listing()), len(state["alerts"]), len(channels)] == [1, 1, 1]
+
+
+def storm(*numbers: int) -> Posted:
     labels = {"alertname": "Storm", "service": "checkout"}
     alerts = [
         {"status": "firing", "labels": {**labels, "n": str(n)}, "startsAt": "2026-11-24T03:00:00Z", "fingerprint": str(n)} for n in numbers
@@ -251,16 +278,22 @@ async def test_with_nobody_at_work_lists_go_on_and_commands_say_so(empty_house: 
 @pytest.mark.skipif(not PAYLOADS.is_dir(), reason="the captured Alertmanager payloads are not here; TOCSIN_SPECS names their folder")
 async def test_what_a_real_alertmanager_posted_opens_one_incident_a_group(house: House) -> None:
     """The payloads of a real Alertmanager open one incident, attach to it and resolve; posting them again changes nothing."""
-    intake = Intake(house.client)
+    intake = Intake(house.client, rules=lambda: Routes(attach=False))
     before = len(await house.desk.listing())
 
+    posted = 0
+
     async def post_all() -> None:
+        nonlocal posted
         for name in ("firing", "grouped-2-firing", "grouped-partial-resolve", "resolved"):
             body = json.loads((PAYLOADS / f"webhook-{name}.json").read_text())
-            group = (await intake.take(read(body), datetime.now(UTC)))["groups"][0]
+            answer = await intake.take(read(body), datetime.now(UTC))
+            posted += answer["accepted"]
+        group = answer["groups"][0]
 
         async def done() -> bool:
-            return (await house.client.get_workflow_handle(group).describe()).status is WorkflowExecutionStatus.COMPLETED
+            state = await house.client.get_workflow_handle(group).query("state")
+            return state["taken"] >= posted and not state["firing"]
 
         await eventually(done, what="every alert of the group has resolved")
 

@@ -11,8 +11,10 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from starter.problems import Invalid
-from starter.webhooks import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT, Intake, batches, read
+from integrations.monitoring.alertmanager import read
+from integrations.monitoring.posted import Unreadable
+from starter.bodies import mended
+from starter.webhooks import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT, Intake, batches
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -108,7 +110,7 @@ async def test_bad_alerts_go_along_with_what_is_wrong_with_them(server: Server, 
 
 async def test_half_a_character_does_not_cost_an_alert(server: Server, intake: Intake) -> None:
     """What is no text is replaced, and the alert goes on."""
-    await intake.take(read(payload(alert(0, annotations={"summary": "half \ud83d, whole \U0001f525"}))), NOW)
+    await intake.take(read(mended(payload(alert(0, annotations={"summary": "half \ud83d, whole \U0001f525"})))), NOW)
 
     assert server.messages[0]["alerts"][0]["annotations"] == {"summary": "half ?, whole \U0001f525"}
 
@@ -153,7 +155,7 @@ def test_batches_are_small_enough_for_one_signal_each() -> None:
 )
 def test_a_payload_of_which_nothing_can_be_used_is_refused(body: dict[str, Any], field: str) -> None:
     """What is no payload of version 4 is a mistake that names the field."""
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Unreadable) as refused:
         read(body)
 
-    assert refused.value.errors[0]["field"] == field
+    assert refused.value.problems[0]["field"] == field

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.service import RPCError, RPCStatusCode
 
 from incident.policy import Policy
 from tests.harness import POSTMORTEM, Stage, Story, World, alert, ask, eventually, runs
@@ -128,6 +129,7 @@ async def test_what_has_ended_before_anybody_heard_of_it_opens_nothing(stage: St
     """A resolved alert of a group that nobody knows is no incident."""
     group = f"group-{uuid.uuid4().hex}"
     await _post(stage, group, [alert(name=group, firing=False)])
+    await stage.skip(timedelta(minutes=15))
     await eventually(lambda: _ended(stage, contract.alert_group_id(group)), what="the end of the group")
 
     assert await _incident_of(stage, group) is None
@@ -171,3 +173,39 @@ async def test_the_declaration_names_its_commander_and_channel(stage: Stage) -> 
 
     assert f"**Incident Commander:** @{state['roles']['commander']}" in declared
     assert f"**Channel:** {state['channel']}" in declared
+
+
+async def _incident_after(stage: Stage, id: str) -> str | None:
+    """What the register knows as the one that follows an incident which no alert group has opened."""
+    try:
+        groups: dict[str, Any] = (await ask(stage.client.get_workflow_handle(contract.REGISTRY_ID), "state"))["groups"]
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None  # nobody has asked the register yet
+    return str(groups[id]["incident"]) if id in groups else None
+
+
+async def test_an_alert_without_a_group_that_meets_a_closed_incident_opens_the_next(stage: Stage) -> None:
+    """Whoever tells a closed incident of a new trouble, and of one only: it is not swallowed, by whatever clock it began."""
+    story = await Story.open(stage, "SEV3")
+    await story.settled()
+    story.world.chat.down = True
+    wrong = await stage.environment.get_current_time() - timedelta(hours=1)
+    await story.handle.signal(contract.ALERT, [alert(name="Known", at=wrong)])
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    later = wrong + timedelta(minutes=10)
+    await story.handle.signal(contract.ALERT, [alert(name="Known", at=wrong), alert(name="New", at=later)])
+    await story.handle.signal(contract.ALERT, [alert(name="Newer", at=later + timedelta(minutes=1))])
+
+    async def all_there() -> bool:
+        id = await _incident_after(stage, story.id)
+        return id is not None and len((await ask(stage.client.get_workflow_handle(id), "state"))["alerts"]) == 2
+
+    await eventually(all_there, what="both in the next incident")
+    id = await _incident_after(stage, story.id)
+    assert id is not None
+    alerts = (await ask(stage.client.get_workflow_handle(id), "state"))["alerts"]
+
+    assert {one["name"] for one in alerts} == {"New", "Newer"}
+    assert not await story.ended()

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 from temporalio import activity, workflow
 
+from incident.deployments import Deployment
 from incident.effects import PORT_OF, Port
 from incident.policy import Policy
 from incident.queries import Watching
 from incident.vocabulary import Severity
+from integrations.deployments import DeploymentLog
 from integrations.ledger import Ledger
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
 from starter.serve import policy_in_force
 from tests.integrations.asks import delivery, of_port
-from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, workflow_classes
+from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, load_rules, workflow_classes
 
 
 async def test_every_effect_is_carried_out_on_its_ports_queue(tmp_path: Path) -> None:
@@ -67,6 +69,16 @@ def test_a_mistake_in_the_policy_file_is_told_with_file_row_and_field(tmp_path: 
     assert "[SEV9]" in str(told.value)
 
 
+def test_routing_rules_with_a_mistake_stop_the_worker_with_their_place(tmp_path: Path) -> None:
+    """A worker that can't tell where alerts go does not start; without a file the process's own rules hold."""
+    path = tmp_path / "routes.toml"
+    path.write_text('[[route]]\nname = "a"\naction = "page"\n')
+
+    with pytest.raises(SettingsError, match=r'TOCSIN_ROUTES.*\[\[route\]\] 1 "a": action must be one of'):
+        load_rules(load_settings(routes=path))
+    assert load_rules(load_settings(data=tmp_path)).in_force().routes == ()
+
+
 QUERIES = "[queries.checkout.error_ratio]\nexpression = 'error_ratio'\nthreshold = 0.05\n"
 
 
@@ -95,6 +107,20 @@ def test_without_monitoring_nothing_is_measured(tmp_path: Path) -> None:
     """Who has configured none has the process as ever."""
     assert load_policy(load_settings(data=tmp_path)).monitoring is None
     assert load_policy(load_settings(data=tmp_path, prometheus_url="http://127.0.0.1:9090")).monitoring == Watching()
+
+
+async def test_what_is_told_to_the_door_is_found_by_the_worker(tmp_path: Path) -> None:
+    """With Prometheus or without, the checklist's question for deployments is answered from those that were posted."""
+    now = datetime.now(UTC)
+    found = []
+    for settings in (load_settings(data=tmp_path), load_settings(data=tmp_path, prometheus_url="http://127.0.0.1:9090")):
+        ledger = Ledger(settings.embedded_url)
+        await DeploymentLog(ledger).record([Deployment(service="checkout", version="v248", at=now)])
+        deployments = configured_adapters(settings, ledger, Policy()).deployments
+        found.append(await deployments.recent(("checkout",), now - timedelta(hours=1), now) if deployments is not None else ())
+        await ledger.close()
+
+    assert [[each.version for each in told] for told in found] == [["v248"], ["v248"]]
 
 
 async def test_a_vendor_that_is_chosen_without_its_settings_stops_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

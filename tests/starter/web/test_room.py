@@ -11,8 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from incident import lifecycle
 from incident.commands import COMMANDS
 from incident.evidence import Finding
+from incident.model import Suggestion
 from incident.queries import Query
 from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.room_view import KEY_MOMENTS, RoomView
@@ -371,3 +373,16 @@ def test_a_closed_incident_offers_nothing_beside() -> None:
 
     assert view.also == []
     assert view.open is False
+
+
+async def test_what_may_be_the_same_trouble_leads_to_the_form_that_merges(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """A suggested incident is named with its reason, and one step away from going on there."""
+    incident = await opened(desk)
+    other = Suggestion(incident="INC-2026-0002", title="Payments fail", why="both are of checkout", at=desk.now)
+    desk.record(incident, [lifecycle.related(incident, other, desk.now)])
+    markup = Markup((await http.get(f"/incidents/{incident}")).text)
+    [link] = [of for tag, of in markup.tags if tag == "a" and of.get("aria-label") == "Merge into INC-2026-0002"]
+    form = Markup((await http.get(f"/incidents/{incident}{(link['href'] or '').partition('#')[0]}")).text)
+
+    assert "both are of checkout" in " ".join(markup.words)
+    assert [of.get("value") for _, of in form.tags if of.get("name") == "into"] == ["INC-2026-0002"]

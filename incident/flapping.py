@@ -1,0 +1,58 @@
+"""What is known of one alert's comings and goings: which word on it is news, and whether it flaps.
+
+Monitoring delivers at least once and out of order, and its clock may be off: episodes are compared with each other
+by monitoring's own clock, changes are counted by ours.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from incident.routing import Flapping, Value
+
+MOST_CHANGES = 50
+"""Times of changes that are kept; no rule looks at more of them."""
+
+
+class Track(Value):
+    """One alert so far. `flapping_since` is set while it flaps; `count` says how often it has changed since then and before, in all."""
+
+    starts_at: datetime
+    firing: bool
+    changes: tuple[datetime, ...] = ()
+    count: int = 0
+    flapping_since: datetime | None = None
+
+    @property
+    def flapping(self) -> bool:
+        return self.flapping_since is not None
+
+    @property
+    def changed_at(self) -> datetime:
+        return self.changes[-1]
+
+
+def heard(before: Track | None, *, firing: bool, starts_at: datetime, now: datetime, rule: Flapping) -> Track | None:
+    """The track after a word from monitoring; None where the word is no news: known already, or older than what is known."""
+    if before is not None:
+        if starts_at < before.starts_at or (starts_at == before.starts_at and (firing or not before.firing)):
+            return None
+        if firing == before.firing:
+            # A newer episode of the same: its end was missed, or it was never told to fire.
+            return before.model_copy(update={"starts_at": starts_at})
+    kept = before.changes if before is not None else ()
+    changes = (*(at for at in kept if now - at < rule.within), now)[-MOST_CHANGES:]
+    flapping = before is not None and before.flapping
+    begins = not flapping and len(changes) >= rule.changes
+    count = before.count + 1 if flapping and before is not None else len(changes) if begins else 0
+    since = before.flapping_since if flapping and before is not None else now if begins else None
+    return Track(starts_at=starts_at, firing=firing, changes=changes, count=count, flapping_since=since)
+
+
+def still(track: Track, now: datetime, rule: Flapping) -> bool:
+    """Whether it has not changed for so long that it flaps no more, and need not be remembered while it is silent."""
+    return now - track.changed_at >= rule.within
+
+
+def calmed(track: Track) -> Track:
+    return track.model_copy(update={"flapping_since": None, "count": 0})

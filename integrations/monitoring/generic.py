@@ -1,0 +1,110 @@
+"""Our own JSON, for whatever has no module here: one alert, or a list of them under `alerts`.
+
+    {"name": "disk full", "service": "database", "environment": "production", "severity": "critical",
+     "summary": "98 % of /var", "id": "disk-db1", "status": "firing"}
+
+Only `name` must be there. The same `id` (else the same labels) is the same alert; the same `group` (else the same id)
+goes to the same incident. Without `starts_at` an alert begins when it arrives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from incident import alerts
+from incident.commands import Instant, Line
+from integrations.monitoring.posted import Group, Posted, Unreadable, sorted_out, unreadable
+
+MOST_ALERTS = 5_000
+
+Long = Annotated[str, Field(max_length=20_000)]
+
+
+def _stated(value: Any) -> Any:
+    words = {"open": "firing", "triggered": "firing", "alerting": "firing", "ok": "resolved", "closed": "resolved", "recovered": "resolved"}
+    return words.get(value.casefold(), value.casefold()) if isinstance(value, str) else value
+
+
+class GenericAlert(BaseModel):
+    """One alert. `labels` are for the routing rules, beside what the other fields say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Line
+    status: Annotated[Literal["firing", "resolved"], BeforeValidator(_stated)] = "firing"
+    id: Line | None = None
+    service: Line | None = None
+    environment: Line | None = None
+    severity: Line | None = None
+    summary: Long = ""
+    description: Long = ""
+    url: Annotated[str, Field(max_length=2_000)] = ""
+    runbook: Annotated[str, Field(max_length=2_000)] = ""
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    labels: dict[str, str] = Field(default_factory=dict, max_length=100)
+    annotations: dict[str, str] = Field(default_factory=dict, max_length=100)
+
+
+class GenericPayload(BaseModel):
+    """A list of alerts, under the key of their group where they have one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: Line | None = None
+    alerts: list[Any] = Field(min_length=1, max_length=MOST_ALERTS)
+
+
+def read(body: Any, now: datetime) -> Posted:
+    """Read a post.
+
+    Raises:
+        Unreadable: it has the wrong shape, or not one alert in it can be used.
+    """
+    try:
+        many = isinstance(body, dict) and "alerts" in body
+        payload = GenericPayload.model_validate(body if many else {"alerts": [body]})
+    except ValidationError as error:
+        raise unreadable(error) from error
+    if not many:
+        try:
+            GenericAlert.model_validate(body)
+        except ValidationError as error:
+            raise unreadable(error) from error
+    found: dict[str, list[alerts.AlertInput]] = {}
+    invalid: list[str] = []
+    for number, item in enumerate(payload.alerts):
+        try:
+            told = GenericAlert.model_validate(item)
+            (one,), _ = sorted_out([_alert(told, now)])
+        except (ValidationError, Unreadable) as error:
+            mistakes = error.problems if isinstance(error, Unreadable) else unreadable(error).problems
+            invalid.append(f"alert {number}: {mistakes[0]['field']}: {mistakes[0]['message']}")
+            continue
+        key = payload.group or told.id or one.identity
+        found.setdefault(f"generic: {key}", []).append(one)
+    if not found:
+        raise Unreadable([{"field": "alerts", "message": problem} for problem in invalid[:20]])
+    groups = [Group(key, tuple(each), (), {"status": each[0].status}) for key, each in found.items()]
+    groups[0] = Group(groups[0].key, groups[0].alerts, tuple(invalid), groups[0].about)
+    return Posted(tuple(groups))
+
+
+def _alert(told: GenericAlert, now: datetime) -> dict[str, Any]:
+    plain = {"service": told.service, "environment": told.environment, "severity": told.severity}
+    labels = {**told.labels, "alertname": told.name, **{name: value for name, value in plain.items() if value}}
+    said = {"summary": told.summary, "description": told.description, "runbook_url": told.runbook}
+    ended = told.status == "resolved"
+    return {
+        "status": told.status,
+        "labels": labels,
+        "annotations": {**told.annotations, **{name: value for name, value in said.items() if value}},
+        "startsAt": (told.starts_at or (told.ends_at if ended else None) or now).isoformat(),
+        "endsAt": (told.ends_at or now).isoformat() if ended else None,
+        "generatorURL": told.url,
+        "fingerprint": f"generic-{hashlib.sha256(told.id.encode()).hexdigest()[:16]}" if told.id else "",
+    }

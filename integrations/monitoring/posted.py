@@ -1,0 +1,71 @@
+"""What a monitoring system's post comes to, whoever sent it: groups of alerts in Alertmanager's shape.
+
+Each vendor's module has one pure function, `read`: the JSON value of a body in, a `Posted` out. A post is refused as a
+whole only where nothing in it can be used: most senders never repeat what was refused, so that one bad alert must not
+cost the good ones. Bad ones go along, each with what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from incident import alerts
+from incident.alerts import AlertInput
+from incident.commands import problems
+
+SHOWN = 300
+"""Characters of a bad alert that are kept, so that somebody can tell which one it was."""
+
+
+class Unreadable(ValueError):
+    """The post can't be used. `problems` has one `{"field", "message"}` a mistake."""
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{problem['field']}: {problem['message']}" for problem in problems))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Alerts that belong together: what has the same key goes to the same incident, for ever."""
+
+    key: str
+    alerts: tuple[AlertInput, ...] = ()
+    invalid: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What one post holds. `ignored` says why there is nothing to do, where there is nothing."""
+
+    groups: tuple[Group, ...] = ()
+    ignored: str | None = None
+
+
+def unreadable(error: ValidationError) -> Unreadable:
+    return Unreadable(problems(error))
+
+
+def sorted_out(items: Sequence[Any]) -> tuple[tuple[AlertInput, ...], tuple[str, ...]]:
+    """The alerts that can be used, and for each other one what is wrong with it and what it was.
+
+    Raises:
+        Unreadable: not one of them can be used.
+    """
+    good: list[AlertInput] = []
+    bad: list[str] = []
+    for number, item in enumerate(items):
+        read, wrong = alerts.parse([item])
+        if wrong:
+            bad.append(f"{wrong[0].replace('alert 0', f'alert {number}', 1)} in {json.dumps(item)[:SHOWN]}")
+        else:
+            good += read
+    if not good:
+        raise Unreadable([{"field": "alerts", "message": problem} for problem in bad[:20] or ["the list of alerts is empty"]])
+    return tuple(good), tuple(bad)

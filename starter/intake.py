@@ -1,0 +1,132 @@
+"""The webhooks' addresses: prove the source, read the post, hand it on; and what was deployed, to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from incident.deployments import Deployment
+from incident.routes_file import about
+from integrations.monitoring import alertmanager, deployments, generic, grafana, pagerduty
+from integrations.monitoring.posted import Posted, Unreadable
+from integrations.monitoring.routes_file import RoutesFile
+from integrations.ports import KeptDeployments
+from starter import openapi
+from starter.bodies import json_in, mended, whole
+from starter.problems import Invalid, Unknown
+from starter.webhook_keys import Keyring, Source
+from starter.webhooks import BODY_LIMIT, Intake
+
+READERS: dict[Source, Callable[[Any, datetime], Posted]] = {
+    "alertmanager": lambda body, now: alertmanager.read(body),
+    "grafana": lambda body, now: grafana.read(body),
+    "pagerduty": lambda body, now: pagerduty.read(body),
+    "generic": generic.read,
+}
+
+_HELD = "answered 200 only once Temporal holds every alert in it."
+
+TAKEN: dict[Source, tuple[type[BaseModel], str]] = {
+    "alertmanager": (alertmanager.Payload, f"Take Alertmanager's version 4 payload: {_HELD}"),
+    "grafana": (grafana.GrafanaPayload, f"Take what Grafana's alerting posts: {_HELD}"),
+    "pagerduty": (
+        pagerduty.PagerDutyPayload,
+        "Take one of PagerDuty's events (version 3); what changes nothing is answered 200 too.",
+    ),
+    "generic": (generic.GenericAlert, "Take one alert, or a list of them under `alerts` (with a `group`, if they belong together)."),
+}
+
+
+class Asked(BaseModel):
+    """Which deployments are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    service: Annotated[str | None, Query(max_length=300)] = None
+    environment: Annotated[str | None, Query(max_length=300)] = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 50
+
+
+def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile) -> APIRouter:
+    """Everything that machines post to, and what of it can be looked up."""
+    router = APIRouter(tags=["webhooks"])
+    for source in READERS:
+        model, text = TAKEN[source]
+        router.add_api_route(
+            f"/webhooks/{source}",
+            _taking(source, intake, keyring),
+            methods=["POST"],
+            operation_id=f"webhook_{source}",
+            summary=source.capitalize(),
+            description=text,
+            responses={401: openapi.NOT_PROVEN, **openapi.WRITES},
+            openapi_extra=openapi.takes(model, keyed=False),
+        )
+
+    @router.post(
+        "/webhooks/deployments",
+        responses={401: openapi.NOT_PROVEN, 404: openapi.problem("Deployments are not kept here"), **openapi.WRITES},
+        openapi_extra=openapi.takes(Deployment, keyed=False),
+    )
+    async def take_deployments(request: Request) -> JSONResponse:
+        """Take one deployment, or a list of them under `deployments`; a repeat adds nothing."""
+        now = datetime.now(UTC)
+        body = await _proven(request, "deployments", keyring, now)
+        try:
+            told = deployments.read(mended(json_in(body)), now)
+        except Unreadable as error:
+            raise Invalid(error.problems) from error
+        return JSONResponse({"accepted": len(told), "new": await _kept(log).record(told)})
+
+    @router.get("/api/v1/deployments", responses={404: openapi.problem("Deployments are not kept here"), 422: openapi.MISTAKEN})
+    async def list_deployments(asked: Annotated[Asked, Query()]) -> JSONResponse:
+        """What was deployed, the newest first."""
+        services = (asked.service,) if asked.service is not None else None
+        found = await _kept(log).listed(services, environment=asked.environment, since=asked.since, until=asked.until, limit=asked.limit)
+        return JSONResponse({"deployments": [each.model_dump(mode="json") for each in found]})
+
+    @router.get("/api/v1/routes")
+    async def show_routes() -> JSONResponse:
+        """The routing rules in force, the built-in ones last; `problem` says what is wrong with an edit that is not."""
+        return JSONResponse({**about(rules.in_force()), "problem": rules.problem})
+
+    return router
+
+
+def _kept(log: KeptDeployments | None) -> KeptDeployments:
+    if log is None:
+        raise Unknown("Deployments are not kept here.")
+    return log
+
+
+def _taking(source: Source, intake: Intake, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def take(request: Request) -> JSONResponse:
+        now = datetime.now(UTC)
+        body = mended(json_in(await _proven(request, source, keyring, now)))
+        try:
+            posted = READERS[source](body, now)
+        except Unreadable as error:
+            raise Invalid(error.problems) from error
+        return JSONResponse(await intake.take(posted, now))
+
+    return take
+
+
+async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> bytes:
+    """The body of a post whose source is proven: by its headers before anything is read, or else by its signature.
+
+    Raises:
+        NotProven, TooLarge
+    """
+    keys = keyring.admit(source, request.headers)
+    body = await whole(request, BODY_LIMIT)
+    if keys is not None:
+        keyring.check(source, keys, request.headers, body, now)
+    return body

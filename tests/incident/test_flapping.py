@@ -1,0 +1,72 @@
+# ruff: noqa: SIM300 - the house writes what is expected first
+"""Which word on an alert is news, and when it flaps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incident.flapping import Track, calmed, heard, still
+from incident.routing import Flapping
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+RULE = Flapping(changes=4, within=timedelta(minutes=10))
+
+
+def told(*words: tuple[bool, int, int]) -> Track | None:
+    """The track after words of (firing, episode, minute of arrival)."""
+    track: Track | None = None
+    for firing, episode, minute in words:
+        starts_at = NOW + timedelta(minutes=episode)
+        track = heard(track, firing=firing, starts_at=starts_at, now=NOW + timedelta(minutes=minute), rule=RULE) or track
+    return track
+
+
+def test_repeats_and_old_words_are_no_news() -> None:
+    """A repeat of what is known, a beginning after its own end, and whatever is older, change nothing."""
+    track = told((True, 1, 1), (False, 1, 2))
+
+    for firing, episode in ((True, 1), (False, 1), (True, 0), (False, 0)):
+        assert heard(track, firing=firing, starts_at=NOW + timedelta(minutes=episode), now=NOW, rule=RULE) is None
+
+
+def test_it_flaps_from_the_change_that_is_one_too_many() -> None:
+    """Changes are counted by our clock, within the rule's time; every further one is counted on top."""
+    words = [(number % 2 == 0, number // 2, number) for number in range(6)]
+    found = [told(*words[:length]) for length in range(1, 7)]
+
+    assert [False, False, False, True, True, True] == [track is not None and track.flapping for track in found]
+    assert [0, 0, 0, 4, 5, 6] == [track.count for track in found if track is not None]
+
+
+def test_slow_changes_never_flap() -> None:
+    """As many changes over a longer time are an alert like others."""
+    track = told(*((number % 2 == 0, number // 2, number * 5) for number in range(20)))
+
+    assert track is not None
+    assert not track.flapping
+
+
+def test_it_is_over_after_as_long_a_silence() -> None:
+    """What has been still for the rule's time flaps no more, and starts to count anew."""
+    track = told(*((number % 2 == 0, number // 2, number) for number in range(6)))
+    assert track is not None
+
+    assert [False, True] == [still(track, track.changed_at + timedelta(minutes=minutes), RULE) for minutes in (9, 10)]
+    assert (False, 0) == (calmed(track).flapping, calmed(track).count)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=40), st.integers(1, 4))
+def test_saying_everything_again_changes_nothing(words: list[tuple[bool, int]], times: int) -> None:
+    """Monitoring delivers at least once: whatever was told, told again in whole, is no news at all."""
+    track: Track | None = None
+    for firing, episode in words:
+        track = heard(track, firing=firing, starts_at=NOW + timedelta(minutes=episode), now=NOW, rule=RULE) or track
+    for firing, episode in words * times:
+        newest = track is not None and episode == max(each for _, each in words)
+        again = heard(track, firing=firing, starts_at=NOW + timedelta(minutes=episode), now=NOW, rule=RULE)
+
+        assert again is None or (newest and not firing)
+        track = again or track

@@ -1,0 +1,332 @@
+"""Alert groups on their way: what joins, what waits for planned work, what flaps, and two incidents that become one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from incident.routing import Flapping, Query, Route, Routes, Service, Window
+from integrations.monitoring.alertmanager import read
+from starter.webhooks import Intake
+from tests.harness import Stage, Story, World, alert, ask, eventually
+from workflows import contract
+
+
+class Monitoring:
+    """One monitoring system that posts through the door, under some rules; its services are its own."""
+
+    def __init__(self, stage: Stage, rules: Routes | None = None) -> None:
+        self.stage = stage
+        self.name = uuid.uuid4().hex[:8]
+        self.rules = rules or Routes()
+        self.intake = Intake(stage.client, task_queue=stage.queue, rules=lambda: self.rules)
+
+    async def posts(self, group: str, *alerts: dict[str, Any]) -> None:
+        """Alerts of one group arrive, now by the server's clock."""
+        now = await self.stage.environment.get_current_time()
+        body = {"version": "4", "groupKey": f"{self.name} {group}", "status": "firing", "alerts": list(alerts)}
+        await self.intake.take(read(body), now)
+
+    async def group(self, group: str) -> dict[str, Any]:
+        state: dict[str, Any] = await ask(self.stage.client.get_workflow_handle(contract.alert_group_id(f"{self.name} {group}")), "state")
+        return state
+
+    async def incident(self, group: str) -> str:
+        """The incident that the group went to, once there is one."""
+
+        async def there() -> bool:
+            return (await self.group(group))["incident"] is not None
+
+        await eventually(there, what=f"an incident for {group}")
+        return str((await self.group(group))["incident"])
+
+    async def story(self, group: str) -> Story:
+        id = await self.incident(group)
+        world = self.stage.board.worlds.setdefault(id, World())
+        return Story(self.stage, id, world, self.stage.client.get_workflow_handle(id))
+
+
+async def _now(stage: Stage) -> datetime:
+    return await stage.environment.get_current_time()
+
+
+async def _told(story: Story, fingerprints: int) -> None:
+    async def all_there() -> bool:
+        return len((await story.state())["alerts"]) == fingerprints
+
+    await eventually(all_there, what=f"{fingerprints} alerts in {story.id}")
+
+
+async def test_another_group_of_the_service_joins_the_open_incident(stage: Stage) -> None:
+    """Whoever opened it: more alerts of a service go to its open incident, with what their rules know; once resolved, not."""
+    queries = (Query(name="error ratio", query="errors / requests", at_most=0.01),)
+    rules = Routes(routes=(Route(name="checkout", owner="team-checkout", queries=queries),))
+    monitoring = Monitoring(stage, rules)
+    at = await _now(stage)
+    await monitoring.posts("first", alert("Errors", at=at))
+    story = await monitoring.story("first")
+    await asyncio.gather(*(monitoring.posts(f"more {n}", alert(f"More{n}", at=at, severity="critical")) for n in range(5)))
+    await _told(story, 6)
+    state = await story.state()
+
+    assert {await monitoring.incident(f"more {n}") for n in range(5)} == {story.id}
+    assert len(state["routing"]["groups"]) == 6
+    assert state["routing"]["owner"] == "team-checkout"
+    assert [query["name"] for query in state["routing"]["queries"]] == ["error ratio"]
+
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    later = (await _now(stage)) + timedelta(seconds=1)
+    await monitoring.posts("more 1", alert("More1", at=at), alert("More1", at=later, instance="2"))
+
+    async def another() -> bool:
+        return (await monitoring.group("more 1"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="a new incident for what fires anew")
+
+
+async def test_a_hundred_groups_of_one_service_at_once_are_one_incident(stage: Stage) -> None:
+    """A storm of groups is absorbed by the first incident of the service, and none is lost."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await asyncio.gather(*(monitoring.posts(f"group {n}", alert(f"Alert{n}", at=at)) for n in range(100)))
+    story = await monitoring.story("group 0")
+    await _told(story, 100)
+    register = await ask(stage.client.get_workflow_handle(contract.REGISTRY_ID), "state")
+
+    assert {await monitoring.incident(f"group {n}") for n in range(100)} == {story.id}
+    assert [number for number in register["numbers"].values()] == [1]
+
+
+async def test_planned_work_holds_an_alert_back_until_it_ends(stage: Stage) -> None:
+    """Alerts in a maintenance window are noted and open nothing; what still fires at its end does, and what has ended does not."""
+    at = await _now(stage)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(hours=1), services=("checkout",))
+    monitoring = Monitoring(stage, Routes(windows=(window,)))
+    stage.board.windows = [window]
+    stage.board.common = World()
+    await monitoring.posts("held", alert("Held", at=at))
+    await monitoring.posts("over", alert("Over", at=at))
+    await eventually(lambda: len(stage.board.common.chat.ledger) == 2, what="both noted")
+    await monitoring.posts("over", alert("Over", at=at, firing=False))
+
+    async def let_go() -> bool:
+        return not (await monitoring.group("over"))["held"]
+
+    await eventually(let_go, what="the one that has ended")
+
+    assert (await monitoring.group("held"))["incident"] is None
+
+    stage.board.windows = [window.model_copy(update={"until": at + timedelta(hours=2)})]
+    await stage.skip(timedelta(minutes=61))
+
+    assert (await monitoring.group("held"))["incident"] is None, "the work was prolonged"
+
+    await stage.skip(timedelta(minutes=60))
+    story = await monitoring.story("held")
+
+    assert "still firing after planned maintenance (upgrade)" in (await story.state())["alerts"][0]["summary"]
+    assert (await monitoring.group("over"))["incident"] is None
+
+
+async def test_an_alert_does_not_wait_for_a_calendar_that_nobody_can_read(stage: Stage) -> None:
+    """Where nobody can say whether work is planned, the alert opens its incident."""
+    from incident.routing import Calendar
+
+    stage.board.nobody_knows = True
+    monitoring = Monitoring(stage, Routes(calendars=(Calendar(name="changes", url="https://calendar.example/x.ics"),)))
+    await monitoring.posts("any", alert("Any", at=await _now(stage)))
+    await stage.skip(timedelta(seconds=40))
+
+    assert (await (await monitoring.story("any")).state())["source"] == "alert"
+
+
+async def test_a_flapping_alert_is_told_once_and_counted(stage: Stage) -> None:
+    """Many changes are one entry that says so; the alert counts as firing until it is still, and verification starts again."""
+    monitoring = Monitoring(stage, Routes(flapping=Flapping(changes=4, within=timedelta(minutes=10))))
+    at = await _now(stage)
+    await monitoring.posts("g", alert("Flaps", at=at))
+    story = await monitoring.story("g")
+    for number in range(1, 12):
+        starts = at + timedelta(seconds=30 * (number // 2))
+        await monitoring.posts("g", alert("Flaps", at=starts, firing=number % 2 == 0))
+        await stage.skip(timedelta(seconds=10))
+
+    async def counted() -> bool:
+        return next(iter((await monitoring.group("g"))["flapping"].values()), 0) == 12
+
+    await eventually(counted, what="all changes counted")
+    state = await story.state()
+
+    assert [alert["firing"] for alert in state["alerts"]] == [True]
+    assert state["alerts"][0]["flapping"] == 4
+    assert (await story.kinds()).count("flapping") == 1
+    assert (await story.kinds()).count("alert") == 3
+
+    await stage.skip(timedelta(minutes=11))
+
+    async def calm() -> bool:
+        return not (await story.state())["alerts"][0]["firing"]
+
+    await eventually(calm, what="still at last")
+
+    assert "flaps no more" in (await story.timeline())[-1]["text"]
+
+
+async def test_resolved_before_firing_opens_nothing(stage: Stage) -> None:
+    """The end of an alert that nobody heard of opens nothing, and its late beginning neither."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await monitoring.posts("g", alert("Late", at=at, firing=False))
+    await monitoring.posts("g", alert("Late", at=at))
+
+    async def both_taken() -> bool:
+        return bool((await monitoring.group("g"))["taken"] == 2)
+
+    await eventually(both_taken, what="both words")
+    state = await monitoring.group("g")
+
+    assert (state["incident"], state["firing"]) == (None, {})
+
+
+async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
+    """Monitoring whose clock is an hour late is heard after the incident has closed; what was told before opens nothing."""
+    monitoring = Monitoring(stage)
+    wrong = await _now(stage) - timedelta(hours=1)
+    await monitoring.posts("g", alert("Errors", at=wrong))
+    story = await monitoring.story("g")
+    await story.settled()
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    await monitoring.posts("g", alert("Errors", at=wrong))
+    await monitoring.posts("g", alert("Errors", at=wrong, firing=False))
+
+    async def all_taken() -> bool:
+        return bool((await monitoring.group("g"))["taken"] == 3)
+
+    await eventually(all_taken, what="the repeat and the end")
+
+    assert (await monitoring.group("g"))["incident"] in (None, story.id)
+
+    await monitoring.posts("g", alert("Errors", at=wrong + timedelta(minutes=10)))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="the new episode")
+
+
+async def test_an_incident_that_was_ended_by_force_takes_no_alert_along(stage: Stage) -> None:
+    """Alerts of a service whose incident was terminated open another one."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await monitoring.posts("one", alert("One", at=at))
+    story = await monitoring.story("one")
+    await story.handle.terminate("by mistake")
+    await monitoring.posts("two", alert("Two", at=at))
+
+    assert await monitoring.incident("two") != story.id
+
+
+async def test_related_incidents_are_suggested_and_merged_with_all_that_is_owed(stage: Stage) -> None:
+    """Merging closes the one as a duplicate; its alerts, action items and promises are the other's, and so are its later alerts."""
+    rules = Routes(services={"checkout": Service(depends_on=("payments",)), "payments": Service(customer_facing=True)})
+    monitoring = Monitoring(stage, rules)
+    at = await _now(stage)
+    await monitoring.posts("payments", alert("Down", at=at, service="payments"))
+    payments = await monitoring.story("payments")
+    await monitoring.posts("checkout", alert("Errors", at=at))
+    checkout = await monitoring.story("checkout")
+
+    async def suggested() -> bool:
+        return [each["incident"] for each in (await payments.state())["suggestions"]] == [checkout.id]
+
+    await eventually(suggested, what="the suggestion")
+    await asyncio.gather(payments.does("acknowledge"), checkout.does("acknowledge", by="ben"))
+    await payments.does("declare", severity="SEV1", customer_facing=True)
+    await payments.does("post_update", audience="external", text="Some payments fail.")
+    promised = (await payments.clock("external_update"))["due"]
+    due = (at + timedelta(days=9)).date().isoformat()
+    await payments.does("add_action_item", item="Limit the retries", owner="eva", due=due)
+    undeclared = await payments.tries("merge", into=checkout.id)
+    await payments.settled()
+
+    assert undeclared["accepted"]
+    assert (await payments.timeline())[-1]["kind"] in ("merge_failed", "delivered")
+    assert "is not declared yet" in " ".join(await _texts(payments, "merge_failed"))
+
+    await checkout.does("declare", severity="SEV2", by="ben")
+    await stage.skip(timedelta(minutes=1))
+    await payments.does("merge", into=checkout.id, reason="payments broke checkout")
+    await eventually(payments.ended, what="the end of the one that gave way")
+    gone, goes_on = await payments.state(), await checkout.state()
+    await _told(checkout, 2)
+
+    assert (gone["phase"], gone["outcome"], gone["duplicate_of"]) == ("closed", "duplicate", checkout.id)
+    assert [item["status"] for item in gone["action_items"]] == ["moved"]
+    assert (goes_on["severity"], goes_on["customer_facing"]) == ("SEV1", True)
+    assert goes_on["merged"][0]["items"] == {"AI-1": "AI-1"}
+    assert goes_on["action_items"][0]["item"] == f"Limit the retries (from {payments.id} AI-1)"
+    assert (await checkout.clock("external_update"))["due"] == promised
+    assert "Some payments fail." in next(d.ask.body for d in checkout.world.status.ledger if d.ask.action == "publish")
+
+    await monitoring.posts("payments", alert("Down", at=at, service="payments", instance="2"))
+    await _told(checkout, 3)
+
+    assert await monitoring.incident("payments") == checkout.id
+
+
+async def _texts(story: Story, kind: str) -> list[str]:
+    return [entry["text"] for entry in await story.timeline() if entry["kind"] == kind]
+
+
+async def test_an_incident_that_is_not_there_takes_nobody_over(stage: Stage) -> None:
+    """A merge into what is closed or was never there leaves the incident as it was, and says why."""
+    story = await Story.open(stage, "SEV3")
+    other = await Story.open(stage, "SEV3")
+    await other.does("merge", into="INC-2026-9999")
+    await other.settled()
+    await story.does("merge", into=story.id.replace("INC-2026", "INC-1999"))
+    await story.settled()
+
+    assert "there is no open incident" in (await _texts(story, "merge_failed"))[0]
+    assert (await story.state())["merging_into"] is None
+    assert (await other.does("note", text="it goes on"))["accepted"]
+
+
+async def test_an_alert_that_reaches_a_closed_incident_is_not_lost(stage: Stage) -> None:
+    """An incident that has closed and still waits for chat sends a new episode back, and it opens an incident of its own."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await story.settled()
+    story.world.chat.down = True
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await monitoring.posts("g", alert("Errors", at=at, firing=False))
+    await monitoring.posts("g", alert("Errors", at=at + timedelta(minutes=1)))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of its own")
+
+    assert not await story.ended()
+
+
+async def test_a_private_incident_is_neither_joined_nor_suggested(stage: Stage) -> None:
+    """What nobody else may see draws no alerts of its service to it, and is named to no other incident."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    service = f"payments-{monitoring.name}"
+    await monitoring.posts("one", alert("One", at=at, service=service))
+    first = await monitoring.story("one")
+    await first.does("restrict", reason="it may be a breach")
+    await first.settled()
+    await monitoring.posts("two", alert("Two", at=at, service=service))
+    second = await monitoring.story("two")
+
+    assert second.id != first.id
+    assert (await second.state())["suggestions"] == []
