@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.registration import Registered, Registration
     from incident.routing import Action, Flapping, Planned, PlannedWork, Window
     from workflows import contract, options
-    from workflows.steadfast import steadfast
+    from workflows.steadfast import steadfast, wait
 
 
 @workflow.defn(name="AlertGroup")
@@ -86,7 +86,7 @@ class AlertGroup:
             return not self.asides and self._long_enough()
 
         try:
-            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary="the next look")
+            await wait(disturbed, timeout=timeout, timeout_summary="the next look")
         except TimeoutError:
             return
 

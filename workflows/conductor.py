@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.evidence import SampleReport
     from incident.model import Incident
     from workflows import contract, options
+    from workflows.steadfast import wait
 
 
 LOOKING = "looking"
@@ -95,7 +96,7 @@ class Conductor:
         if timeout is not None:
             self.mark()
         try:
-            await workflow.wait_condition(disturbed, timeout=timeout, timeout_summary=summary or None)
+            await wait(disturbed, timeout=timeout, timeout_summary=summary or None)
         except TimeoutError:
             return
 
@@ -110,7 +111,7 @@ class Conductor:
             wake = self.next_wake()
             timeout = max(timedelta(0), wake - workflow.now()) if wake is not None else None
             try:
-                await workflow.wait_condition(lambda: self.idle and workflow.all_handlers_finished(), timeout=timeout)
+                await wait(lambda: self.idle and workflow.all_handlers_finished(), timeout=timeout)
             except TimeoutError:
                 self.tick()
 

@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import contract, options
     from workflows.conductor import Conductor, remembered, tail
     from workflows.payloads import decoded
-    from workflows.steadfast import steadfast
+    from workflows.steadfast import steadfast, wait
 
 
 class Answer(BaseModel):
@@ -276,7 +276,7 @@ class Incident:
     async def _answer_of(self, other: str) -> Taken | None:
         self.conductor.mark()
         try:
-            await workflow.wait_condition(
+            await wait(
                 lambda: self.taken is not None and self.taken.incident == other,
                 timeout=options.MERGE_WITHIN,
                 timeout_summary="the other incident's answer",
@@ -326,7 +326,7 @@ class Incident:
     async def _return_to_groups(self, late: list[AlertInput]) -> None:
         """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""
         self.conductor.mark()
-        await workflow.wait_condition(lambda: self.register_told)
+        await wait(lambda: self.register_told)
         for group in dict.fromkeys(alert.group for alert in late):
             wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in late if alert.group == group]
             self.conductor.mark()
@@ -382,7 +382,7 @@ class Incident:
         """Wait to hear what became of a page that is under way; it is part of the record."""
         self.conductor.mark()
         try:
-            await workflow.wait_condition(lambda: self.paging_over, timeout=options.LAST_PAGE, timeout_summary="the last page's report")
+            await wait(lambda: self.paging_over, timeout=options.LAST_PAGE, timeout_summary="the last page's report")
         except TimeoutError:
             self.note_invalid(contract.PAGED, "the paging did not say what became of its last page", by=SYSTEM)
 
@@ -493,7 +493,7 @@ class Incident:
         They go to the incident that goes on with this one's trouble, or open the next one.
         """
         self.conductor.mark()
-        await workflow.wait_condition(lambda: self.register_told)
+        await wait(lambda: self.register_told)
         wire = alerts.wire(newer)
         into = self.incident.duplicate_of
         if into is not None and await self._signal(into, contract.ALERT, wire):

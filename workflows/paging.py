@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.effects import Delivery, FindOnCall, Page, Port, Receipt
     from incident.paging import PageReport, PagingInput, StandDown, stays_open
     from workflows import contract, options
-    from workflows.steadfast import steadfast
+    from workflows.steadfast import steadfast, wait
 
 
 @workflow.defn(name="Paging")
@@ -91,7 +91,7 @@ class Paging:
 
     async def _pause(self, length: timedelta) -> None:
         try:
-            await workflow.wait_condition(lambda: self.stopped, timeout=length, timeout_summary="until the next page")
+            await wait(lambda: self.stopped, timeout=length, timeout_summary="until the next page")
         except TimeoutError:
             return
 

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
     from incident.routing import PRODUCTION
     from workflows import contract, options
-    from workflows.steadfast import steadfast
+    from workflows.steadfast import steadfast, wait
 
 
 class GroupRecord(BaseModel):
@@ -71,8 +71,8 @@ class Registry:
     async def _serve(self) -> None:
         for incident in self.state.waiting:
             self._see_to(incident)
-        await workflow.wait_condition(self._long_enough)
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
+        await wait(self._long_enough)
+        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -117,7 +117,7 @@ class Registry:
         return Registered(incident=incident, new=True).model_dump(mode="json")
 
     async def _started(self, incident: str) -> None:
-        await workflow.wait_condition(lambda: incident not in self.starting)
+        await wait(lambda: incident not in self.starting)
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
@@ -202,7 +202,7 @@ class Registry:
 
     async def _tell(self, incident: str) -> None:
         """More may come to wait while a message is on its way; they go with the next, if need be from the next run."""
-        await workflow.wait_condition(lambda: incident not in self.starting)
+        await wait(lambda: incident not in self.starting)
         handle = workflow.get_external_workflow_handle(incident)
         while self.state.waiting.get(incident) and not self._long_enough():
             batch = self.state.waiting[incident][: options.ALERTS_A_SIGNAL]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -29,3 +30,24 @@ async def steadfast(work: Coroutine[Any, Any, Result], refused: Callable[[], Non
             workflow.logger.warning("a request to cancel was refused")
             if refused is not None:
                 refused()
+
+
+async def wait(
+    condition: Callable[[], bool],
+    *,
+    timeout: timedelta | None = None,  # noqa: ASYNC109  the workflow's time, which the loop does not count
+    timeout_summary: str | None = None,
+) -> None:
+    """Wait for `condition`, also across a cancel that was refused: the SDK ends each wait that was under way by it once.
+
+    Raises:
+        TimeoutError: the time is over first.
+    """
+    try:
+        await workflow.wait_condition(condition, timeout=timeout, timeout_summary=timeout_summary)
+    except asyncio.CancelledError:
+        if workflow.cancellation_reason() is None:
+            raise
+        # What was waited for has come, or its time is over; the SDK says so only now, and as a cancellation.
+        if timeout is not None and not condition():
+            raise TimeoutError from None
