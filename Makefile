@@ -18,8 +18,16 @@ drill: $(STAMP)
 
 ## test: the whole suite (ARGS="-k name" for a part)
 test: $(STAMP)
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)")
+else
+	@# The stories mostly wait, so they run beside the rest; their output follows.
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest tests/stories > .cache/stories.out 2>&1 & stories=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/stories; rest=$$?; \
+	wait $$stories; told=$$?; cat .cache/stories.out; test $$rest -eq 0 -a $$told -eq 0
+	$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)"
+endif
 
 # The short form of `make browser`: one test of each promise that only a browser can break.
 SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is
