@@ -412,7 +412,7 @@ class Story:
             motion = await self._motion()
             if motion != last:
                 last, since = motion, loop.time()
-            elif loop.time() - since > (2.0 if "STARTED" in str(motion[1]) else 0.5 if motion[1] else 0.06):
+            elif loop.time() - since > (3.0 if any(map(_on_its_way, motion[1])) else 0.5 if motion[1] else 0.06):
                 if not await self._thinking():
                     return
                 since = loop.time()
@@ -543,3 +543,8 @@ class Story:
 
 def _pagers(described: DescribeWorkflowExecutionResponse) -> list[str]:
     return [child.workflow_id for child in described.pending_children if child.workflow_type_name == "Paging"]
+
+
+def _on_its_way(activity: str) -> bool:
+    """Whether an activity is being tried, or waits for a worker for the first time; one that waits for its next try is not."""
+    return "STARTED" in activity or " 1 PENDING_ACTIVITY_STATE_SCHEDULED" in activity

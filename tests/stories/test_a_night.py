@@ -16,7 +16,7 @@ async def test_sev1_from_alert_to_closed_postmortem_two_weeks_later(stage: Stage
     story = await Story.open(stage, alerts=(first,), source="alert", presumed=Severity.SEV1, title="HighErrorRate", customer_facing=True)
     await story.settled()
 
-    assert "primary on-call" in story.paged_roles()
+    await eventually(lambda: "primary on-call" in story.paged_roles(), what="a page to the primary on-call")
 
     await story.does("acknowledge")
     await story.does("declare", severity="SEV1", title="Checkout returns 5xx", customer_facing=True, summary="Payments fail")
