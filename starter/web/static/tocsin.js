@@ -211,7 +211,7 @@ async function send(form) {
   // One key a question: pressed again after a lost line it is the same question; after an answer it is a new one.
   key.value ||= freshKey();
   try {
-    const sent = await fetch(form.action, { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    const sent = await fetch(form.getAttribute("action") ?? "", { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
     if (sent.status === 401 || sent.type === "opaqueredirect") {
       const link = Object.assign(document.createElement("a"), { href: "/login", target: "_blank", textContent: "Sign in in a new tab" });
       answer(form, notice("warn", "You are signed out.", "What you typed is kept here. Then press again:", link));
@@ -222,7 +222,7 @@ async function send(form) {
     if (sent.status !== 503) key.value = freshKey();
     for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
     answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
-    for (const link of all("[data-error-for]", answerPlace)) form.elements[link.dataset.errorFor ?? ""]?.setAttribute("aria-invalid", "true");
+    for (const link of all("[data-error-for]", answerPlace)) for (const field of [form.elements.namedItem(link.dataset.errorFor ?? "")].flat()) if (field instanceof Element) field.setAttribute("aria-invalid", "true");
     if (sent.ok && !said.includes("data-of-composer")) {
       const done = form.hasAttribute("data-of-composer") ? one("#composer") : form;
       done.reset();
@@ -273,9 +273,9 @@ function lead(verb, values) {
   if (!place) return false;
   if (place.tagName === "DETAILS") { bring(place); place.open = true; }
   const form = one("form", place);
-  for (const [name, value] of values ?? []) if (form.elements[name] && name !== "do") form.elements[name].value = value;
+  for (const [name, value] of values ?? []) { const field = /** @type {any} */ (form.elements.namedItem(name)); if (field && name !== "do") field.value = value; }
   if (form === composer) preview();
-  const fields = /** @type {any[]} */ ([...form.elements]).filter((each) => each.type !== "hidden" && each.type !== "radio");
+  const fields = /** @type {any[]} */ ([...form.elements]).filter((each) => each.matches("input, select, textarea, button") && each.type !== "hidden" && each.type !== "radio");
   const first = fields.find((each) => each.tagName !== "BUTTON" && !each.value) ?? fields.at(-1);
   place.scrollIntoView({ block: "nearest" });
   first.focus();
