@@ -21,19 +21,13 @@ test: $(STAMP)
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@# The stories mostly wait, so they run beside the rest; their output follows. What failed is run once more, alone: on a
-	@# busy machine a story can wait too long for the test server. What fails twice has failed.
+	@# The stories mostly wait, so they run beside the rest; their output follows.
 	@mkdir -p .cache
-	@$(BIN)/python -m pytest tests/stories $(OWN) > .cache/stories.out 2>&1 & stories=$$!; \
+	@$(BIN)/python -m pytest tests/stories -o cache_dir=.cache/stories > .cache/stories.out 2>&1 & stories=$$!; \
 	$(BIN)/python -m pytest --ignore=tests/stories; rest=$$?; \
-	wait $$stories; told=$$?; cat .cache/stories.out; \
-	test $$rest -eq 0 || $(BIN)/python -m pytest --ignore=tests/stories $(AGAIN) || exit 1; \
-	test $$told -eq 0 || $(BIN)/python -m pytest tests/stories $(OWN) $(AGAIN) || exit 1
+	wait $$stories; told=$$?; cat .cache/stories.out; test $$rest -eq 0 -a $$told -eq 0
 	$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)"
 endif
-
-OWN := -o cache_dir=.cache/stories
-AGAIN := --last-failed --last-failed-no-failures none
 
 # The short form of `make browser`: one test of each promise that only a browser can break.
 SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is

@@ -417,6 +417,14 @@ class Story:
                     return
                 since = loop.time()
 
+    async def between_tries(self) -> None:
+        """Let time pass until no activity is being tried: one that is would hold up what waits for the incident to be idle."""
+        for _ in range(30):
+            if not (await self._motion())[1]:
+                return
+            await self.fast_forward(seconds=20)
+        raise AssertionError("something is tried without a pause")
+
     async def _thinking(self) -> bool:
         """Whether a workflow task of the incident or its pager is under way; no history grows while a long one is lived through."""
         for id in (self.id, *await self._pagers()):

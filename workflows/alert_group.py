@@ -175,15 +175,6 @@ class AlertGroup:
 
     def _note(self, alert: AlertInput) -> bool:
         """Keep what is known of the alert; False where it is no news."""
-        known = self.firing.get(alert.identity)
-        if alert.status == "firing":
-            if known is None or alert.starts_at > known:
-                self.firing[alert.identity] = alert.starts_at
-        elif known is None or alert.starts_at >= known:
-            self.firing.pop(alert.identity, None)
-        return self._heard(alert)
-
-    def _heard(self, alert: AlertInput) -> bool:
         name = alert.identity
         track = flapping.heard(
             self.tracks.get(name),

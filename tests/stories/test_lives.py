@@ -31,7 +31,8 @@ async def test_continue_as_new_loses_nothing(stage: Stage) -> None:
     await story.settled()
     story.world.chat.down = True
     await story.does("post_update", audience="internal", text="said while chat is down")
-    await story.fast_forward(minutes=7)  # between two tries: one that is under way would hold up the next run
+    await story.fast_forward(minutes=7)
+    await story.between_tries()  # one that is under way would hold up the next run
     waiting = [item["key"] for item in (await story.state())["deliveries"]["waiting"]]
     due = (await story.clock("acknowledge"))["due"]
     for number in range(1, 90):
