@@ -173,7 +173,7 @@ def create_app(
     app.include_router(_public_files(door))
     if slack is not None:
         app.include_router(slack_router(slack))
-    intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force)
+    intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
     app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))

@@ -17,6 +17,7 @@ from typing import Any
 from temporalio.client import Client
 
 from incident.alerts import AlertInput
+from incident.policy import Policy
 from incident.routing import Routes, route
 from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.posted import Group, Posted
@@ -48,7 +49,7 @@ ACCEPT_WITHIN = timedelta(seconds=10)
 
 
 class Intake:
-    """What takes a post to Temporal. `rules` gives the routing rules in force."""
+    """What takes a post to Temporal. `rules` gives the routing rules in force; notes go to the `general_channel` of the policy."""
 
     def __init__(
         self,
@@ -56,11 +57,13 @@ class Intake:
         *,
         task_queue: str = contract.TASK_QUEUE,
         rules: Callable[[], Routes] = Routes,
+        general_channel: str = Policy().general_channel,
         within: timedelta = ACCEPT_WITHIN,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._rules = rules
+        self._general_channel = general_channel
         self._within = within
         self._in_flight = asyncio.Semaphore(SIGNALS_IN_FLIGHT)
 
@@ -89,7 +92,7 @@ class Intake:
         async def call() -> None:
             await self._client.start_workflow(
                 "AlertGroup",
-                contract.AlertGroupInput(group=key),
+                contract.AlertGroupInput(group=key, general_channel=self._general_channel),
                 id=group,
                 task_queue=self._task_queue,
                 task_timeout=options.WORKFLOW_TASK_TIMEOUT,

@@ -33,6 +33,7 @@ class AlertGroup:
     @workflow.init
     def __init__(self, start: contract.AlertGroupInput) -> None:
         self.group = start.group
+        self.general_channel = start.general_channel
         self.incident = start.incident
         self.firing = dict(start.firing)
         self.ticketed = start.ticketed
@@ -100,6 +101,7 @@ class AlertGroup:
     def _carried(self) -> contract.AlertGroupInput:
         return contract.AlertGroupInput(
             group=self.group,
+            general_channel=self.general_channel,
             incident=self.incident,
             firing=self.firing,
             ticketed=self.ticketed,
@@ -396,7 +398,7 @@ class AlertGroup:
         """Done under a key made of the group and its episode, so that the same alert posted again adds nothing."""
         id = workflow.info().workflow_id
         if isinstance(ask, Post):
-            ask = ask.model_copy(update={"channel": "#incidents"})
+            ask = ask.model_copy(update={"channel": self.general_channel})
         delivery = Delivery(incident=id, key=f"{id}@{episode.isoformat()}:{ask.action}{about}", at=workflow.now(), ask=ask)
         how = options.DELIVERY[port]
         await workflow.execute_activity(

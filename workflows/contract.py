@@ -18,6 +18,7 @@ from incident.effects import Port
 from incident.events import Event
 from incident.flapping import Track
 from incident.model import Incident
+from incident.policy import Policy
 from incident.routing import Routed
 
 TASK_QUEUE = "incidents"
@@ -155,7 +156,7 @@ class HeldAlert(BaseModel):
 
 
 class AlertGroupInput(BaseModel):
-    """One group of alerts, by the monitoring system's own key, and what an earlier run of it knew.
+    """One group of alerts, by the monitoring system's own key, the channel for notes on it, and what an earlier run of it knew.
 
     It outlives its last firing alert for a while, so that it tells news from repeats and notices flapping.
     """
@@ -163,6 +164,7 @@ class AlertGroupInput(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     group: str
+    general_channel: str = Policy().general_channel
     incident: str | None = None
     firing: dict[str, datetime] = Field(default_factory=dict)
     ticketed: bool = False

@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from incident.effects import Post
 from incident.routing import Flapping, Query, Route, Routes, Service, Window
 from integrations.monitoring.alertmanager import read
 from starter.webhooks import Intake
@@ -17,11 +18,11 @@ from workflows import contract
 class Monitoring:
     """One monitoring system that posts through the door, under some rules; its services are its own."""
 
-    def __init__(self, stage: Stage, rules: Routes | None = None) -> None:
+    def __init__(self, stage: Stage, rules: Routes | None = None, general_channel: str = "#incidents") -> None:
         self.stage = stage
         self.name = uuid.uuid4().hex[:8]
         self.rules = rules or Routes()
-        self.intake = Intake(stage.client, task_queue=stage.queue, rules=lambda: self.rules)
+        self.intake = Intake(stage.client, task_queue=stage.queue, rules=lambda: self.rules, general_channel=general_channel)
 
     async def posts(self, group: str, *alerts: dict[str, Any]) -> None:
         """Alerts of one group arrive, now by the server's clock."""
@@ -330,3 +331,13 @@ async def test_a_private_incident_is_neither_joined_nor_suggested(stage: Stage) 
 
     assert second.id != first.id
     assert (await second.state())["suggestions"] == []
+
+
+async def test_notes_go_to_the_channel_that_the_policy_names(stage: Stage) -> None:
+    """Planned maintenance is noted in the general channel of the policy in force, whatever that is called."""
+    stage.board.common = world = World()
+    monitoring = Monitoring(stage, general_channel="#operations")
+    await monitoring.posts("planned", alert("Planned", maintenance="planned", at=await _now(stage)))
+    await eventually(lambda: bool(world.chat.ledger), what="the note")
+
+    assert [delivery.ask.channel for delivery in world.chat.ledger if isinstance(delivery.ask, Post)] == ["#operations"]
