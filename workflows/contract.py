@@ -145,6 +145,7 @@ class FollowUpInput(BaseModel):
     incident: Incident
     timeline: list[Event] = Field(default_factory=list)
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
 
 
 class HeldAlert(BaseModel):
