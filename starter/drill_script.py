@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import time
@@ -312,15 +313,32 @@ def _close(drill: Drill) -> None:
     drill.check(all(row["incident"] != drill.id for row in rows), "the drill stands among the real incidents")
 
 
+LEARNED = {
+    "impact": "none",
+    "what-went-well": "The page found somebody within two minutes.",
+    "what-could-be-improved": "The release went out to everybody at once.",
+    "otherwise": "The retry of v248 had no limit; see the timeline.",
+}
+"""What the player writes where the record says nothing."""
+
+
 def _completed(draft: str) -> str:
-    """The draft with its placeholders written out, as a person would."""
-    lines = []
+    """The draft with its placeholders written out, as a person would; of a list, the first point is enough."""
+    lines: list[str] = []
+    section, written = "", False
     for line in draft.splitlines():
-        stripped = line.strip()
-        placeholder = stripped.startswith("[") and stripped.endswith("]")
-        lines.append("The retry of v248 had no limit; see the timeline." if placeholder else line)
+        if line.startswith("## "):
+            section, written = line.removeprefix("## ").lower().replace(" ", "-"), False
+        placeholder = _PLACEHOLDER.search(line)
+        if placeholder is None:
+            lines.append(line)
+        elif section == "impact" or not written:
+            written = True
+            lines.append(line.replace(placeholder.group(), LEARNED.get(section, LEARNED["otherwise"])))
     return "\n".join(lines) + "\n"
 
+
+_PLACEHOLDER = re.compile(r"\[[^\[\]]+\]$")
 
 STEPS: tuple[tuple[str, Callable[[Drill], None]], ...] = (
     ("an alert fires", _alert),

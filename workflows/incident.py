@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
     from incident import alerts, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
-    from incident.commands import COMMANDS, Command, InvalidInput, Merge
+    from incident.commands import COMMANDS, Command, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
     from incident.merging import Handover, Taken
@@ -458,6 +458,8 @@ class Incident:
         self.conductor.tick()
         now = workflow.now()
         outcome = lifecycle.decide(self.incident, command, now)
+        if isinstance(command, FilePostmortem) and isinstance(outcome, Refusal) and not workflow.patched(patches.FILLED_POSTMORTEM):
+            outcome = lifecycle.decide(self.incident, command, now, earlier=True)
         if isinstance(outcome, Refusal):
             self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
