@@ -43,6 +43,7 @@ from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.endtoend import EndToEnd, Post
 from starter.facts import Ended
+from starter.filing import FiledDocument, Filing
 from starter.guard import Guard
 from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
@@ -145,6 +146,7 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
+    desk.looks_first["file_postmortem"] = Filing(desk, postmortems).looked_at
     slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
@@ -299,7 +301,7 @@ def _commands(desk: Desk) -> APIRouter:
             summary=verb.replace("_", " ").capitalize(),
             description=_doc(model),
             responses=openapi.COMMANDED,
-            openapi_extra=openapi.takes(model),
+            openapi_extra=openapi.takes(FiledDocument if verb == "file_postmortem" else model),
         )
 
     @router.post(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,9 @@ DRILL_SPEED = 60
 AFTER_THE_END = frozenset({"complete_action_item", "waive", "note"})
 """What can still be done for an incident that has ended: its follow-up takes it."""
 
+LooksFirst = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
+"""What a door looks at before it asks an incident for one verb: it gives the fields to ask with, or raises a `Problem`."""
+
 RACES = 5
 """How often a command follows an incident that continues as new under it."""
 
@@ -68,6 +71,7 @@ class Desk(Reading):
         self.drill_policy = drill_policy or self.policy.scaled(DRILL_SPEED)
         self.within = within
         self._related = related or (lambda _: ())
+        self.looks_first: dict[str, LooksFirst] = {}
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Open an incident and give its state; the same key gives the same incident.
@@ -117,6 +121,7 @@ class Desk(Reading):
             Unreachable, NoWorker, Busy: repeating it with the same key is safe.
         """
         checked(incident)
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         await self.admit(incident)
         for _ in range(RACES):
@@ -131,6 +136,15 @@ class Desk(Reading):
             if await self._ended(incident):
                 return await self._late(incident, verb, asked)
         raise Broken(f"{incident} continued as new {RACES} times under one command. Repeat it with the key {asked['key']}.")
+
+    async def looked_at(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
+        """The fields to ask with, once the door has looked at what it alone knows of (drafts, for one)."""
+        look = self.looks_first.get(verb)
+        return fields if look is None else await look(incident, fields, key)
+
+    async def answered(self, incident: str, verb: str, fields: Mapping[str, Any], key: str) -> bool:
+        """Whether this very request was carried out already, under its key."""
+        return await self._former_answer(incident, _update_id(verb, request(verb, fields, key))) is not None
 
     async def alert(self, incident: str, alerts: list[dict[str, Any]]) -> None:
         """Hand alerts to one incident, as monitoring does; they are recorded, valid or not."""

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
-from starter.problems import Invalid, NoWorker, Unavailable, Unknown
+from starter.problems import Conflict, Invalid, NoWorker, Unavailable, Unknown
 from starter.web.coach import strip
 from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
@@ -72,6 +72,8 @@ def router(desk: Desk) -> APIRouter:
             except Invalid as problem:
                 errors = {error["field"]: error["message"] for error in problem.errors}
                 answer = Answer(verb, 422, "bad", "Not done: something is missing or has the wrong shape.", errors=errors)
+            except Conflict as problem:
+                answer = Answer(verb, 409, "bad", f"Not done: {problem.title[0].lower()}{problem.title[1:]}.", problem.detail)
             except Unavailable as problem:
                 answer = Answer(verb, 503, "warn", f"Not done yet: {problem.title.lower()}.", problem.detail)
             else:

@@ -65,6 +65,7 @@ class MemoryDesk(Desk):
         return await self.state(self._answers[asked.key or ""]["incident"])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         known = self._known(incident)
         if not self.working:
