@@ -216,6 +216,21 @@ class Reading:
         await self.describe(incident)
         return await self._runs(incident)
 
+    async def latest_history(self, incident: str) -> WorkflowHistory | None:
+        """The raw history of the latest run. No worker is needed; None where the server has let go of it.
+
+        Raises:
+            UnknownIncident, Unreachable.
+        """
+        run = (await self.describe(incident)).run_id
+        handle = self.client.get_workflow_handle(incident, run_id=run)
+        try:
+            return await patiently(self.client, handle.fetch_history, within=LIST_WITHIN)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+
     async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
         """The raw history of the incident's follow-up; none where there is no follow-up."""
         await self.admit(checked(incident))

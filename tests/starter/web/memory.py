@@ -41,6 +41,7 @@ class MemoryDesk(Desk):
         self.incidents: dict[str, Incident] = {}
         self.entries: dict[str, list[Event]] = {}
         self.working = True
+        self.latest: dict[str, WorkflowHistory] = {}
         self.ahead = timedelta(0)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, dict[str, Any]] = {}
@@ -126,6 +127,10 @@ class MemoryDesk(Desk):
     async def histories(self, incident: str) -> list[WorkflowHistory]:
         self._known(incident)
         return []
+
+    async def latest_history(self, incident: str) -> WorkflowHistory | None:
+        self._known(incident)
+        return self.latest.get(incident)
 
     async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
         return []

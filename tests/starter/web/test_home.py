@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from starter import pulse as pulses
 from starter.health import Health
-from starter.web import home
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.test_room import SCRIPT, Markup, opened
 
@@ -126,7 +126,7 @@ class Looked(Health):
 async def test_all_pages_together_look_for_a_worker_once_in_a_while() -> None:
     """A hundred open lists don't ask a hundred times."""
     health = Looked()
-    pulse = home.Pulse(health)
+    pulse = pulses.Pulse(health)
     troubles = [await pulse.trouble() for _ in range(3)]
 
     assert troubles == [None, None, None]
@@ -135,16 +135,16 @@ async def test_all_pages_together_look_for_a_worker_once_in_a_while() -> None:
 
 async def test_a_worker_that_stops_is_noticed_by_the_pages_that_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The word of a moment ago is not taken for the present."""
-    monkeypatch.setattr(home, "PULSE_KEPT", timedelta(0))
-    monkeypatch.setattr(home, "PULSE_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(pulses, "PULSE_KEPT", timedelta(0))
+    monkeypatch.setattr(pulses, "PULSE_WITHIN", timedelta(milliseconds=20))
     health = Looked()
-    pulse = home.Pulse(health)
+    pulse = pulses.Pulse(health)
     well, silent = await pulse.trouble(), await pulse.trouble()
     health.looks[-1].set_result({"ok": False, "checks": [{"ok": False, "detail": "gone"}]})
     gone = await pulse.trouble()
 
     assert well is None
-    assert silent == home.NO_SIGN
+    assert silent == pulses.NO_SIGN
     assert gone == {"ok": False, "detail": "gone"}
 
 
