@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 
 from incident import snapshot
@@ -23,6 +25,15 @@ from starter.reading import Entry, Reading
 from starter.replay import restored
 
 log = structlog.get_logger()
+
+BEGUN = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+DONE = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+ANSWERED = frozenset({EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED})
+"""Events that a task writes and that do not name it."""
+
+WITHIN = timedelta(seconds=10)
+"""How long a replay may take; a run is continued as new long before it would take this long."""
 
 KEPT = 32
 """Incidents whose replay is kept; the next look costs nothing unless something has arrived meanwhile."""
@@ -71,21 +82,33 @@ class LastKnown:
 
 
 async def _replay(incident: str, history: WorkflowHistory) -> Known | None:
-    found, timeline, failure = await restored(history)
+    kept, waiting = _as_left(history.events)
+    try:
+        async with asyncio.timeout(WITHIN.total_seconds()):
+            found, timeline, failure = await restored(WorkflowHistory(history.workflow_id, kept))
+    except TimeoutError as error:
+        found, timeline, failure = None, [], error
     if failure is not None or not isinstance(found, Incident):
-        log.warning("the last known state can't be derived", incident=incident, cause=str(failure))
+        log.warning("the last known state can't be derived", incident=incident, cause=repr(failure))
         return None
-    at, waiting = _last_step(history)
+    at = next(event for event in reversed(kept) if event.event_type in (DONE, BEGUN)).event_time.ToDatetime(tzinfo=UTC)
     return Known(found, timeline, at, waiting)
 
 
-def _last_step(history: WorkflowHistory) -> tuple[datetime, int]:
-    """When a worker finished its last task, and how many signals have arrived since."""
-    at = history.events[0].event_time.ToDatetime(tzinfo=UTC)
-    waiting = 0
-    for event in history.events:
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-            at, waiting = event.event_time.ToDatetime(tzinfo=UTC), 0
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-            waiting += 1
-    return at, waiting
+def _as_left(events: Sequence[HistoryEvent]) -> tuple[list[HistoryEvent], int]:
+    """The history up to what the last finished task has written, and how many signals have arrived since.
+
+    A replay would go on with what has arrived since as a worker will, and show what has not happened yet.
+    """
+    last = max((number for number, event in enumerate(events) if event.event_type == DONE), default=None)
+    if last is None:
+        return list(events), 0
+    end = last + 1
+    while end < len(events) and _written_by_a_task(events[end]):
+        end += 1
+    return list(events[:end]), sum(event.event_type == SIGNALED for event in events[end:])
+
+
+def _written_by_a_task(event: HistoryEvent) -> bool:
+    attributes = getattr(event, event.WhichOneof("attributes") or "", None)
+    return event.event_type in ANSWERED or bool(getattr(attributes, "workflow_task_completed_event_id", 0))

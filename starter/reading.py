@@ -102,6 +102,15 @@ class Reading:
         rows = await patiently(self.client, call, within=LIST_WITHIN)
         return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
 
+    async def followed_up(self, *, within: timedelta = LIST_WITHIN) -> list[str]:
+        """The incidents that have ended and whose action items are still chased. Whoever shows them asks `admit` before."""
+
+        async def call() -> list[str]:
+            found = self.client.list_workflows(contract.FOLLOWED_UP)
+            return [each.id.removesuffix(contract.follow_up_id("")) async for each in found]
+
+        return await patiently(self.client, call, within=within)
+
     async def visible(self, incidents: set[str]) -> set[str]:
         """Those of `incidents` that the one who looks may know of.
 

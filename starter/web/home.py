@@ -10,22 +10,26 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 
-from incident import clocks
 from incident.commands import problems
 from incident.vocabulary import Phase, Severity
 from starter.desk import Desk
+from starter.duties import Duties, Duty
 from starter.problems import Invalid
 from starter.pulse import Pulse
-from starter.reading import Filters, Row
-from starter.web.rendering import moment, navigation, page, who
+from starter.reading import Filters
+from starter.web.command_forms import title_of
+from starter.web.rendering import navigation, page, who
+from starter.web.ways import POSTMORTEM, Way, href
 
 ROWS_AT_MOST = 300
 
-OWED_BY_THE_COMMANDER = frozenset({clocks.INTERNAL_UPDATE, clocks.NOTIFY_EXECUTIVES, clocks.RESOLUTION, clocks.POSTMORTEM})
+NEEDS_AT_MOST = 12
+"""Duties on top of the list; how many more there are is said."""
 
 
 def router(desk: Desk, pulse: Pulse) -> APIRouter:
     router = APIRouter()
+    duties = Duties(desk)
 
     @router.get("/")
     async def show_home(request: Request) -> HTMLResponse:
@@ -33,13 +37,14 @@ def router(desk: Desk, pulse: Pulse) -> APIRouter:
         filters = filters_of(request.query_params)
         rows, trouble = await asyncio.gather(desk.listing(filters), pulse.trouble())
         now = datetime.now(UTC)
-        actor = who(request)
+        needs = await duties.of(who(request), rows, now) if filters.open else []
         rows = rows[:ROWS_AT_MOST]
         burning = [row for row in rows if row["phase"] != Phase.POST_INCIDENT.value]
         return page(
             request,
             "home.html",
-            needs=[row for row in rows if needs(row, actor, now)],
+            needs=[(duty, way_to(duty)) for duty in needs[:NEEDS_AT_MOST]],
+            needed=len(needs),
             burning=burning,
             after=[row for row in rows if row["phase"] == Phase.POST_INCIDENT.value],
             filters=filters,
@@ -64,6 +69,17 @@ def router(desk: Desk, pulse: Pulse) -> APIRouter:
     return router
 
 
+def way_to(duty: Duty) -> Way:
+    """Where a duty is fulfilled: the form that does it in its incident's room, or the page for it."""
+    room = f"/incidents/{duty.incident}"
+    if duty.verb == "file_postmortem":
+        return Way("Write it", f"{room}/{POSTMORTEM}")
+    if duty.verb is None:
+        return Way("Open", room)
+    label = {"post_update": "Write it", "acknowledge": "Acknowledge", "complete_action_item": "Done"}.get(duty.verb, title_of(duty.verb))
+    return Way(label, f"{room}{href(duty.verb, duty.values)}", duty.verb)
+
+
 def filters_of(query: Mapping[str, str]) -> Filters:
     """The filters of an address; what is left empty filters nothing, and open ones are listed unless it says otherwise.
 
@@ -75,14 +91,3 @@ def filters_of(query: Mapping[str, str]) -> Filters:
         return Filters.model_validate({"open": "true", **said})
     except ValidationError as error:
         raise Invalid(problems(error)) from error
-
-
-def needs(row: Row, actor: str, now: datetime) -> bool:
-    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own.
-
-    A row says who commands and not who owes the next clock; so it tells the reader's own where the commander owes it.
-    """
-    due = row.get("next_due")
-    if not row["open"] or due is None:
-        return False
-    return moment(due) <= now or (actor == row.get("commander") and row.get("next_clock") in OWED_BY_THE_COMMANDER)

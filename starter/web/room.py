@@ -152,7 +152,7 @@ def context(request: Request, view: RoomView) -> dict[str, Any]:
 def _told_before(span: str, timeline: list[Entry], verb: str) -> Answer | None:
     """The answer that a press without scripts was led here with: the entries `first-last` of the timeline."""
     first, _, last = span.partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal() or len(span) > 20:
+    if not (span.isascii() and first.isdecimal() and (last or first).isdecimal()) or len(span) > 20:
         return None
     entries = [entry for entry in timeline if int(first) <= entry["seq"] <= int(last or first)]
     return done(verb, entries[:DONE_AT_MOST]) if entries else None

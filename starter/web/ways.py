@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from incident import clocks
 from incident.checklists import CHECKLISTS, PHASE_OF
 from incident.commands import COMMANDS
 from incident.vocabulary import Criterion, Phase
@@ -220,7 +221,7 @@ def _to_its_phase(verb: str, state: Mapping[str, Any]) -> tuple[Way, ...]:
         return (form("change_severity"),)
     too_early = phase.number < BELONGS_TO.get(verb, Phase.CLOSED).number
     if verb in ("dismiss", "check", "skip") or too_early:
-        return (form(ONWARDS[phase]),) if phase in ONWARDS else ()
+        return (form(ONWARDS[phase]),) if phase in ONWARDS else (Way("Declare a new incident", "/declare"),)
     if verb == "resolve":
         return (_write_postmortem(state),)
     return (form("reopen"),) if phase is Phase.POST_INCIDENT else (form(ONWARDS.get(phase, "note")),)
@@ -267,4 +268,6 @@ def _said(name: str) -> str:
         return f"“{TEXTS[name]}”"
     if name in COMMANDS:
         return f"“{title_of(name)}”"
+    if name in clocks.LABELS:
+        return clocks.LABELS[name]
     return name.replace("_", " ") if name in set(Criterion) else name

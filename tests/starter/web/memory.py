@@ -108,6 +108,12 @@ class MemoryDesk(Desk):
         ]
         return sorted(fits, key=by_urgency)
 
+    async def followed_up(self, *, within: timedelta = timedelta(0)) -> list[str]:
+        return [each.id for each in self.incidents.values() if not each.open and any(item.open for item in each.action_items)]
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
+
     async def row(self, incident: str) -> Row:
         return self._row(self._known(incident))
 

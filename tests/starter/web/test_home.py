@@ -35,20 +35,22 @@ async def test_the_most_urgent_clock_is_on_top(http: httpx2.AsyncClient, desk: M
 
 
 async def test_what_is_overdue_or_mine_needs_me(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
-    """On top stands what I owe next, and what is late whoever owes it."""
-    desk.ahead = timedelta(minutes=-20)
+    """On top stands what is late, whoever owes it, and what I owe, each with the button that does it."""
+    desk.ahead = timedelta(minutes=-12)
     late = await opened(desk, title="late")
     desk.ahead = timedelta(0)
     mine, other = await opened(desk, title="mine"), await opened(desk, title="of others")
-    for incident, person in ((mine, "ana"), (other, "ben")):
-        await desk.command(incident, "assign", {"by": "x", "role": "commander", "person": person})
-    page = Markup((await http.get("/")).text).text
+    for incident, role, person in ((mine, "communications", "ana"), (other, "communications", "ben")):
+        await desk.command(incident, "assign", {"by": "x", "role": role, "person": person})
+    html = (await http.get("/")).text
+    page = Markup(html).text
     needs = page[page.index("Needs you") : page.index("Open incidents")]
 
-    assert "Needs you (2)" in needs
     assert [incident for incident in (late, mine, other) if incident in needs] == [late, mine]
-    assert "you command" in needs
-    assert "overdue" in needs
+    assert "internal update 2:0" in needs
+    assert "commander owes it" in needs
+    assert "external update due in 14:" in needs
+    assert f'href="/incidents/{mine}?do=post_update&amp;audience=external#do-post_update"' in html
 
 
 async def test_drills_are_marked_and_can_be_left_out(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
