@@ -66,6 +66,9 @@ BEAT = "beat"
 FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 """The visibility query for workflows whose tasks fail again and again: nothing moves them on until somebody looks."""
 
+FOLLOWED_UP = "WorkflowType = 'FollowUp' AND ExecutionStatus = 'Running'"
+"""The visibility query for closed incidents whose action items are still chased."""
+
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
 SERVICE = SearchAttributeKey.for_keyword("IncidentService")

@@ -18,8 +18,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from incident import clocks
-from incident.vocabulary import Phase
+from incident.durations import roughly
+from incident.vocabulary import Dismissal, Phase
 from starter.desk import fresh_key
+from starter.telling import told
 from starter.web.headers import FOR_PAGES
 
 HERE = Path(__file__).parent
@@ -126,6 +128,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(utc=utc, span=span, iso=iso, moment=moment, words=words, clock_label=clocks.label, phase_label=phase_label)
+    made.filters.update(outcome_label=outcome_label, told=told, roughly=roughly)
     made.globals.update(static=static, fresh_key=fresh_key)
     return made
 
@@ -202,3 +205,19 @@ def words(value: str) -> str:
 
 def phase_label(value: str) -> str:
     return Phase(value).label
+
+
+OUTCOMES = {
+    "resolved": "Resolved and closed",
+    Dismissal.FALSE_ALARM.value: "Dismissed: false alarm",
+    Dismissal.DUPLICATE.value: "Closed: duplicate",
+    Dismissal.NOT_PRODUCTION.value: "Dismissed: not production",
+    Dismissal.PLANNED_MAINTENANCE.value: "Dismissed: planned maintenance",
+    "ticket": "Dismissed: no incident, it became a ticket",
+}
+"""How an incident ended, as people read it."""
+
+
+def outcome_label(value: str | None) -> str:
+    """What became of a closed incident; a word that this version does not know is said as it is."""
+    return OUTCOMES.get(value, words(value).capitalize()) if value else "Closed"

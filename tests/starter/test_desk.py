@@ -203,7 +203,7 @@ async def test_a_drill_keeps_the_scaled_policy(house: House) -> None:
     clock = next(clock for clock in state["clocks"] if clock["name"] == "internal_update")
 
     assert state["drill"] is True
-    assert datetime.fromisoformat(clock["due"]) - datetime.fromisoformat(clock["since"]) == timedelta(seconds=30)
+    assert datetime.fromisoformat(clock["due"]) - datetime.fromisoformat(clock["since"]) == timedelta(seconds=90)
 
 
 async def test_a_storm_waits_in_temporal_while_nobody_works(empty_house: House) -> None:
