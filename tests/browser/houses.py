@@ -13,6 +13,7 @@ from integrations.ledger import Ledger
 from integrations.statuspage.published import PublicPage
 from runtime.settings import load_settings
 from starter.api import Door
+from starter.drafts import Version
 from starter.health import Health
 from starter.identity.arrangement import arranged
 from starter.identity.store import Store
@@ -91,6 +92,7 @@ class House(Site):
         super().__init__(RecordingDesk)
         now = datetime.now(UTC)
         filled(self.records, now)
+        self.drafts.versions = written(now)
         self.board = Board(published(now))
 
     @property
@@ -123,7 +125,9 @@ def filled(desk: RecordingDesk, now: datetime) -> None:
     """Six weeks of incidents: in every phase, closed ones of known lengths, a drill, one that was none."""
     for phase, incident in PHASES.items():
         severity = None if phase is Phase.DETECTION else "SEV2"
-        desk.holds(grown(begun(now - timedelta(hours=2), severity, title=f"Search is slow ({phase.label})", services=["search"]), phase), incident)
+        desk.holds(
+            grown(begun(now - timedelta(hours=2), severity, title=f"Search is slow ({phase.label})", services=["search"]), phase), incident
+        )
     lengths = (("SEV1", "checkout-api", 2, 38), ("SEV1", "checkout-api", 4, 95), ("SEV1", "payments", 7, 210), ("SEV2", "search", 9, 70))
     more = (("SEV2", "checkout-api", 3, 44), ("SEV2", "session-store", 16, 380), ("SEV3", "search", 55, 900), ("SEV3", "mail", 20, 150))
     for number, (severity, service, acknowledged, lasted) in enumerate((*lengths, *more, *lengths[:3])):
@@ -178,6 +182,16 @@ def told_of(walk: Walk, acknowledged: float, lasted: float, *, every: float) -> 
         if walk.incident.customer_facing:
             walk.does("post_update", audience="external", text="We are working on it.", status="identified")
     walk.reaches(Phase.POST_INCIDENT)
+
+
+def written(now: datetime) -> dict[tuple[str, str], list[Version]]:
+    """A post-mortem in work: a section that was saved twice."""
+    over = PHASES[Phase.POST_INCIDENT]
+    texts = ("Search was slow.", "Search was slow for two hours: the cache was cold after the release.")
+    versions = [
+        Version("summary", number, 0, text, "dana", now - timedelta(minutes=20 - number)) for number, text in enumerate(texts, start=1)
+    ]
+    return {(over, "summary"): versions}
 
 
 def published(now: datetime) -> PublicPage:
