@@ -62,7 +62,7 @@ def router(records: Records) -> APIRouter:
 def _named(number: str) -> str:
     """What a number's name means, in words."""
     kind, _, name = number.partition(":")
-    name = name.replace("_", " ")
+    name = "post-mortem" if name == "postmortem" else name.replace("_", " ")
     if kind in MILESTONES:
         return f"time to {kind}"
     said = {

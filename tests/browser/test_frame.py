@@ -13,6 +13,9 @@ from tests.browser.conftest import PHONE, Tab
 from tests.browser.houses import Guarded, House, as_one_of, well
 from tests.browser.test_accessibility import PAGES
 
+CUT = "all => all.filter(one => one.offsetParent && one.scrollWidth > one.parentElement.clientWidth + 1).map(one => one.innerText.slice(0, 60))"
+"""The beginnings of the tables that are wider than where they stand."""
+
 NARROW = {"width": 320, "height": 640}
 
 
@@ -138,9 +141,7 @@ def test_printed_nothing_is_cut(browser: Any, house: House, path: str) -> None:
     page.goto(path)
     page.set_viewport_size({"width": 720, "height": 1000})
     page.emulate_media(media="print")
-    cut = page.locator("table").evaluate_all(
-        "all => all.filter(one => one.offsetParent && one.scrollWidth > one.parentElement.clientWidth + 1).map(one => one.innerText.slice(0, 60))"
-    )
+    cut = page.locator("table").evaluate_all(CUT)
     rows = page.evaluate("[...document.querySelectorAll('tbody tr')].every(row => getComputedStyle(row).breakInside === 'avoid')")
 
     assert cut == []
