@@ -13,7 +13,7 @@ from tests.browser.conftest import PHONE, Tab
 from tests.browser.houses import Guarded, House, as_one_of, well
 from tests.browser.test_accessibility import PAGES
 
-CUT = "all => all.filter(one => one.offsetParent && one.scrollWidth > one.parentElement.clientWidth + 1).map(one => one.innerText.slice(0, 60))"
+CUT = "all => all.filter(t => t.offsetParent && t.scrollWidth > t.parentElement.clientWidth + 1).map(t => t.innerText.slice(0, 60))"
 """The beginnings of the tables that are wider than where they stand."""
 
 NARROW = {"width": 320, "height": 640}
