@@ -49,14 +49,14 @@ class Quiet(uvicorn.Server):
 class Site:
     """A door at one address that can be stopped and started again, with what it knows kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, desk: type[MemoryDesk] = MemoryDesk) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         # Playwright's own loop runs in this thread, so the desk is made in another.
         with ThreadPoolExecutor(1) as elsewhere:
-            self.desk = elsewhere.submit(lambda: asyncio.run(MemoryDesk.made())).result()
+            self.desk = elsewhere.submit(lambda: asyncio.run(desk.made())).result()
         self.user = "priya"
         self.drafts = HeldDrafts()
         self.refusals_of_live = 0
@@ -65,10 +65,14 @@ class Site:
         self._server: Quiet | None = None
         self._thread: threading.Thread | None = None
 
+    def door(self) -> Door:
+        """How this door is set up."""
+        return Door(user=self.user, version="0")
+
     def start(self) -> None:
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
-        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
+        app = create_app(self.desk, self.door(), rooms=rooms, drafts=self.drafts)
         config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
         self._server = server = Quiet(config)
         self._close = rooms.close

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
+from tests.browser.conftest import Site, Tab
 from tests.starter.web.nights import after
 
 Open = Callable[..., Tab]
@@ -189,36 +189,3 @@ def test_print_shows_the_document_and_cuts_no_row(site: Site, tab: Open, inciden
     assert page.locator(".print-only.document").is_visible()
     assert not page.locator("form.pm").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.document tr')).breakInside") == "avoid"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_no_page_of_the_record_breaks_a_rule_of_accessibility(
-    site: Site, tab: Open, incident: str, scheme: str, size: dict[str, int]
-) -> None:
-    """Contrast, names, roles, order: nothing to object to, light and dark, on a laptop and a phone."""
-    vendor = pytest.importorskip("tests.vendor", reason="the list of vendored files is not there")
-    if not vendor.AXE.is_file():
-        pytest.skip("axe-core is not here: make browser fetches it")
-    site.does(incident, "add_action_item", item="Budget the retries", owner="ben", due="2036-12-01")
-    page = tab(color_scheme=scheme).page
-    page.set_viewport_size(size)
-    found: list[str] = []
-    for path in (
-        f"/incidents/{incident}/postmortem",
-        f"/incidents/{incident}/postmortem?view=read",
-        f"/incidents/{incident}/audit",
-        "/postmortems",
-        "/actions",
-        "/analytics?days=0&behind=open",
-    ):
-        page.goto(path)
-        page.evaluate(vendor.AXE.read_text())
-        violations = page.evaluate(
-            "() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations)"
-        )
-        found += [
-            f"{path}: {each['id']}: {node['html'][:150]} {node['failureSummary'][:200]}" for each in violations for node in each["nodes"]
-        ]
-
-    assert found == []

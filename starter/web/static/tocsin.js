@@ -457,12 +457,22 @@ document.addEventListener("keydown", (event) => {
 
 // ---- Preferences ------------------------------------------------------------------------------------------------
 const prefer = (/** @type {string} */ name, /** @type {string} */ value) => fetch("/preferences", { method: "POST", body: new URLSearchParams({ [name]: value }), redirect: "manual" });
-one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ event) => {
+for (const toggle of all("[data-theme-toggle]")) toggle.addEventListener("click", (/** @type {Event} */ event) => {
   event.preventDefault();
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
   prefer("theme", root.dataset.theme);
+});
+
+// ---- The menu: it opens without us; elsewhere and Esc close it --------------------------------------------------
+const menu = one("[data-menu]");
+document.addEventListener("click", (event) => { if (menu?.open && !menu.contains(/** @type {any} */ (event.target))) menu.open = false; });
+menu?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  if (event.key !== "Escape" || !menu.open) return;
+  menu.open = false;
+  one("summary", menu).focus();
+  event.stopPropagation();
 });
 
 /** After the page has changed. */
