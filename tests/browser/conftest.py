@@ -11,7 +11,8 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -19,8 +20,11 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from incident import snapshot
+from incident.vocabulary import Phase
 from starter.api import Door, create_app
 from starter.live import Rooms
+from tests.incident.walk import Walk, opening_of
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.nights import HeldDrafts
 
@@ -123,6 +127,30 @@ class Site:
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()
         return said
+
+    def begins(self, phase: Phase, *, before: Callable[[Walk], object] | None = None, severity: str | None = "SEV1", **fields: Any) -> str:
+        """An incident that is in `phase` already, and has lived through `before` there."""
+        walk = Walk(opening_of(severity, **fields), datetime.now(UTC) - timedelta(minutes=20)).reaches(phase)
+        if before is not None:
+            before(walk)
+        incident = f"INC-2026-{len(self.desk.incidents) + 1:04d}"
+        self.desk.incidents[incident] = walk.incident.model_copy(update={"id": incident})
+        self.desk.entries[incident] = walk.timeline
+        return incident
+
+    def forward(self, incident: str, **span: float) -> None:
+        """Let time pass at the desk, with somebody looking at the clocks afterwards; open rooms hear of it."""
+        self.desk.ahead += timedelta(**span)
+        self.in_the_loop(lambda: self.desk.tick(incident))
+
+    def in_the_loop(self, act: Callable[[], Any]) -> Any:
+        """Do something where the server runs: what wakes its streams must not come from another thread."""
+        done: Future[Any] = Future()
+        self._loop.call_soon_threadsafe(lambda: done.set_result(act()))
+        return done.result(10)
+
+    def state(self, incident: str) -> dict[str, Any]:
+        return snapshot.state(self.desk.incidents[incident], self.desk.now)
 
     def kinds(self, incident: str) -> list[str]:
         return [event.kind for event in self.desk.entries[incident]]

@@ -203,6 +203,21 @@ function notice(tone, strong, rest, ...more) {
   return section;
 }
 
+/** Say beside a field what is wrong with it, as the page does that the server draws. @param {any} field @param {string} message */
+function wrong(field, message) {
+  const told = Object.assign(document.createElement("p"), { className: "error", id: `${field.id}-error`, textContent: `${field.labels[0]?.firstChild?.textContent?.trim() ?? ""} ${message.trim()}` });
+  field.closest(".field").append(told);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", [...(field.getAttribute("aria-describedby")?.split(" ") ?? []), told.id].join(" "));
+}
+/** Nothing is wrong with it any more. @param {any} field */
+function right(field) {
+  field.removeAttribute("aria-invalid");
+  one(".error", field.closest(".field"))?.remove();
+  const rest = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((/** @type {string} */ id) => id && id !== `${field.id}-error`);
+  if (rest.length) field.setAttribute("aria-describedby", rest.join(" ")); else field.removeAttribute("aria-describedby");
+}
+
 /** @param {any} form */
 async function send(form) {
   if (form.dataset.busy) return;
@@ -220,9 +235,12 @@ async function send(form) {
     if (sent.status >= 500 && !sent.headers.get("content-type")?.startsWith("text/html")) throw new TypeError(`status ${sent.status}`);
     const said = await sent.text();
     if (sent.status !== 503) key.value = freshKey();
-    for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
+    for (const field of all("[aria-invalid]", form)) right(field);
     answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
-    for (const link of all("[data-error-for]", answerPlace)) for (const field of [form.elements.namedItem(link.dataset.errorFor ?? "")].flat()) if (field instanceof Element) field.setAttribute("aria-invalid", "true");
+    for (const link of all("[data-error-for]", answerPlace)) {
+      const field = form.elements.namedItem(link.dataset.errorFor ?? "");
+      if (field instanceof HTMLElement && /** @type {any} */ (field).type !== "hidden") wrong(field, link.nextSibling?.textContent ?? "");
+    }
     if (sent.ok && !said.includes("data-of-composer")) {
       const done = form.hasAttribute("data-of-composer") ? one("#composer") : form;
       done.reset();
