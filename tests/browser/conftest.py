@@ -179,7 +179,7 @@ class Tab:
 
     def __init__(self, browser: Any, site: Site, **options: Any) -> None:
         self.context = browser.new_context(viewport=LAPTOP, base_url=site.url, **options)
-        self.context.set_default_timeout(8000)
+        self.context.set_default_timeout(20_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
