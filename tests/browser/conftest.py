@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from incident import snapshot
 from incident.vocabulary import Phase
@@ -65,11 +65,16 @@ class Site:
         self.drafts = HeldDrafts()
         self.refusals_of_live = 0
         self.live_requests: list[str | None] = []
+        self.live_cut_after: int | None = None
+        self.lines_cut = 0
+        self.live_is_a_hole = False
         self.viewers: Callable[[], int] = lambda: 0
         self._server: Quiet | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        if self._server is not None:
+            return
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
         app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
@@ -110,9 +115,31 @@ class Site:
                     await send({"type": "http.response.start", "status": 503, "headers": []})
                     await send({"type": "http.response.body", "body": b""})
                     return
+                await app(scope, receive, self._through_a_bad_line(send))
+                return
             await app(scope, receive, send)
 
         return watched
+
+    def _through_a_bad_line(self, send: Send) -> Send:
+        """A stream as it gets through: cut after `live_cut_after` bytes, once, or not at all while `live_is_a_hole`."""
+        sent = 0
+
+        async def through(message: Message) -> None:
+            nonlocal sent
+            body: bytes = message.get("body", b"")
+            sent += len(body)
+            if self.live_is_a_hole and body:
+                return
+            if self.live_cut_after is not None and sent > self.live_cut_after:
+                keep = len(body) - (sent - self.live_cut_after)
+                self.live_cut_after = None
+                self.lines_cut += 1
+                await send({**message, "body": body[:keep]})
+                raise ConnectionAbortedError("the line is cut, as the test wants it")
+            await send(message)
+
+        return through
 
     # ------------------------------------------------------------------ what others do meanwhile, as the command line does
 
@@ -188,7 +215,8 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Any, site: Site) -> Iterator[Callable[..., Tab]]:
-    """Opens a person's own browser window."""
+    """Opens a person's own browser window, at a server that runs whatever the test before has left."""
+    site.start()
     opened: list[Tab] = []
 
     def make(**options: Any) -> Tab:
