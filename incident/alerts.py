@@ -7,7 +7,7 @@ delivers at least once and out of order, so what is known already, or older than
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -360,6 +360,7 @@ def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
 def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     """The alert as its group hands it to an incident."""
     wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping"})
+    wire["fingerprint"] = alert.identity
     if group:
         wire["group"] = group
     known = alert.routed if joins else slim(alert.routed)
@@ -370,3 +371,22 @@ def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     if alert.flapping:
         wire["flapping"] = alert.flapping
     return wire
+
+
+def waves(batch: Sequence[dict[str, Any]], a_signal: int, at_once: int) -> Iterator[list[list[dict[str, Any]]]]:
+    """The alerts as they are handed on: waves of at most `at_once` signals of at most `a_signal` alerts each.
+
+    The signals of one wave may overtake each other; so one with a second word on an alert waits for the next wave.
+    """
+    wave: list[list[dict[str, Any]]] = []
+    said: set[str] = set()
+    for start in range(0, len(batch), a_signal):
+        part = list(batch[start : start + a_signal])
+        names = {alert["fingerprint"] for alert in part}
+        if len(wave) == at_once or names & said:
+            yield wave
+            wave, said = [], set()
+        wave.append(part)
+        said |= names
+    if wave:
+        yield wave

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -72,7 +73,7 @@ async def _weathers(weather: tuple[House, Rig, Tee], groups: int, away: float, c
     until(lambda: all(_told(tee, number)[-1:] == ["resolved"] for number in ended), 60, "the ends are posted while no worker runs")
     sky.fires(again)
     until(lambda: all(_told(tee, number)[-1:] == ["firing"] for number in again), 60, "the new episodes are posted while no worker runs")
-    time.sleep(max(0.0, stopped + away - time.monotonic()))
+    await asyncio.sleep(max(0.0, stopped + away - time.monotonic()))
     os.kill(worker, signal.SIGKILL)
     back = time.monotonic()
     found = until(lambda: _all_told(house, groups), 240, "every alert is in an incident")
