@@ -45,8 +45,8 @@ def _empty_is_none(value: Any) -> Any:
 class AlertInput(BaseModel):
     """One alert as monitoring posts it; fields of newer versions are left out.
 
-    What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, and
-    how often it has changed, where it flaps.
+    What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, how
+    often it has changed, where it flaps, and which storm brought its group to an incident that is not its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -62,6 +62,7 @@ class AlertInput(BaseModel):
     group: str = Field(default="", max_length=100)
     joins: bool = False
     flapping: int = 0
+    storm: str = Field(default="", max_length=VALUE_LIMIT)
 
     @property
     def name(self) -> str:
@@ -226,7 +227,7 @@ def joining(alerts: Sequence[AlertInput], policy: Policy) -> list[Joined]:
     for alert in alerts:
         if alert.group and alert.joins and alert.routed is not None and alert.group not in found:
             known = alert.routed.model_copy(update={"planned": None, "calendars": False})
-            found[alert.group] = Joined(group=alert.group, routed=known, presumed=presumed_by([alert], policy))
+            found[alert.group] = Joined(group=alert.group, routed=known, presumed=presumed_by([alert], policy), storm=alert.storm)
     return list(found.values())
 
 
@@ -256,7 +257,8 @@ def _came_with(joined: Sequence[Joined]) -> str:
     if not joined:
         return ""
     services = ", ".join(sorted({each.routed.service or "no service" for each in joined})[:3])
-    return f"{len(joined)} more alert group{'s' if len(joined) > 1 else ''} of {services} joined, since the incident is open"
+    why = next((each.storm for each in joined if each.storm), "the incident is open")
+    return f"{len(joined)} more alert group{'s' if len(joined) > 1 else ''} of {services} joined, since {why}"
 
 
 def _raised(incident: Incident, joined: Sequence[Joined], now: datetime) -> list[Event]:

@@ -130,6 +130,7 @@ def _known_too(before: Routed | None, more: Routed | None) -> Routed | None:
             "runbook": before.runbook or more.runbook,
             "factors": before.factors or more.factors,
             "queries": (*before.queries, *(query for query in more.queries if query.name not in names)),
+            "binds": before.binds or more.binds,
             "related": tuple(dict.fromkeys((*before.related, *more.related))),
         }
     )

@@ -132,6 +132,7 @@ class Joined(Frozen):
     group: str
     routed: Routed
     presumed: Severity | None = None
+    storm: str = ""
 
 
 class Suggestion(Frozen):

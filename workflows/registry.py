@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
+    from incident import storms
     from incident.alerts import AlertInput, presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.policy import Policy
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
     from incident.routing import PRODUCTION
+    from incident.storms import Weather
     from workflows import contract, options
     from workflows.steadfast import steadfast, wait
 
@@ -47,6 +49,7 @@ class RegistryState(BaseModel):
     open: dict[str, str | None] = Field(default_factory=dict)
     about: dict[str, About] = Field(default_factory=dict)
     waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
+    weather: Weather = Field(default_factory=Weather)
 
 
 class RegistryInput(BaseModel):
@@ -102,16 +105,20 @@ class Registry:
             return known.model_dump(mode="json")
         if request.existing_only:
             return Registered(incident=None, new=False, open=False).model_dump(mode="json")
-        joins = self._incident_to_join(request)
+        joins, handed = self._incident_to_join(request), request.alerts
+        if joins is None:
+            joins, handed = self._blown_along(request)
         if joins is not None:
             self._belongs(joins, request)
-            self._hand_on(joins, request.alerts)
+            self._hand_on(joins, handed)
             while (joined := self.state.keys[request.key]) in self.starting:
                 await self._started(joined)
             return Registered(incident=joined, new=False, attached=True).model_dump(mode="json")
         related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
+        if storms.rule_for(request) is not None:
+            self.state.weather = storms.opened(self.state.weather, incident, workflow.now())
         incident = await self._start(incident, request, related)
         await self._tell_related(incident, request, related)
         return Registered(incident=incident, new=True).model_dump(mode="json")
@@ -238,6 +245,17 @@ class Registry:
                 return incident
         return None
 
+    def _blown_along(self, request: Registration) -> tuple[str | None, tuple[AlertInput, ...]]:
+        """The incident that a storm takes this group to, and its alerts, which say so there; None where it gets its own."""
+        rule = storms.rule_for(request) if request.connect else None
+        found = storms.gathered(self.state.weather, rule, self.state.about, workflow.now()) if rule is not None else None
+        if rule is None or found is None or found.gathering is None:
+            return None, request.alerts
+        self.state.weather = found
+        why = storms.why(found.gathering, rule)
+        said = tuple(alert.model_copy(update={"storm": why}) if alert.joins else alert for alert in request.alerts)
+        return found.gathering.incident, said
+
     def _related(self, request: Registration) -> list[tuple[str, About, str]]:
         """Open incidents that may be the same trouble, the newest first, each with the reason."""
         if not request.connect or request.request.drill or request.request.private:
@@ -286,6 +304,7 @@ class Registry:
         for group, record in self.state.groups.items():
             if record.incident == before:
                 self.state.groups[group] = record.model_copy(update={"incident": after})
+        self.state.weather = storms.renumbered(self.state.weather, before, after)
         waiting = self.state.waiting.pop(before, None)
         if waiting:
             self.starting.add(after)

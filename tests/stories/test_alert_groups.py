@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident.effects import Post
-from incident.routing import Flapping, Query, Route, Routes, Service, Window
+from incident.routing import Flapping, Query, Route, Routes, Service, Storm, Window
 from integrations.monitoring.alertmanager import read
 from starter.webhooks import Intake
 from tests.harness import Stage, Story, World, alert, ask, eventually
@@ -99,6 +99,23 @@ async def test_a_hundred_groups_of_one_service_at_once_are_one_incident(stage: S
 
     assert {await monitoring.incident(f"group {n}") for n in range(100)} == {story.id}
     assert [number for number in register["numbers"].values()] == [1]
+
+
+async def test_a_storm_of_groups_without_a_service_is_one_incident_more(stage: Stage) -> None:
+    """After so many incidents of their own, the groups that nothing holds together join the newest; none is lost, and it says why."""
+    monitoring = Monitoring(stage, Routes(storm=Storm(groups=3)))
+    at = await _now(stage)
+    for number in range(3):
+        await monitoring.posts(f"group {number}", alert(f"Lone{number}", at=at, service=""))
+        await monitoring.incident(f"group {number}")
+    await asyncio.gather(*(monitoring.posts(f"group {n}", alert(f"Lone{n}", at=at, service="")) for n in range(3, 40)))
+    gathering = await monitoring.story("group 2")
+    await _told(gathering, 38)
+    own = {await monitoring.incident(f"group {n}") for n in range(3)}
+
+    assert len(own) == 3
+    assert {await monitoring.incident(f"group {n}") for n in range(2, 40)} == {gathering.id}
+    assert "there is an alert storm (3 groups opened an incident each within 5 min" in " ".join(await _texts(gathering, "alert"))
 
 
 async def test_planned_work_holds_an_alert_back_until_it_ends(stage: Stage) -> None:
