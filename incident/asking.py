@@ -429,6 +429,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _told,
+    "unrelated": _told,
     "merge_failed": _told,
     "merged": _merged,
     "absorbed": _absorbed,

@@ -142,6 +142,11 @@ def _related(incident: Incident, event: Event) -> Changes:
     return {"suggestions": (*others, suggestion)}
 
 
+def _unrelated(incident: Incident, event: Event) -> Changes:
+    gone = event.data["incident"]
+    return {"suggestions": tuple(each for each in incident.suggestions if each.incident != gone)}
+
+
 def _merge_asked(incident: Incident, event: Event) -> Changes:
     return {"merging_into": event.data["into"]}
 
@@ -695,6 +700,7 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _related,
+    "unrelated": _unrelated,
     "merge_asked": _merge_asked,
     "merge_failed": _merge_failed,
     "merged": _merged,

@@ -144,6 +144,13 @@ class Suggestion(Frozen):
     at: datetime
 
 
+class Withdrawn(Frozen):
+    """A suggestion that holds no more: the other incident has ended, or goes on in a third one."""
+
+    incident: str
+    into: str | None = None
+
+
 class Merged(Frozen):
     """An incident that was merged into this one. `items` says which action item there became which one here."""
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
+"""The register tells open incidents that another one, which was suggested to them, has ended.
+
+It may go once the register has continued as new under this version.
+"""
+
 ALERTS_IN_WAVES = "alerts-in-waves"
 """An alert group hands more than one signal's worth of alerts to its incident at once, no longer one signal after the other.
 

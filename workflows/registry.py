@@ -22,13 +22,13 @@ with workflow.unsafe.imports_passed_through():
     from incident.alerts import AlertInput, presumed_by
     from incident.commands import problems
     from incident.lifecycle import Opening
-    from incident.model import Suggestion
+    from incident.model import Suggestion, Withdrawn
     from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
     from incident.routing import PRODUCTION
     from incident.storms import Weather
-    from workflows import contract, options
+    from workflows import contract, options, patches
     from workflows.steadfast import steadfast, wait
 
 
@@ -50,6 +50,7 @@ class RegistryState(BaseModel):
     about: dict[str, About] = Field(default_factory=dict)
     waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
     weather: Weather = Field(default_factory=Weather)
+    suggested: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class RegistryInput(BaseModel):
@@ -65,6 +66,7 @@ class Registry:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
         self.telling: dict[str, asyncio.Task[None]] = {}
+        self.withdrawing: set[asyncio.Task[None]] = set()
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
@@ -75,7 +77,7 @@ class Registry:
         for incident in self.state.waiting:
             self._see_to(incident)
         await wait(self._long_enough)
-        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
+        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling and not self.withdrawing)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -141,6 +143,7 @@ class Registry:
         self.state.open.pop(word.incident, None)
         self.state.about.pop(word.incident, None)
         goes_on = word.merged_into if word.merged_into in self.state.open else None
+        self._withdraw(word.incident, goes_on)
         for group, record in self.state.groups.items():
             if record.incident != word.incident or record.closed_at is not None:
                 continue
@@ -191,6 +194,7 @@ class Registry:
         if self.state.open.pop(incident, None) is None and incident not in self.state.about:
             return
         workflow.logger.warning("an incident has ended without a word", extra={"incident": incident})
+        self._withdraw(incident, None)
         self.state.about.pop(incident, None)
         self.state.groups = {group: record for group, record in self.state.groups.items() if record.incident != incident}
 
@@ -271,11 +275,31 @@ class Registry:
     async def _tell_related(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
         """Suggest the new incident to those that it may belong to; one that has ended meanwhile needs no telling."""
         for other, _, why in related:
+            self.state.suggested.setdefault(incident, []).append(other)
+            self.state.suggested.setdefault(other, []).append(incident)
             word = Suggestion(incident=incident, title=request.request.title, why=why, at=workflow.now())
             try:
                 await workflow.get_external_workflow_handle(other).signal(contract.RELATED, word)
             except ApplicationError as error:
                 workflow.logger.info("nobody to suggest it to", extra={"incident": other, "cause": str(error)})
+
+    def _withdraw(self, incident: str, into: str | None) -> None:
+        """Those that an incident was suggested to need not think of it any more once it has ended."""
+        told = [other for other in self.state.suggested.pop(incident, []) if other in self.state.open and other != into]
+        for others in self.state.suggested.values():
+            if incident in others:
+                others.remove(incident)
+        if told and workflow.patched(patches.SUGGESTIONS_WITHDRAWN):
+            task = asyncio.create_task(self._tell_withdrawn(told, Withdrawn(incident=incident, into=into)))
+            self.withdrawing.add(task)
+            task.add_done_callback(self.withdrawing.discard)
+
+    async def _tell_withdrawn(self, told: list[str], word: Withdrawn) -> None:
+        for other in told:
+            try:
+                await workflow.get_external_workflow_handle(other).signal(contract.UNRELATED, word)
+            except ApplicationError as error:
+                workflow.logger.info("nobody to withdraw it from", extra={"incident": other, "cause": str(error)})
 
     async def _start(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> str:
         """Start the incident under its number.

@@ -296,6 +296,48 @@ async def test_related_incidents_are_suggested_and_merged_with_all_that_is_owed(
     assert await monitoring.incident("payments") == checkout.id
 
 
+async def test_a_suggestion_is_withdrawn_when_the_other_incident_ends(stage: Stage) -> None:
+    """Nobody is led to an incident that is closed, or that goes on in a third one; the room says what became of it."""
+    names = ("payments", "checkout", "search")
+    rules = Routes(services={name: Service(depends_on=tuple(other for other in names if other != name)) for name in names})
+    monitoring = Monitoring(stage, rules)
+    at = await _now(stage)
+    stories = []
+    for name in names:
+        await monitoring.posts(name, alert("Down", at=at, service=name))
+        stories.append(await monitoring.story(name))
+    payments, checkout, search = stories
+
+    async def suggested(story: Story) -> set[str]:
+        return {each["incident"] for each in (await story.state())["suggestions"]}
+
+    async def all_suggested() -> bool:
+        return await suggested(payments) == {checkout.id, search.id} and len(await suggested(checkout)) == 2
+
+    await eventually(all_suggested, what="the suggestions")
+    await payments.does("merge", into=checkout.id, reason="one trouble")
+    await eventually(payments.ended, what="the end of the one that gave way")
+
+    async def one_withdrawn() -> bool:
+        return await suggested(search) == {checkout.id}
+
+    await eventually(one_withdrawn, what="the suggestion withdrawn")
+
+    assert f"{payments.id} goes on in {checkout.id}" in (await _texts(search, "unrelated"))[0]
+    assert await suggested(checkout) == {search.id}
+    assert await _texts(checkout, "unrelated") == []
+
+    await checkout.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(checkout.ended, what="the end of the other")
+
+    async def none_left() -> bool:
+        return await suggested(search) == set()
+
+    await eventually(none_left, what="both withdrawn")
+
+    assert f"{checkout.id} is closed" in (await _texts(search, "unrelated"))[1]
+
+
 async def _texts(story: Story, kind: str) -> list[str]:
     return [entry["text"] for entry in await story.timeline() if entry["kind"] == kind]
 
