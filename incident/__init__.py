@@ -14,6 +14,7 @@ In reading order:
     clocks       what is due when                blockers   what stands in the way
     asking       what an event asks of the world effects    what an ask looks like
     routing      where an alert goes             flapping   which word on it is news
+    storms       what nothing holds together
     merging      two incidents that are one trouble
     queries      what is measured                evidence   baselines, readings, verdicts
     verifying    verification by evidence        lookups    what the detection checklist asks

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, lookups, messages, verifying
+from incident import clocks, evidence, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -115,7 +115,7 @@ def _look_up(incident: Incident, now: datetime) -> Iterator[Draft]:
     """Ask monitoring what nobody has answered yet; not twice at once."""
     waiting = any(effect.port is Port.MONITORING for effect in incident.outbox)
     questions = lookups.unanswered(incident)
-    if incident.policy.monitoring is not None and incident.open and questions and not waiting:
+    if evidence.watched(incident) is not None and incident.open and questions and not waiting:
         yield Draft(lookups.ask(incident, questions, now), "look_up")
 
 
@@ -429,6 +429,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _told,
+    "unrelated": _told,
     "merge_failed": _told,
     "merged": _merged,
     "absorbed": _absorbed,

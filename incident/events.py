@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "alert": "monitoring told of alerts, firing or resolved",
     "flapping": "alerts come and go: counted from here on, not told one by one",
     "related": "another open incident may be the same trouble",
+    "unrelated": "that other incident has ended: the suggestion is withdrawn",
     "acknowledged": "somebody is on it",
     "described": "symptom, services, users or start were written down",
     "declared": "it is an incident of this severity",

@@ -130,6 +130,7 @@ def _known_too(before: Routed | None, more: Routed | None) -> Routed | None:
             "runbook": before.runbook or more.runbook,
             "factors": before.factors or more.factors,
             "queries": (*before.queries, *(query for query in more.queries if query.name not in names)),
+            "binds": before.binds or more.binds,
             "related": tuple(dict.fromkeys((*before.related, *more.related))),
         }
     )
@@ -139,6 +140,11 @@ def _related(incident: Incident, event: Event) -> Changes:
     suggestion = Suggestion.model_validate(event.data)
     others = (each for each in incident.suggestions if each.incident != suggestion.incident)
     return {"suggestions": (*others, suggestion)}
+
+
+def _unrelated(incident: Incident, event: Event) -> Changes:
+    gone = event.data["incident"]
+    return {"suggestions": tuple(each for each in incident.suggestions if each.incident != gone)}
 
 
 def _merge_asked(incident: Incident, event: Event) -> Changes:
@@ -696,6 +702,7 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _related,
+    "unrelated": _unrelated,
     "merge_asked": _merge_asked,
     "merge_failed": _merge_failed,
     "merged": _merged,

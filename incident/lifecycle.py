@@ -24,7 +24,7 @@ from incident.deciding import DECIDERS, DECIDERS_BEFORE, Outcome, verification_p
 from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
-from incident.model import Incident, Suggestion
+from incident.model import Incident, Suggestion, Withdrawn
 from incident.naming import channel_name
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse
@@ -139,6 +139,16 @@ def related(incident: str, suggestion: Suggestion, now: datetime) -> Event:
     text = f"{suggestion.incident} ({suggestion.title}) may be the same trouble: {suggestion.why}. To go on there: {way}"
     data = suggestion.model_dump(mode="json")
     return Event(kind="related", by=MONITORING, at=now, text=text, data=data)
+
+
+def unrelated(incident: Incident, withdrawn: Withdrawn, now: datetime) -> list[Event]:
+    """The entry by which a suggestion is withdrawn; none where there is no such suggestion, as after a merge into this one."""
+    if withdrawn.incident not in {each.incident for each in incident.suggestions}:
+        return []
+    how = f"goes on in {withdrawn.into}" if withdrawn.into is not None else "is closed"
+    text = f"{withdrawn.incident} {how}: the suggestion to go on there is withdrawn"
+    data = withdrawn.model_dump(mode="json", exclude_none=True)
+    return [Event(kind="unrelated", by=MONITORING, at=now, text=text, data=data)]
 
 
 def _only_a_ticket(by: str, now: datetime) -> list[Event]:

@@ -132,6 +132,7 @@ class Joined(Frozen):
     group: str
     routed: Routed
     presumed: Severity | None = None
+    storm: str = ""
 
 
 class Suggestion(Frozen):
@@ -141,6 +142,13 @@ class Suggestion(Frozen):
     title: str
     why: str
     at: datetime
+
+
+class Withdrawn(Frozen):
+    """A suggestion that holds no more: the other incident has ended, or goes on in a third one."""
+
+    incident: str
+    into: str | None = None
 
 
 class Merged(Frozen):

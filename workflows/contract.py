@@ -42,6 +42,9 @@ ALERT = "alert"
 RELATED = "related"
 """The signal by which an incident hears of another one that may be the same trouble."""
 
+UNRELATED = "unrelated"
+"""The signal by which an incident hears that such another one has ended."""
+
 ABSORB = "absorb"
 ABSORBED = "absorbed"
 """The signals between two incidents of which one goes on: the handover, and the answer to it."""

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.lifecycle import Opening
     from incident.merging import Handover, Taken
     from incident.model import Incident as IncidentState
-    from incident.model import Suggestion
+    from incident.model import Suggestion, Withdrawn
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
     from incident.registration import Closed, Registered, Takes
@@ -328,6 +328,11 @@ class Incident:
         if self.incident.open and suggestion.incident not in {each.incident for each in self.incident.suggestions}:
             self.conductor.record([lifecycle.related(self.incident.id, suggestion, workflow.now())])
 
+    def _withdraw_suggestion(self, payloads: list[Any]) -> None:
+        withdrawn = _one(contract.UNRELATED, payloads, Withdrawn)
+        if self.incident.open:
+            self.conductor.record(lifecycle.unrelated(self.incident, withdrawn, workflow.now()))
+
     async def _return_to_groups(self, late: list[AlertInput]) -> None:
         """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""
         self.conductor.mark()
@@ -425,6 +430,8 @@ class Incident:
                 self.taken = _one(contract.ABSORBED, payloads, Taken)
             elif name == contract.RELATED:
                 self._take_suggestion(payloads)
+            elif name == contract.UNRELATED:
+                self._withdraw_suggestion(payloads)
             else:
                 request = self._command(name, payloads)
                 if repeats.reused(self.marks, request.key, request) and workflow.patched(patches.ONE_KEY_ONE_REQUEST):

@@ -94,6 +94,9 @@ GROUPS_KEPT = 5_000
 ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""
 
+SIGNALS_IN_FLIGHT = 10
+"""More at once would make people's commands wait behind a storm; one after the other, each waits for two workflow tasks."""
+
 ALERT_GROUP_HISTORY_LIMIT = 1_500
 
 TRACKS_KEPT = 3_000

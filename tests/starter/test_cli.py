@@ -611,6 +611,22 @@ def test_the_doctor_sees_that_nothing_answers(cli: Cli, stub: Stub) -> None:
     assert (ran.code, json.loads(ran.out)["checks"][0]["name"]) == (7, "http")
 
 
+def test_queries_that_nobody_can_be_asked_are_told(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that name queries are good rules; without a Prometheus whoever checks them hears what that will mean."""
+    file = tmp_path / "routes.toml"
+    file.write_text('[service.checkout]\nqueries = [{ name = "errors", query = "errors" }]\n')
+    monkeypatch.delenv("TOCSIN_PROMETHEUS_URL", raising=False)
+    warned = cli("policy", "check", str(file))
+    as_data = json.loads(cli("policy", "check", str(file), "--json").out)
+    monkeypatch.setenv("TOCSIN_PROMETHEUS_URL", "http://127.0.0.1:9090")
+    silent = cli("policy", "check", str(file))
+
+    assert (warned.code, silent.code) == (0, 0)
+    assert "[service.checkout]: name queries, and no monitoring is configured to ask them" in warned.err
+    assert "can't be reached" in as_data["warnings"][0]
+    assert "monitoring" not in silent.err
+
+
 def test_a_policy_file_is_checked_here(cli: Cli, stub: Stub, tmp_path: Path) -> None:
     """Each mistake in a policy file is told by table and field; nothing is asked of the server."""
     file = tmp_path / "policy.toml"
