@@ -290,6 +290,7 @@ class Matrix(Vendor):
     permissions = (
         ("make rooms, post, set topics, invite", "an account of its own on the homeserver that may make rooms and aliases"),
         ("post to the general and the stakeholders' room", "those rooms are public, or the account is invited"),
+        ("take commands and reactions", "TOCSIN_MATRIX_COMMANDS at the door, with the same token; the account is in the room"),
     )
 
     url: Address = Field(description="the homeserver's client API, https://matrix.example.org")
@@ -298,8 +299,26 @@ class Matrix(Vendor):
     )
     invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
     people: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict, description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in"
+        default_factory=dict,
+        description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in, and may command",
     )
+    commands: bool = Field(default=False, description="whether the door takes `!tocsin …` and reactions from those people")
+    groups: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        default_factory=dict,
+        description='groups of those who never sign in, as JSON: `{"ana": ["sre"]}`; the others keep those of their last sign-in',
+    )
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"ana": ["sre"]}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict) or not all(isinstance(each, list | tuple) for each in found.values()):
+            raise ValueError(rule)
+        return {str(name).strip(): tuple(map(str, each)) for name, each in found.items()}
 
     @field_validator("people", mode="before")
     @classmethod

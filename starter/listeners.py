@@ -1,0 +1,91 @@
+"""What a door listens to beside HTTP: the chat that has no way to call us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from integrations.chat.positions import Positions
+from integrations.ledger import Ledger
+from runtime.settings import SettingsError
+from runtime.vendors import Matrix, vendor_settings
+from starter.chatops.matrix import MatrixDesk, MatrixDoor
+from starter.chatops.people import Known
+from starter.desk import Desk
+from starter.health import Look
+from starter.identity.actor import as_a_name
+from starter.identity.arrangement import Arrangement
+from starter.identity.store import Store
+
+log = structlog.get_logger("tocsin.door")
+
+YES = frozenset({"1", "true", "yes", "on", "y", "t"})
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Everything that listens. `looks` are for the doctor."""
+
+    matrix: MatrixDesk | None = None
+
+    @property
+    def looks(self) -> Sequence[Look]:
+        return () if self.matrix is None else (self.matrix.look,)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen for as long as this lasts. What is cut off at the end is heard again at the next start."""
+        tasks = [] if self.matrix is None else [asyncio.create_task(self.matrix.listen())]
+        for task in tasks:
+            task.add_done_callback(_ended)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("a listener has ended; restart the door", exc_info=error)
+
+
+def listeners_in_force(desk: Desk, arrangement: Arrangement, store: Store | None, ledger: Ledger) -> Listeners:
+    """What the settings ask for.
+
+    Raises:
+        SettingsError: they can't be read; names each.
+    """
+    matrix = matrix_in_force()
+    return Listeners(matrix=None if matrix is None else MatrixDesk(desk, matrix, arrangement, store, Positions(ledger)))
+
+
+def matrix_in_force() -> MatrixDoor | None:
+    """How Matrix's commands come in; None where they don't.
+
+    Raises:
+        SettingsError: they can't be read; names each.
+    """
+    if os.environ.get(Matrix.variable("commands"), "").strip().lower() not in YES:
+        return None
+    asked = vendor_settings(Matrix)
+    people: dict[str, Known] = {}
+    for said, account in asked.people.items():
+        name = as_a_name(said)
+        if name is None:
+            raise SettingsError(f"TOCSIN_MATRIX_PEOPLE: {said[:60]!r}, for {account[:60]!r}, is no name under which somebody can act")
+        if account in people:
+            raise SettingsError(f"TOCSIN_MATRIX_PEOPLE: {account[:60]!r} is there for {people[account].name[:60]!r} and {name[:60]!r}")
+        people[account] = Known(name, asked.groups.get(said, ()))
+    unknown = sorted(set(asked.groups) - set(asked.people))
+    if unknown:
+        raise SettingsError(f"TOCSIN_MATRIX_GROUPS: {', '.join(unknown)[:200]} is not in TOCSIN_MATRIX_PEOPLE")
+    return MatrixDoor(url=asked.url, token=asked.token, people=people)
