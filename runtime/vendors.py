@@ -190,6 +190,38 @@ class PagerDuty(Vendor):
         return {role: keys[0] for role, keys in pairs(self.roles, "role=KEY; role=KEY", f"{PREFIX}PAGERDUTY_ROLES").items()}
 
 
+class PagerDutyAnswers(Vendor):
+    """PagerDuty's webhooks, as the door takes them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}PAGERDUTY_", extra="ignore", frozen=True)
+    chosen = ("paging", "pagerduty")
+    permissions = (
+        ("take acknowledgements", "a version 3 webhook to /webhooks/pagerduty, its secret as hmac of [pagerduty] in TOCSIN_WEBHOOKS"),
+        ("know people by e-mail address", "a REST API key that may read users (TOCSIN_PAGERDUTY_API_TOKEN)"),
+        ("write a note there on a page that was resolved", "one that may write as well"),
+    )
+
+    api_url: CloudAddress = Field(default="https://api.pagerduty.com", description="the REST API; https://api.eu.pagerduty.com in the EU")
+    api_token: SecretStr | None = Field(default=None, description="REST API key; without it, people are known by id alone")
+    people: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description='who is who, as JSON, by PagerDuty\'s user id or by address: `{"PJ0LVEB": "ana", "ben@example.org": "ben"}`; '
+        "the rota's addresses count as well",
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _who(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"PJ0LVEB": "ana", "ben@example.org": "ben"}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict) or not all(isinstance(name, str) and name.strip() for name in found.values()):
+            raise ValueError(rule)
+        return {str(key).strip(): name.strip() for key, name in found.items()}
+
+
 class Mail(Vendor):
     """A mail server."""
 
@@ -432,6 +464,7 @@ VENDORS: tuple[type[Vendor], ...] = (
     SlackCommands,
     ChatWebhook,
     PagerDuty,
+    PagerDutyAnswers,
     Mail,
     Apprise,
     ICalendar,

@@ -12,8 +12,10 @@ import structlog
 
 from integrations.chat.positions import Positions
 from integrations.ledger import Ledger
+from integrations.oncall.people import Directory
+from integrations.paging.pagerduty_answers import PagerDutyUsers
 from runtime.settings import SettingsError
-from runtime.vendors import Matrix, vendor_settings
+from runtime.vendors import Matrix, PagerDutyAnswers, vendor_settings
 from starter.chatops.matrix import MatrixDesk, MatrixDoor
 from starter.chatops.people import Known
 from starter.desk import Desk
@@ -21,6 +23,7 @@ from starter.health import Look
 from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement
 from starter.identity.store import Store
+from starter.page_answers import PageAnswerers
 
 log = structlog.get_logger("tocsin.door")
 
@@ -66,6 +69,20 @@ def listeners_in_force(desk: Desk, arrangement: Arrangement, store: Store | None
     """
     matrix = matrix_in_force()
     return Listeners(matrix=None if matrix is None else MatrixDesk(desk, matrix, arrangement, store, Positions(ledger)))
+
+
+def page_answerers_in_force(rota: Directory) -> PageAnswerers:
+    """Who is who at PagerDuty.
+
+    Raises:
+        SettingsError: they can't be read; names each.
+    """
+    asked = vendor_settings(PagerDutyAnswers)
+    for key, name in asked.people.items():
+        if as_a_name(name) is None:
+            raise SettingsError(f"TOCSIN_PAGERDUTY_PEOPLE: {name[:60]!r}, for {key[:60]!r}, is no name under which somebody can act")
+    users = PagerDutyUsers(asked.api_url, token=asked.api_token) if asked.api_token is not None else None
+    return PageAnswerers(people=asked.people, directory=rota, users=users)
 
 
 def matrix_in_force() -> MatrixDoor | None:

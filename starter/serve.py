@@ -45,7 +45,7 @@ from starter.health import Finding, Look
 from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
-from starter.listeners import listeners_in_force
+from starter.listeners import listeners_in_force, page_answerers_in_force
 from starter.live import Rooms
 from starter.practice import worker_killer
 from starter.web.status_page import PublicSite
@@ -229,6 +229,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         keyring=keys,
         rules=rules,
         deployments=DeploymentLog(ledger),
+        answerers=page_answerers_in_force(FileRota(settings.rota_file)),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if keys.closed:
