@@ -237,6 +237,23 @@ class Mail(Vendor):
     sender: str = Field(pattern=r"^[^\s@<>]+@[A-Za-z0-9.-]+$", description="address in whose name mail goes out, as tocsin@example.org")
 
 
+class MailReplies(Vendor):
+    """Answers to pages by mail."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MAIL_REPLY_", extra="ignore", frozen=True)
+    chosen = ("paging", "email")
+    permissions = (("acknowledge by answering", "your mail server brings mail for ADDRESS, and for what has a + in it, to LISTEN"),)
+
+    address: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,18}@[A-Za-z0-9.-]+$",
+        description="address at which answers come in, as ack@tocsin.example.org; for worker and door (default: pages can't be answered)",
+    )
+    listen: str | None = Field(
+        default=None, pattern=r"^[^\s:]+:\d{1,5}$", description="host:port at which the door takes them by SMTP, as 127.0.0.1:8025"
+    )
+
+
 class Apprise(Vendor):
     """The many others, by way of Apprise."""
 
@@ -466,6 +483,7 @@ VENDORS: tuple[type[Vendor], ...] = (
     PagerDuty,
     PagerDutyAnswers,
     Mail,
+    MailReplies,
     Apprise,
     ICalendar,
     Git,

@@ -206,7 +206,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
     identity = Store(ledger) if arrangement.mode != "dev" else None
-    listeners = listeners_in_force(desk, arrangement, identity, ledger)
+    listeners = listeners_in_force(settings, desk, arrangement, identity, ledger)
     looks: tuple[Look, ...] = (
         lambda: _ledger(ledger),
         lambda: _rota(settings),
