@@ -52,6 +52,7 @@ from starter.identity.entrance import Entrance
 from starter.identity.store import Store
 from starter.intake import webhooks
 from starter.live import Rooms, event_stream
+from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
@@ -108,6 +109,8 @@ class Door:
     keyring: Keyring | None = None
     rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
     deployments: KeptDeployments | None = None
+    answerers: PageAnswerers = field(default_factory=PageAnswerers)
+    """Who is who where pages are answered elsewhere."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -177,7 +180,7 @@ def create_app(
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
-    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, PageAnswers(desk, door.answerers)))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door
