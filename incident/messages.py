@@ -361,8 +361,15 @@ def port_down(incident: Incident, port: Port, error: str) -> str:
     return _head(incident, f"{port.value} can not be reached ({plain(error[:200])}); what it is owed is kept and sent later.")
 
 
-def undeliverable(incident: Incident, text: str) -> str:
-    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}")
+def undeliverable(incident: Incident, text: str, number: int) -> str:
+    way = f"tocsin delivery replace {incident.id} {number} (or retry, give-up)"
+    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}") + f"\n{way}"
+
+
+def passed_on(text: str, who: str) -> str:
+    """A page that somebody else could not be given: its first line stays the one that counts."""
+    first, line, rest = text.partition("\n")
+    return f"{first}\n{plain(who)} can't be paged, so you are asked.{line}{rest}"
 
 
 def fires_again_page(incident: Incident, text: str) -> str:

@@ -8,7 +8,9 @@ that role may: a commander by assignment commands, whatever the directory says.
 
 from __future__ import annotations
 
-from incident.commands import Assign, ChangeSeverity, Command, Open, PostUpdate
+from incident import deliveries
+from incident.commands import Assign, ChangeSeverity, Command, GiveUpDelivery, Open, PostUpdate, ReplaceDelivery
+from incident.effects import Port
 from incident.model import Incident
 from incident.refusals import Blocker, Refusal, refuse
 from incident.vocabulary import Access, Audience, Role
@@ -56,6 +58,9 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "post_update": RESPONDERS,
     "restrict": RESPONDERS,
     "invite": RESPONDERS,
+    "retry_delivery": RESPONDERS,
+    "replace_delivery": RESPONDERS,
+    "resume_channel": RESPONDERS,
     # What is said to the outside, and what ends or lowers something, is somebody's own responsibility.
     "post_update:external": SPEAKERS,
     "assign:held": COMMANDERS,
@@ -63,6 +68,10 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "approve": COMMANDERS,
     "resolve": COMMANDERS,
     "waive": COMMANDERS,
+    "give_up_delivery": COMMANDERS,
+    "give_up_delivery:public": SPEAKERS,
+    "replace_delivery:public": SPEAKERS,
+    "pause_channel": COMMANDERS,
     "close": COMMANDERS,
 }
 """What is done, to the access roles of which one is enough. A name with a colon is the stricter case of the verb before it."""
@@ -114,6 +123,10 @@ def act_of(incident: Incident, command: Command) -> str:
         return "assign:held"
     if isinstance(command, ChangeSeverity) and incident.severity is not None and command.severity.rank > incident.severity.rank:
         return "change_severity:lower"
+    if isinstance(command, ReplaceDelivery | GiveUpDelivery):
+        found = deliveries.find(incident, command.delivery)
+        if found is not None and found.effect.port is Port.STATUS:
+            return f"{command.verb}:public"
     return command.verb
 
 
@@ -125,6 +138,8 @@ _SAID = {
     "post_update:external": "telling the public",
     "assign:held": "taking a role from its holder",
     "change_severity:lower": "lowering the severity",
+    "replace_delivery:public": "saying something else to the public",
+    "give_up_delivery:public": "not telling the public",
     "open": "opening an incident",
 }
 

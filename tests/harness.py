@@ -49,6 +49,7 @@ from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.investigation import InvestigationInput, Report
 from incident.lifecycle import Opening
+from incident.model import EDITION
 from incident.paging import OpenPage
 from incident.policy import Policy
 from incident.routing import Planned, PlannedWork, Window, latest
@@ -361,8 +362,8 @@ class Story:
         request = {"by": "ana", "title": "Checkout returns 5xx", "services": ["checkout"], **fields}
         if severity is not None:
             request["severity"] = severity
-        extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group") if name in request}
-        opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), **extra)
+        extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group", "paused") if name in request}
+        opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), edition=EDITION, **extra)
         await stage.client.start_workflow(
             Incident.run,
             IncidentInput(opening=opening),
