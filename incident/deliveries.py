@@ -8,6 +8,7 @@ into the state, and `view` tells where each of them stands. What people may do a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -40,6 +41,7 @@ UNSENT_KEPT = 30
 SHOWN = 300
 """Characters of what a delivery says, in lists."""
 
+End = Literal["delivered", "replaced", "refused", "given_up"]
 Standing = Literal["queued", "parked", "paused", "refused", "failed_over"]
 
 _NUMBER = re.compile(r"#?(\d{1,9})")
@@ -58,36 +60,49 @@ def key_of(incident: Incident, number: int) -> str:
 
 def settled(incident: Incident, event: Event) -> list[Settled]:
     """The effects that `event` brings to an end; `incident` is the one before it."""
+    number = event.data.get("number")
+    effect = next((one for one in (*incident.outbox, *incident.unsent) if one.number == number), None)
+    ended = _ended(incident.id, event, effect)
+    return [ended] if ended is not None else []
+
+
+def told(id: str, events: Iterable[Event]) -> list[dict[str, Any]]:
+    """The ends of all effects that a timeline tells of, oldest first: also those that the state carries no more."""
+    ends = (_ended(id, event, None) for event in events)
+    return [_settled_view(id, each) for each in ends if each is not None]
+
+
+def _ended(id: str, event: Event, effect: Effect | None) -> Settled | None:
     data = event.data
     match event.kind:
         case "delivered" | "channel_opened":
-            return [_ended(incident, event, "delivered", reference=str(data.get("reference", "")), note=_way(data.get("detail") or {}))]
+            reference, note = str(data.get("reference", "")), _way(data.get("detail") or {})
+            return _end(id, event, effect, "delivered", note).model_copy(update={"reference": reference})
         case "undeliverable":
-            return [_ended(incident, event, "refused", note=str(data.get("error", "")))]
+            return _end(id, event, effect, "refused", str(data.get("error", "")))
         case "replaced" | "delivery_replaced":
-            return [_ended(incident, event, "replaced", note=_why_replaced(event))]
+            return _end(id, event, effect, "replaced", _why_replaced(event))
         case "delivery_given_up":
-            return [_ended(incident, event, "given_up", note=f"{event.by}: {data['reason']}")]
+            return _end(id, event, effect, "given_up", f"{event.by}: {data['reason']}")
         case "paged" | "paging_failed" if data.get("key"):
-            return [_page(event)]
-    return []
+            return _page(event)
+    return None
 
 
-def _ended(incident: Incident, event: Event, state: Literal["delivered", "replaced", "refused", "given_up"], **more: str) -> Settled:
+def _end(id: str, event: Event, effect: Effect | None, state: End, note: str) -> Settled:
     data = event.data
     number = int(data["number"])
-    effect = next((one for one in (*incident.outbox, *incident.unsent) if one.number == number), None)
     return Settled(
-        key=key_of(incident, number),
+        key=f"{id}:{number}",
         port=Port(data["port"]),
         action=str(data.get("action", "")),
         purpose=str(data.get("purpose") or (effect.purpose if effect is not None else "")),
         state=state,
         at=event.at,
         to=target(effect.ask) if effect is not None else "",
+        note=note,
         stands_for=effect.stands_for if effect is not None else None,
         instead=str(data.get("instead", "")),
-        **more,
     )
 
 
@@ -144,7 +159,7 @@ def view(incident: Incident) -> dict[str, Any]:
         "delivered": incident.delivered,
         "waiting": [_waiting(incident, effect, standing(incident, effect)) for effect in incident.outbox],
         "refused": [_waiting(incident, effect, standing(incident, effect, refused=True)) for effect in incident.unsent],
-        "settled": [_settled_view(incident, each) for each in incident.settled],
+        "settled": [_settled_view(incident.id, each) for each in incident.settled],
         "down": {port.value: health.model_dump(mode="json", exclude={"told"}) for port, health in incident.down.items()},
         "paused": {port.value: pause.model_dump(mode="json") for port, pause in incident.paused.items()},
     }
@@ -193,10 +208,10 @@ def _waiting(incident: Incident, effect: Effect, state: Standing) -> dict[str, A
     return shown
 
 
-def _settled_view(incident: Incident, each: Settled) -> dict[str, Any]:
+def _settled_view(id: str, each: Settled) -> dict[str, Any]:
     shown = each.model_dump(mode="json", exclude={"stands_for"}, exclude_defaults=True)
     if each.stands_for is not None:
-        shown["stands_for"] = key_of(incident, each.stands_for)
+        shown["stands_for"] = f"{id}:{each.stands_for}"
     return shown
 
 

@@ -108,6 +108,13 @@ def objection(incident: Incident, command: Command) -> Refusal | None:
     return None if handing_over else _not_permitted(command.by, command.roles, act, incident)
 
 
+def refusal_of(command: Command, act: str) -> Refusal | None:
+    """The refusal where a door vouches for somebody who may not do what belongs to no incident; None where they may."""
+    if command.roles is None or allows(frozenset(command.roles), act):
+        return None
+    return _not_permitted(command.by, command.roles, act, None)
+
+
 def objection_to_opening(request: Open) -> Refusal | None:
     """The refusal where a door vouches for somebody who may not open an incident."""
     if request.roles is None or allows(frozenset(request.roles), "open"):

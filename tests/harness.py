@@ -35,6 +35,7 @@ from temporalio.worker import Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
+from activities.channels import ChannelActivities
 from activities.chat import ChatActivities
 from activities.investigating import InvestigationActivities
 from activities.invitations import InvitationActivities
@@ -69,6 +70,7 @@ from tests.fakes import (
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
+from workflows.channels import Channels
 from workflows.follow_up import FollowUp
 from workflows.guard import Guard
 from workflows.incident import Incident, IncidentInput
@@ -76,7 +78,7 @@ from workflows.investigation import Investigation
 from workflows.paging import Paging
 from workflows.registry import Registry
 
-WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive, Investigation]
+WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive, Investigation, Channels]
 
 ROTA = {
     "primary on-call": "ana",
@@ -253,9 +255,19 @@ class Switchboard:
         return await self.world(delivery).archive.store_document(delivery)
 
 
+class Known(ChannelActivities):
+    """Tells the stories of the board: the server that skips time can't list workflows."""
+
+    board: Switchboard
+
+    async def _running(self) -> AsyncIterator[str]:
+        for id in self.board.worlds:
+            yield id
+
+
 @asynccontextmanager
-async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500) -> AsyncIterator[None]:
-    """All workers of the product on `queue`, with fakes behind the ports."""
+async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500, lists: bool = True) -> AsyncIterator[None]:
+    """All workers of the product on `queue`, with fakes behind the ports. `lists`: whether the server can list workflows."""
     paging = PagingActivities(board, board, board)
     work = InvestigationActivities(client, board, board, ["machine"], queue)
     activities: dict[Port, list[Callable[..., Any]]] = {
@@ -270,6 +282,9 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
         Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    telling = (ChannelActivities if lists else Known)(client, task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    if isinstance(telling, Known):
+        telling.board = board
     async with AsyncExitStack() as stack:
         for port, functions in activities.items():
             await stack.enter_async_context(
@@ -281,7 +296,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                     client,
                     task_queue=queue,
                     workflows=WORKFLOWS,
-                    activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance],
+                    activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance, telling.tell_channels],
                     interceptors=[Guard()],
                     workflow_runner=sandboxed_runner(),
                     max_cached_workflows=cached,
@@ -339,7 +354,7 @@ async def staged(*, cached: int = 500) -> AsyncIterator[Stage]:
         await register_search_attributes(environment.client)
         board = Switchboard()
         queue = f"stories-{uuid.uuid4().hex[:8]}"
-        async with working(environment.client, board, queue, cached=cached):
+        async with working(environment.client, board, queue, cached=cached, lists=False):
             yield Stage(environment, board, queue)
 
 

@@ -12,6 +12,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
+from activities.channels import ChannelActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
 from activities.investigating import InvestigationActivities, Investigator
@@ -446,6 +447,7 @@ def _status_page(settings: Settings) -> StatuspageStatus | None:
 def workflow_classes() -> list[type]:
     from workflows.alert_group import AlertGroup
     from workflows.archive import Archive as ArchiveWorkflow
+    from workflows.channels import Channels
     from workflows.checkup import CheckupWorkflow
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
@@ -454,7 +456,10 @@ def workflow_classes() -> list[type]:
     from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow, Investigation]
+    return [
+        *(Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow),
+        *(CheckupWorkflow, ReadBackWorkflow, Investigation, Channels),
+    ]
 
 
 def activities_by_port(client: Client, adapters: Adapters, queue: str = contract.TASK_QUEUE) -> dict[Port, Sequence[Callable[..., Any]]]:
@@ -496,13 +501,14 @@ def build_workers(
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
     maintenance = MaintenanceActivities(PlannedWorkBook(load_rules(settings)))
+    paused = ChannelActivities(client, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
     workers = [
         in_one_batch(
             Worker(
                 client,
                 task_queue=settings.task_queue,
                 workflows=workflow_classes(),
-                activities=[opening.open_incident, maintenance.find_maintenance],
+                activities=[opening.open_incident, maintenance.find_maintenance, paused.tell_channels],
                 interceptors=[Guard()],
                 workflow_runner=sandboxed_runner(),
                 max_cached_workflows=settings.max_cached_workflows,
