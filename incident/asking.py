@@ -339,7 +339,12 @@ def _action_item_completed(before: Incident, incident: Incident, event: Event) -
 
 
 def _drift(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield _post(incident, messages.told(incident, event), "drift", collapse=f"drift:{event.data['name']}")
+    text, collapse = messages.told(incident, event), f"drift:{event.data['name']}"
+    if event.data["name"] == "channel":
+        # Nobody would read it there.
+        yield _page(incident, _commander_or_on_call(incident), text, "drift")._replace(collapse=collapse)
+    else:
+        yield _post(incident, text, "drift", collapse=collapse)
 
 
 def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:

@@ -668,16 +668,11 @@ def _channel_opened(incident: Incident, event: Event) -> Changes:
     changes = _delivered(incident, event)
     changes["channel"] = event.data["channel"]
     changes["channel_id"] = event.data.get("reference")
-    changes["channel_topic"] = next(
-        (one.ask.topic for one in incident.outbox if _opens(one, event) and isinstance(one.ask, OpenChannel)), ""
-    )
+    asked = (one.ask for one in incident.outbox if one.number == event.data["number"])
+    changes["channel_topic"] = next((ask.topic for ask in asked if isinstance(ask, OpenChannel)), "")
     changes["channel_private"] = event.data.get("private", False)
     changes["checklist"] = _ticked(incident, event, "channel_created", note=event.data["channel"])
     return changes
-
-
-def _opens(effect: Effect, event: Event) -> bool:
-    return effect.number == event.data["number"]
 
 
 def _parked(incident: Incident, event: Event) -> Changes:

@@ -104,7 +104,7 @@ class FollowUp:
         """A ticket that was closed at the tracker is an action item done."""
         if len(args) != 1:
             raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(args)} arguments"}])
-        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None})
+        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None, "channel": None})
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
 
     def _take_pauses(self, args: Sequence[RawValue]) -> None:

@@ -30,7 +30,9 @@ def router(channels: ChannelDesk) -> APIRouter:
         key = form.text("key") or None
         try:
             resuming = form.text("do") == "resume"
-            answer = await (channels.resume({"by": asked["by"], "port": asked.get("port")}, key) if resuming else channels.pause(asked, key))
+            answer = await (
+                channels.resume({"by": asked["by"], "port": asked.get("port")}, key) if resuming else channels.pause(asked, key)
+            )
             if not answer["accepted"]:
                 raise Refused(answer)
         except (Refused, Invalid, Unavailable) as problem:

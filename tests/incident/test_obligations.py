@@ -219,7 +219,8 @@ class Nights(RuleBasedStateMachine):
             answered = event.kind in ("delivered", "channel_opened", "undeliverable") and event.data["number"] == effect.number
             newer = [other for other in self.state.outbox if other.collapse == effect.collapse and other.number > effect.number]
 
-            replaced = effect.collapse and (effect.port in self.state.down or effect.port in self.state.paused) and newer
+            held_up = effect.port in self.state.down or effect.port in self.state.paused
+            replaced = bool(effect.collapse and held_up and newer)
             # By a person, by name; or it was out of date when the port's queue moved again.
             replaced = replaced or (event.kind in ("delivery_replaced", "delivery_given_up") and event.data["number"] == effect.number)
             moves = event.kind in ("delivered", "channel_opened", "channel_resumed") and event.data["port"] == effect.port.value

@@ -195,6 +195,15 @@ async def test_what_was_delivered_is_read_back_with_whom_and_when(ledger: Ledger
     assert ["third"] == [row["text"] for row in await ledger.delivered("chat", incident="INC-2026-0008")]
 
 
+async def test_the_embedded_channel_is_read_back_as_it_was_made(ledger: Ledger) -> None:
+    """Its topic is what it was told; one that is not in the book is gone."""
+    chat = EmbeddedChat(ledger)
+    receipt = await chat.open_channel(delivery(OpenChannel(name=CHANNEL, topic="SEV1: checkout"), 1))
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout") == await chat.read_channel(receipt.reference, CHANNEL)
+    assert ChannelSeen(state="gone") == await chat.read_channel("#elsewhere", "#elsewhere")
+
+
 async def test_a_ticket_is_one_row_from_opening_to_closing(ledger: Ledger) -> None:
     """The board shows each ticket once, with its owner, its due date, its state and the keys of what happened to it."""
     board = EmbeddedTicketing(ledger)
