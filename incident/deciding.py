@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, severity, verifying
+from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, redelivering, severity, verifying
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
@@ -592,6 +592,9 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "complete_action_item": complete_action_item,
     "file_postmortem": file_postmortem,
     "waive": waive,
+    "retry_delivery": redelivering.retry,
+    "replace_delivery": redelivering.replace,
+    "give_up_delivery": redelivering.give_up,
     "restrict": restrict,
     "invite": invite,
     "close": close,

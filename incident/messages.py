@@ -17,7 +17,7 @@ from incident.commands import LINE_LIMIT, Open
 from incident.effects import CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
 from incident.mitigation_options import label
-from incident.model import Clock, Incident
+from incident.model import Clock, Incident, Pause
 from incident.vocabulary import Severity
 
 UNKNOWN = "unknown"
@@ -362,8 +362,25 @@ def port_down(incident: Incident, port: Port, error: str) -> str:
     return _head(incident, f"{port.value} can not be reached ({plain(error[:200])}); what it is owed is kept and sent later.")
 
 
-def undeliverable(incident: Incident, text: str) -> str:
-    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}")
+def undeliverable(incident: Incident, text: str, number: int) -> str:
+    way = f"tocsin delivery replace {incident.id} {number} (or retry, give-up)"
+    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}") + f"\n{way}"
+
+
+def forgotten_pause(pause: Pause, now: datetime) -> str:
+    """The page about a channel that is still paused: what waits there reaches nobody."""
+    port = pause.port.value
+    return (
+        f"{port} is still paused, for {short(now - pause.since)}: nothing goes out there. Resume it: tocsin channel resume {port}\n"
+        f"Paused by {plain(pause.by)} until {moment(pause.until)}: {plain(pause.reason)}\n"
+        f"To keep it paused: tocsin channel pause {port} --reason … --minutes 60"
+    )
+
+
+def passed_on(text: str, who: str) -> str:
+    """A page that somebody else could not be given: its first line stays the one that counts."""
+    first, line, rest = text.partition("\n")
+    return f"{first}\n{plain(who)} can't be paged, so you are asked.{line}{rest}"
 
 
 def fires_again_page(incident: Incident, text: str) -> str:

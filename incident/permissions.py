@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from incident.commands import Assign, ChangeSeverity, Command, Open, PostUpdate
+from incident import deliveries
+from incident.commands import Assign, ChangeSeverity, Command, GiveUpDelivery, Open, PostUpdate, ReplaceDelivery
+from incident.effects import Port
 from incident.model import Incident
 from incident.refusals import Blocker, Refusal, refuse
 from incident.vocabulary import Access, Audience, Role
@@ -58,6 +60,9 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "post_update": RESPONDERS,
     "restrict": RESPONDERS,
     "invite": RESPONDERS,
+    "retry_delivery": RESPONDERS,
+    "replace_delivery": RESPONDERS,
+    "resume_channel": RESPONDERS,
     # What is said to the outside, and what ends or lowers something, is somebody's own responsibility.
     "post_update:external": SPEAKERS,
     "assign:held": COMMANDERS,
@@ -65,6 +70,10 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "approve": COMMANDERS,
     "resolve": COMMANDERS,
     "waive": COMMANDERS,
+    "give_up_delivery": COMMANDERS,
+    "give_up_delivery:public": SPEAKERS,
+    "replace_delivery:public": SPEAKERS,
+    "pause_channel": COMMANDERS,
     "close": COMMANDERS,
 }
 """What is done, to the access roles of which one is enough. A name with a colon is the stricter case of the verb before it."""
@@ -100,6 +109,13 @@ def objection(incident: Incident, command: Command) -> Refusal | None:
     return None if handing_over else _not_permitted(command.by, command.roles, act, incident)
 
 
+def refusal_of(command: Command, act: str) -> Refusal | None:
+    """The refusal where a door vouches for somebody who may not do what belongs to no incident; None where they may."""
+    if command.roles is None or allows(frozenset(command.roles), act):
+        return None
+    return _not_permitted(command.by, command.roles, act, None)
+
+
 def objection_to_opening(request: Open) -> Refusal | None:
     """The refusal where a door vouches for somebody who may not open an incident."""
     if request.roles is None or allows(frozenset(request.roles), "open"):
@@ -115,6 +131,10 @@ def act_of(incident: Incident, command: Command) -> str:
         return "assign:held"
     if isinstance(command, ChangeSeverity) and incident.severity is not None and command.severity.rank > incident.severity.rank:
         return "change_severity:lower"
+    if isinstance(command, ReplaceDelivery | GiveUpDelivery):
+        found = deliveries.find(incident, command.delivery)
+        if found is not None and found.effect.port is Port.STATUS:
+            return f"{command.verb}:public"
     return command.verb
 
 
@@ -136,6 +156,8 @@ _SAID = {
     "post_update:external": "telling the public",
     "assign:held": "taking a role from its holder",
     "change_severity:lower": "lowering the severity",
+    "replace_delivery:public": "saying something else to the public",
+    "give_up_delivery:public": "not telling the public",
     "open": "opening an incident",
     "read": "reading",
     "alert": "sending alerts",

@@ -32,11 +32,12 @@ from integrations.errors import IntegrationError
 from integrations.monitoring.routes_file import RoutesFile
 from integrations.paging.links import AckLinks
 from integrations.ports import KeptDeployments
-from starter import audit, metrics, openapi, privacy, record_api
+from starter import audit, delivery_api, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
 from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
+from starter.channels import ChannelDesk
 from starter.chatops.slack import SlackDesk, SlackDoor
 from starter.chatops.slack import router as slack_router
 from starter.desk import Desk
@@ -170,9 +171,11 @@ def create_app(
     )
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     requests = metrics.Requests()
-    health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
+    channels = ChannelDesk(desk.client, task_queue=desk.task_queue)
+    health = Health(desk.client, task_queue=desk.task_queue, more=(channels.look, *door.looks))
     app.include_router(_reads(desk, rooms))
     app.include_router(record_api.router(desk, records, postmortems, door))
+    app.include_router(delivery_api.router(desk, channels))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
@@ -182,7 +185,7 @@ def create_app(
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
     app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, PageAnswers(desk, door.answerers)))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
-    app.include_router(pages(desk, rooms, door, health, records, postmortems))
+    app.include_router(pages(desk, rooms, door, health, records, postmortems, channels))
     app.state.door = door
     arrangement = door.signing_in
     app.add_middleware(privacy.Looking, who=door.viewer)

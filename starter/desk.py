@@ -38,7 +38,7 @@ COMMAND_WITHIN = timedelta(seconds=10)
 DRILL_SPEED = 60
 """How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
 
-AFTER_THE_END = frozenset({"complete_action_item", "waive", "note"})
+AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
 """What can still be done for an incident that has ended: its follow-up takes it."""
 
 LooksFirst = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]

@@ -52,6 +52,13 @@ ABSORBED = "absorbed"
 RETURNED_BY = "returned_by"
 """The field of an alert group's message that brings back alerts which a closed incident could not take."""
 
+CHANNELS = "channels"
+"""The signal by which incidents and the register hear which channels people have paused."""
+
+CHANNELS_ID = "channels"
+CHANNELS_PAUSE = "pause"
+CHANNELS_RESUME = "resume"
+
 FIND_MAINTENANCE = "find_maintenance"
 READ_BACK = "read_back"
 """The signal by which an incident hears what an outside system shows."""

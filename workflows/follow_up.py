@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from incident import commands, drift, lifecycle, repeats, snapshot
+    from incident import channels, commands, drift, lifecycle, repeats, snapshot
     from incident.commands import Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payloads import decoded, key_of, mistaken
     from workflows.steadfast import steadfast
 
-TAKEN = ("complete_action_item", "waive", "note")
+TAKEN = ("complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery")
 
 
 @workflow.defn(name="FollowUp")
@@ -79,7 +79,7 @@ class FollowUp:
 
     @workflow.update(dynamic=True)
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
-        """Complete or waive an action item, or write a note."""
+        """Complete or waive an action item, write a note, or see to a delivery."""
         request = self._read(name, args)
         return self._answer(request, key_of(request))
 
@@ -97,6 +97,9 @@ class FollowUp:
             if name == contract.READ_BACK:
                 self._take_read_back(args)
                 return
+            if name == contract.CHANNELS:
+                self._take_pauses(args)
+                return
             request = self._command(name, args)
             if repeats.reused(self.marks, request.key, request) and workflow.patched(patches.ONE_KEY_ONE_REQUEST):
                 repeats.check(self.marks, request.key, request)
@@ -108,8 +111,13 @@ class FollowUp:
         """A ticket that was closed at the tracker is an action item done."""
         if len(args) != 1:
             raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(args)} arguments"}])
-        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None})
+        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None, "channel": None})
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
+
+    def _take_pauses(self, args: Sequence[RawValue]) -> None:
+        if len(args) != 1:
+            raise InvalidInput([{"field": contract.CHANNELS, "message": f"takes the paused channels, not {len(args)} arguments"}])
+        self.conductor.record(channels.told(self.incident, channels.Pauses.read(decoded(args[0])), workflow.now()))
 
     def note_invalid(self, name: str, reason: str) -> None:
         """Keep on record that a message could not be understood."""

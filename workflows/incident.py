@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, drift, lifecycle, merging, repeats, snapshot
+    from incident import alerts, channels, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
     from incident.commands import COMMANDS, Command, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
@@ -432,6 +432,8 @@ class Incident:
                 self._take_suggestion(payloads)
             elif name == contract.UNRELATED:
                 self._withdraw_suggestion(payloads)
+            elif name == contract.CHANNELS:
+                self._take_pauses(payloads)
             else:
                 request = self._command(name, payloads)
                 if repeats.reused(self.marks, request.key, request) and workflow.patched(patches.ONE_KEY_ONE_REQUEST):
@@ -538,6 +540,14 @@ class Incident:
         seen = drift.ReadBack.read(payloads[0])
         self.conductor.tick()
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
+
+    def _take_pauses(self, payloads: list[Any]) -> None:
+        """The whole set of channels that people have paused; what is known already adds nothing."""
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.CHANNELS, "message": f"takes the paused channels, not {len(payloads)} arguments"}])
+        pauses = channels.Pauses.read(payloads[0])
+        self.conductor.tick()
+        self.conductor.record(channels.told(self.incident, pauses, workflow.now()))
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

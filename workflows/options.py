@@ -105,6 +105,10 @@ TRACKS_KEPT = 3_000
 PLANNED_WORK_WITHIN = timedelta(seconds=20)
 """How long an alert waits to hear whether planned work explains it; without an answer it opens its incident."""
 
+TELLING = timedelta(minutes=1)
+TELL_AGAIN = timedelta(minutes=1)
+"""Lists lag by a moment; whatever began in it hears of a paused channel from this second telling."""
+
 MERGE_WITHIN = timedelta(minutes=5)
 """How long an incident that is to be merged waits for the other one; workers that are all away would wait together."""
 

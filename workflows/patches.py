@@ -1,4 +1,7 @@
-"""Changes of behaviour that histories of before must not meet (`workflow.patched`): each with what it changed, and when its id may go."""
+"""Changes of behaviour that histories of before must not meet (`workflow.patched`): each with what it changed, and when its id may go.
+
+Whether an incident does something new outside depends on the edition that it began with (`incident.model.EDITION`).
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,5 @@ ALERTS_IN_WAVES = "alerts-in-waves"
 
 It may go once no alert group of 0.1.0 is running: they end a quarter of an hour after their last alert has.
 """
+READ_CHANNELS_BACK = "2026-11-read-channels-back"
+"""A round of reading back also looks at channels. A round takes two minutes: it may go with the next version."""

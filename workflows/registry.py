@@ -20,9 +20,10 @@ with workflow.unsafe.imports_passed_through():
 
     from incident import repeats, storms
     from incident.alerts import AlertInput, presumed_by
+    from incident.channels import Pauses
     from incident.commands import InvalidInput, problems
     from incident.lifecycle import Opening
-    from incident.model import Suggestion, Withdrawn
+    from incident.model import EDITION, Pause, Suggestion, Withdrawn
     from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
@@ -53,6 +54,7 @@ class RegistryState(BaseModel):
     marks: dict[str, str] = Field(default_factory=dict)
     weather: Weather = Field(default_factory=Weather)
     suggested: dict[str, list[str]] = Field(default_factory=dict)
+    paused: tuple[Pause, ...] = ()
 
 
 class RegistryInput(BaseModel):
@@ -172,6 +174,14 @@ class Registry:
         about = self.state.about.get(word.incident)
         if about is not None:
             self.state.about[word.incident] = about.model_copy(update={"takes": word.takes})
+
+    @workflow.signal(name=contract.CHANNELS)
+    def channels(self, raw: Any = None, *_more: Any) -> None:
+        """Which channels people have paused: an incident that is opened meanwhile begins with it."""
+        try:
+            self.state.paused = Pauses.read(raw).paused
+        except InvalidInput as error:
+            workflow.logger.warning("a word of paused channels that can't be read", extra={"problem": str(error)})
 
     @workflow.query(name="state")
     def snapshot(self) -> RegistryState:
@@ -355,6 +365,8 @@ class Registry:
             routed=request.routed,
             related=tuple(Suggestion(incident=other, title=about.title, why=why, at=workflow.now()) for other, about, why in related),
             registered=request.connect,
+            edition=EDITION,
+            paused=() if request.request.drill else self.state.paused,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from starter.analytics import Records
+from starter.channels import ChannelDesk
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
@@ -28,6 +29,7 @@ from starter.web import (
     actions_page,
     analytics_page,
     audit_page,
+    channels_page,
     coach,
     declare,
     frame,
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
+def pages(
+    desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems, channels: ChannelDesk
+) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
@@ -60,4 +64,5 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     router.include_router(actions_page.router(desk, records))
     router.include_router(analytics_page.router(records))
     router.include_router(audit_page.router(desk, door))
+    router.include_router(channels_page.router(channels))
     return router

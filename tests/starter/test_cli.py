@@ -274,6 +274,8 @@ def test_one_of_several_must_be_named(cli: Cli, stub: Stub) -> None:
     assert stub.posted() == []
 
 
+TWELVE = {"delivery": "12", "text": "We roll back."}
+
 SENT: list[tuple[str, list[str], dict[str, Any]]] = [
     ("change_severity", ["sev", ONE, "2", "-m", "contained"], {"severity": "SEV2", "reason": "contained"}),
     ("change_severity", ["sev", "1", "-m", "worse"], {"severity": "SEV1", "reason": "worse"}),
@@ -323,6 +325,9 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
         {"root_cause": "a", "fix_applied": "b", "next_steps": ["c", "d"]},
     ),
     ("restrict", ["restrict", ONE, "-m", "it may be a breach"], {"reason": "it may be a breach"}),
+    ("retry_delivery", ["delivery", "retry", ONE, "12"], {"delivery": "12"}),
+    ("replace_delivery", ["delivery", "replace", ONE, "12", "-m", "We roll back.", "--to", "general"], {**TWELVE, "to": "general"}),
+    ("give_up_delivery", ["delivery", "give-up", ONE, "12", "-m", "told by phone"], {"delivery": "12", "reason": "told by phone"}),
     ("invite", ["invite", ONE, "fay"], {"person": "fay"}),
     ("waive", ["waive", "internal_update", "-m", "all in one room"], {"obligation": "internal_update", "reason": "all in one room"}),
 ]
