@@ -69,7 +69,7 @@ class MatrixChat:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        self.http = Http("Matrix", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("Matrix", url, headers=headers, secrets=[token], setting="TOCSIN_MATRIX_TOKEN", transport=transport)
         self._rooms = rooms
         self._invite = tuple(invite)
         self._people = dict(people or {})
@@ -229,7 +229,7 @@ class MatrixChat:
     ) -> Answer:
         answer = await self.http.call(method, API + path, json=json, params=params, also={*also, 429})
         if answer.status == 429:
-            raise Unavailable(f"Matrix wants us to wait: {_said(answer)}", retry_after=_wait(answer))
+            raise Unavailable(f"Matrix wants us to wait with {method} {API}{path}: {_said(answer)}", retry_after=_wait(answer))
         return answer
 
 

@@ -16,10 +16,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from integrations.chat.matrix import KEY
 from integrations.mail import Mailer
 from tests.harness import eventually
+from tests.integrations.fault_proxy import Fault, FaultProxy
 from tests.live.programs import Program
 from tests.live.town import SENDER, Town
 from tests.server.house import House
 
+REPEATS = "repeats that an adapter recognised"
 ARRIVED = ("delivered", "channel_opened")
 PLAN = {
     "option": "restart",
@@ -73,8 +75,31 @@ class Night:
         await program.serves()
         await self.settled()
 
+    @asynccontextmanager
+    async def cut_off(self, line: FaultProxy, name: str) -> AsyncIterator[None]:
+        """Take the line to a server away, for what is done within, and until a delivery over it has failed."""
+        await self.settled()
+        line.fail(Fault.NOT_TAKEN, lasting=True)
+        yield
+        await self._missed(f"the line to {name} cut")
+        line.mend()
+        await self.settled()
+
+    @asynccontextmanager
+    async def losing_an_answer(self, line: FaultProxy, method: str, path: str) -> AsyncIterator[None]:
+        """Let the server take the next such request of what is done within, and its answer get lost."""
+        await self.settled()
+        line.fail(Fault.BEFORE, wanted=lambda request: request.method == method and path in request.url.path)
+        yield
+        await self.until(lambda: line.struck, f"{method} {path} is taken")
+        self.outages.append(f"the answer to {method} {path} lost")
+        await self.settled()
+
     async def missed(self, program: Program, *, frozen: bool = False) -> None:
         """Wait until an attempt that needs the server has failed."""
+        await self._missed(f"{program.name} {'frozen' if frozen else 'killed'}")
+
+    async def _missed(self, outage: str) -> None:
         failed = 0
 
         async def seen() -> bool:
@@ -82,8 +107,8 @@ class Night:
             failed = max(failed, await self._failed_attempts())
             return failed > 0
 
-        await eventually(seen, within=60, every=0.1, what=f"{program.name} is missed")
-        self.outages.append(f"{program.name} {'frozen' if frozen else 'killed'}: {failed} attempt(s) had failed when it came back")
+        await eventually(seen, within=60, every=0.1, what=f"{outage}, and missed")
+        self.outages.append(f"{outage}: {failed} attempt(s) had failed when it came back")
 
     async def _failed_attempts(self) -> int:
         """How often the activities that are under way have failed, those of the incident's paging included."""
@@ -145,7 +170,7 @@ class Night:
         assert keys.get("publish", set()) == set(self.house.told(self.id)), "the embedded parts hold more than the status page's updates"
         return {
             "effects": len(ended),
-            "repeats that an adapter recognised": sum(bool(data.get("repeated")) for data in arrived),
+            REPEATS: sum(bool(data.get("repeated")) for data in arrived),
             "Matrix rooms": len(keys["open_channel"]),
             "Matrix messages": sum(said.values()),
             "Roundup tickets": len(tickets),

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.harness import eventually
-from tests.live.night import PLAN, Night
+from tests.live.night import PLAN, REPEATS, Night
 from tests.live.programs import Program
 from tests.live.rig import needs_programs
 from tests.live.town import Town
@@ -71,10 +71,10 @@ def _due() -> str:
     return (datetime.now(UTC) + timedelta(days=14)).date().isoformat()
 
 
-async def test_a_sev1_over_a_real_chat_tracker_and_mail_server_that_are_killed_in_turn(
+async def test_a_sev1_over_a_real_chat_tracker_and_mail_server_that_go_away_in_turn(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chat, tracker and mail server are each killed in the night, and in the end each holds everything, once."""
+    """Chat, tracker and mail server are each away in the night, two answers get lost, and in the end each holds everything, once."""
     (tmp_path / "policy.toml").write_text(SHORT)
     monkeypatch.setenv("TOCSIN_POLICY", str(tmp_path / "policy.toml"))
     house = House(tmp_path / "data")
@@ -84,10 +84,12 @@ async def test_a_sev1_over_a_real_chat_tracker_and_mail_server_that_are_killed_i
         night = Night(house, town, str(opened.json()["incident"]))
         await night.settled()
         night.does("acknowledge")
-        async with night.without(town.chat):
+        async with night.cut_off(town.chat_line, "synapse"):
             night.does("declare", severity="SEV1", customer_facing=True, summary="Card payments fail")
         night.does("post_update", audience="external", text="We are on it.", status="investigating")
         night.does("advance", reason="service first")
+        async with night.losing_an_answer(town.chat_line, "PUT", "/send/"):
+            night.does("post_update", audience="internal", text="Looking at the processes.")
         night.does("hypothesize", text="the process is gone")
         night.does("mitigate", **PLAN)
         night.does("finish_mitigation", succeeded=True)
@@ -99,13 +101,15 @@ async def test_a_sev1_over_a_real_chat_tracker_and_mail_server_that_are_killed_i
             night.does("schedule_retrospective", at=(datetime.now(UTC) + timedelta(days=2)).isoformat())
         async with night.without(town.tracker):
             night.does("add_action_item", item="Limit the retries", owner="eva", due=_due())
+        async with night.losing_an_answer(town.tracker_line, "POST", "/data/issue"):
+            night.does("add_action_item", item="Watch the process", owner="ben", due=_due())
         await _closed(night)
         counted = await night.balance()
     finally:
         house.stop()
 
-    assert 3 == len(night.outages)
-    assert (1, 1) == (counted["Matrix rooms"], counted["Roundup tickets"])
+    assert 5 == len(night.outages)
+    assert (1, 2, 2) == (counted["Matrix rooms"], counted["Roundup tickets"], counted[REPEATS])
 
 
 @pytest.mark.live
@@ -141,8 +145,9 @@ async def test_a_whole_sev1_while_each_of_five_servers_is_frozen_and_killed(
 
     assert [night.id] == [row["incident"] for row in incidents]
     assert 2 == len(alerts), alerts
-    assert 10 == len(night.outages)
-    assert (1, 2) == (counted["Matrix rooms"], counted["Roundup tickets"])
+    assert 12 == len(night.outages)
+    assert (1, 3) == (counted["Matrix rooms"], counted["Roundup tickets"])
+    assert 2 <= counted[REPEATS]
 
 
 async def _detected(house: House, town: Town, watch: Watch) -> Night:
@@ -169,6 +174,8 @@ async def _led(night: Night, watch: Watch) -> None:
     town = night.town
     async with night.without(town.chat):
         night.does("declare", severity="SEV1", customer_facing=True, summary="Card payments fail")
+    async with night.losing_an_answer(town.chat_line, "PUT", "/send/"):
+        night.does("post_update", audience="external", text="We are on it.", status="investigating")
     night.does("advance", reason="service first")
     async with night.without(town.chat, frozen=True):
         night.does("post_update", audience="internal", text="Looking at the processes.")
@@ -180,6 +187,8 @@ async def _led(night: Night, watch: Watch) -> None:
         night.does("add_action_item", item="Limit the retries", owner="eva", due=_due())
     async with night.without(town.tracker):
         night.does("add_action_item", item="Watch the process", owner="ben", due=_due())
+    async with night.losing_an_answer(town.tracker_line, "POST", "/data/issue"):
+        night.does("add_action_item", item="Say who restarts it", owner="eva", due=_due())
     night.does("finish_mitigation", succeeded=True)
     night.does("confirm", criterion="symptom_resolved", evidence="it answers")
     await night.until(lambda: (night.state()["evidence"] or {}).get("verdict") == "red", "the outage is measured")

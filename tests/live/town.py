@@ -1,7 +1,7 @@
 """A small town of real servers around one real Tocsin, and what each of them says it was told.
 
-Synapse, Roundup and aiosmtpd are processes on fixed ports, so that each can be frozen, killed and started again; they are asked
-what they hold with calls of their own, past our adapters.
+Synapse, Roundup and aiosmtpd are processes on fixed ports, so that each can be frozen, killed and started again. Before the first
+two stands a line that can lose an answer. They are asked what they hold with calls of their own, past our adapters and the lines.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.integrations import roundup_server, synapse_server
+from tests.integrations.fault_proxy import FaultProxy, to_server
 from tests.integrations.roundup_server import MOUNT, PASSWORD, USER, Roundup
 from tests.integrations.synapse_server import Homeserver
 from tests.live.programs import Program, answers
@@ -38,7 +40,7 @@ GENERAL, STAKEHOLDERS = "#incidents", "#incident-stakeholders"
 
 
 class Town:
-    """`chat`, `tracker` and `mail` are the programs; `settings` is what a user would set to use them."""
+    """`chat`, `tracker` and `mail` are the programs; `settings` is what a user would set to use them, by their lines."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,6 +49,9 @@ class Town:
         self._homeserver = Homeserver(f"http://127.0.0.1:{self._chat_port}")
         self._roundup = Roundup(f"http://127.0.0.1:{self._tracker_port}{MOUNT}")
         self._bot = self._owner = synapse_server.Account("", "")
+        self._lines = AsyncExitStack()
+        self.chat_line: FaultProxy
+        self.tracker_line: FaultProxy
         self.chat: Program
         self.tracker: Program
         self.mail: Program
@@ -57,10 +62,16 @@ class Town:
             if importlib.util.find_spec(package) is None:
                 pytest.skip(f"the package {package} is not installed; no incident is led over a real chat, tracker and mail server")
         self.folder.mkdir(parents=True)
-        command = (sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{self._mail_port}")
+        command: tuple[str, ...] = (sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{self._mail_port}")
         command += ("-c", "aiosmtpd.handlers.Mailbox", str(self._mailbox))
         self.mail = Program("aiosmtpd", command, self.folder, self._greets)
         await asyncio.gather(self.mail.start(), self._build_chat(), self._build_tracker())
+        self.chat_line = await self._line(self._homeserver.url)
+        self.tracker_line = await self._line(self._roundup.url.removesuffix(MOUNT))
+
+    async def _line(self, url: str) -> FaultProxy:
+        upstream = await self._lines.enter_async_context(to_server(url))
+        return await self._lines.enter_async_context(FaultProxy.before(upstream))
 
     async def _build_chat(self) -> None:
         folder = self.folder / "synapse"
@@ -92,6 +103,7 @@ class Town:
 
     async def stop(self) -> None:
         await self._homeserver.close()
+        await self._lines.aclose()
         for name in ("chat", "tracker", "mail"):
             if hasattr(self, name):
                 getattr(self, name).kill()
@@ -107,11 +119,11 @@ class Town:
         return {
             "TOCSIN_ROTA": str(rota),
             "TOCSIN_CHAT": "matrix",
-            "TOCSIN_MATRIX_URL": self._homeserver.url,
+            "TOCSIN_MATRIX_URL": self.chat_line.url,
             "TOCSIN_MATRIX_TOKEN_FILE": str(token),
             "TOCSIN_MATRIX_PEOPLE": f"ana={self._owner.id}",
             "TOCSIN_TICKETS": "roundup",
-            "TOCSIN_ROUNDUP_URL": self._roundup.url,
+            "TOCSIN_ROUNDUP_URL": f"{self.tracker_line.url}{MOUNT}",
             "TOCSIN_ROUNDUP_USER": USER,
             "TOCSIN_ROUNDUP_PASSWORD_FILE": str(password),
             "TOCSIN_PAGING": "email",

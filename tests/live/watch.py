@@ -20,7 +20,12 @@ class Watch:
         self.folder = folder
         self.service = Program("service", self._python(self.rig.app, "app_error_ratio 0.01"), folder, self._up(self.rig.app))
         self._deployer = Program("deployer", self._python(self.rig.deployer, _DEPLOYED), folder, self._up(self.rig.deployer))
-        command = ("prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am", "--cluster.listen-address=")
+        command: tuple[str, ...] = (
+            "prometheus-alertmanager",
+            "--config.file=alertmanager.yml",
+            "--storage.path=am",
+            "--cluster.listen-address=",
+        )
         command += (f"--web.listen-address=127.0.0.1:{self.rig.alertmanager}",)
         self.alertmanager = Program("alertmanager", command, folder, answers(f"{self.rig.alertmanager_url}/-/ready"))
         command = ("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--rules.alert.resend-delay=5s")
