@@ -126,6 +126,8 @@ class ShortRedmine(FakeVendor):
         self.issues: list[dict[str, Any]] = []
 
     def answer(self, request: httpx2.Request, body: Any) -> httpx2.Response:
+        if request.url.path != "/issues.json":
+            return answered(404)
         if request.method == "GET":
             wanted = request.url.params["cf_3"]
             return answered(200, {"issues": [each for each in self.issues if each["custom_fields"][0]["value"] == wanted]})

@@ -265,8 +265,9 @@ ACTIONS = {
     "brief",
     "store_document",
     "invite",
+    "create",
 }
-"""The one method by which each port's adapters are known."""
+"""The one method by which each port's adapters are known; `create` is a tracker's."""
 
 NOT_THERE = {"NoInvitations", "NoMonitoring"}
 """They stand where nothing is set up, and say so to whoever asks: there is nothing behind them that could keep a promise."""
@@ -280,7 +281,8 @@ def test_no_adapter_is_without_a_suite() -> None:
     adapters = {
         node.name for module in modules for node in ast.parse(module.read_text()).body if isinstance(node, ast.ClassDef) and _acts(node)
     }
-    suites = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py") if "Contract" in path.read_text())
+    texts = {path.name: path.read_text() for path in Path(__file__).parent.glob("*.py")}
+    suites = "".join(text for name, text in texts.items() if "Contract" in text or name == "roundup_server.py")
     missing = sorted(name for name in adapters - NOT_THERE if not re.search(rf"\b{name}\(|\b{name}\b,$", suites, re.MULTILINE))
 
     assert len(adapters) > 25, adapters
