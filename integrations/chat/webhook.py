@@ -45,8 +45,9 @@ class WebhookChat:
         stakeholders_url: SecretStr | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._general = _hook(url, transport)
-        self._stakeholders = _hook(stakeholders_url, transport) if stakeholders_url is not None else self._general
+        self._general = self._stakeholders = _hook(url, "TOCSIN_CHAT_WEBHOOK_URL", transport)
+        if stakeholders_url is not None:
+            self._stakeholders = _hook(stakeholders_url, "TOCSIN_CHAT_WEBHOOK_STAKEHOLDERS_URL", transport)
         self._rooms = rooms
         self._ledger = ledger
         self._one_at_a_time = OneAtATime()
@@ -125,11 +126,11 @@ def _accepted(answer: Answer) -> None:
     try:
         json.loads(said)
     except ValueError:
-        raise Unanswered(f"The webhook answered {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
+        raise Unanswered(f"The webhook answered POST with {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
 
 
-def _hook(url: SecretStr, transport: httpx2.AsyncBaseTransport | None) -> Http:
+def _hook(url: SecretStr, setting: str, transport: httpx2.AsyncBaseTransport | None) -> Http:
     plain = url.get_secret_value()
     parts = urlsplit(plain)
     path = SecretStr(plain[plain.index(parts.netloc) + len(parts.netloc) :])
-    return Http("The webhook", plain, secrets=[url, path], transport=transport)
+    return Http("The webhook", plain, secrets=[url, path], setting=setting, transport=transport)

@@ -37,7 +37,7 @@ class GitHubTracker:
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": API_VERSION,
         }
-        self.http = Http("GitHub", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("GitHub", url, headers=headers, secrets=[token], setting="TOCSIN_GITHUB_TOKEN", transport=transport)
         self._repository = repository
         self._repo = f"/repos/{repository}"
 

@@ -42,7 +42,7 @@ class JiraTracker:
     ) -> None:
         basic = base64.b64encode(f"{user}:{token.get_secret_value()}".encode()).decode()
         headers = {"Authorization": f"Basic {basic}"}
-        self.http = Http("Jira", url, headers=headers, secrets=[token, SecretStr(basic)], transport=transport)
+        self.http = Http("Jira", url, headers=headers, secrets=[token, SecretStr(basic)], setting="TOCSIN_JIRA_TOKEN", transport=transport)
         self._url = url
         self._project = project
         self._issue_type = issue_type

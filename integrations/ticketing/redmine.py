@@ -36,7 +36,8 @@ class RedmineTracker:
         closed_status: int | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self.http = Http("Redmine", url, headers={"X-Redmine-API-Key": key.get_secret_value()}, secrets=[key], transport=transport)
+        headers = {"X-Redmine-API-Key": key.get_secret_value()}
+        self.http = Http("Redmine", url, headers=headers, secrets=[key], setting="TOCSIN_REDMINE_KEY", transport=transport)
         self._url = url
         self._project = project
         self._key_field = key_field

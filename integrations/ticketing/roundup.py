@@ -46,7 +46,14 @@ class RoundupTracker:
             "Origin": f"{parts.scheme}://{parts.netloc}",
             "Referer": f"{url}/",
         }
-        self.http = Http("Roundup", f"{url}/rest", headers=headers, secrets=[password, SecretStr(basic)], transport=transport)
+        self.http = Http(
+            "Roundup",
+            f"{url}/rest",
+            headers=headers,
+            secrets=[password, SecretStr(basic)],
+            setting="TOCSIN_ROUNDUP_PASSWORD",
+            transport=transport,
+        )
         self._url = url
         self._user = user
         self._key = key_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from integrations.ticketing.github import GitHubTracker
 from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
-from tests.integrations import roundup_server
 from tests.integrations.asks import delivery
 from tests.integrations.contract import Contract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
@@ -97,13 +96,6 @@ class RoundupStage(TrackerStage):
 
     async def again(self) -> Stage:
         return RoundupStage(self.server, self.prefix)
-
-
-@pytest.fixture(scope="session")
-async def roundup(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Roundup]:
-    """A real tracker for all tests of this run."""
-    async with roundup_server.running(tmp_path_factory.mktemp("roundup")) as server:
-        yield server
 
 
 class TestRoundup(Contract, TicketingContract):
