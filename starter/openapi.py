@@ -20,7 +20,9 @@ from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
 from starter.bodies import KEY_HEADER
+from starter.filing import FilePostmortem
 from starter.postmortem import Saving
+from starter.wording import Wording
 
 COMPONENTS = "#/components/schemas/"
 
@@ -43,7 +45,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     AlertInput,
     NewToken,
     Saving,
-    *COMMANDS.values(),
+    Wording,
+    *(FilePostmortem if verb == FilePostmortem.verb else model for verb, model in COMMANDS.items()),
 )
 
 

@@ -16,13 +16,14 @@ from starter.problems import Conflict, Invalid, NoWorker, Unavailable, Unknown
 from starter.web.coach import strip
 from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
+from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEY_MOMENTS, KEYS, Answer, RoomView, accepted, refused
 
 SHOWS = ("key", "all", "mine")
 
 
-def router(desk: Desk) -> APIRouter:
+def router(desk: Desk, previewing: Previewing) -> APIRouter:
     router = APIRouter()
 
     @router.get("/incidents/{incident}")
@@ -63,9 +64,9 @@ def router(desk: Desk) -> APIRouter:
             and not form.text("seen")
             and typed.get("text", "").strip()
         ):
-            status = typed.get("status", "")
-            preview = {"status": status or "update", "given": status, "text": typed["text"].strip()}
-            answer = Answer(verb, 200, "warn", "Not posted yet.", "This is what the public will read:", preview=preview)
+            text, status = typed["text"].strip(), typed.get("status", "")
+            preview = {"html": await previewing.drawn(request, incident, text, status), "given": status, "text": text}
+            answer = Answer(verb, 200, "warn", "Not posted yet.", preview=preview)
         else:
             try:
                 said = await desk.command(incident, verb, {**form_of_verb(verb).read(form), "by": who(request)}, form.text("key") or None)

@@ -95,7 +95,7 @@ class Answer:
     code: str = ""
     blockers: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
-    preview: dict[str, str] | None = None
+    preview: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class RoomView:
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        return [("", "Not said"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
+        return [("", "By itself, from the phase"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
 
     def values(self, verb: str) -> Mapping[str, str]:
         """What stands in the fields of a form."""
