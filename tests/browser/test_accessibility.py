@@ -118,6 +118,20 @@ def test_nor_does_a_page_of_who_signs_in(browser: Any, guarded: Guarded, axe: st
     page.context.close()
 
 
+def test_nor_does_the_way_in(browser: Any, tmp_path: Path, axe: str) -> None:
+    """Whoever has not signed in yet is led in by a page that everybody can use."""
+    outside = Guarded(tmp_path, "oidc")
+    outside.start()
+    page = Tab(browser, outside).page
+    page.goto(f"/incidents/{MITIGATING}")
+    found = objections(page, axe)
+    shown = page.get_by_role("link", name="Sign in").first.is_visible()
+    page.context.close()
+    outside.stop()
+
+    assert (found, shown) == ([], True)
+
+
 def test_nor_does_what_is_folded_away(browser: Any, house: House, axe: str) -> None:
     """The menu, the tables behind the charts and every form of a room are as good when they are open."""
     page = Tab(browser, house).page
