@@ -72,12 +72,16 @@ class Site:
         self._server: Quiet | None = None
         self._thread: threading.Thread | None = None
 
+    def door(self) -> Door:
+        """Whoever comes is priya, as in the mode for one machine."""
+        return Door(user=self.user, version="0")
+
     def start(self) -> None:
         if self._server is not None:
             return
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
-        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
+        app = create_app(self.desk, self.door(), rooms=rooms, drafts=self.drafts)
         config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
         self._server = server = Quiet(config)
         self._close = rooms.close

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from incident.commands import COMMANDS
+from incident.vocabulary import Phase
 from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
 
 Open = Callable[..., Tab]
@@ -82,9 +83,11 @@ def test_nothing_scrolls_sideways_on_the_smallest_phone_and_every_button_can_be_
     assert page.eval_on_selector_all("button, a.button", small) == []
 
 
-def test_no_button_is_ever_disabled(site: Site, tab: Open) -> None:
+@pytest.mark.parametrize("phase", list(Phase))
+def test_no_button_is_ever_disabled(site: Site, tab: Open, phase: Phase) -> None:
     """Each verb can be pressed in every phase: what the process forbids it says, it does not hide."""
-    page = enter(tab(), site.open(severity=None))
+    page = tab().page
+    page.goto(f"/incidents/{site.begins(phase, severity=None if phase is Phase.DETECTION else 'SEV2')}")
 
     assert page.locator("[disabled]").count() == 0
     assert sorted(page.eval_on_selector_all("details.verb", "all => all.map(e => e.id)")) == sorted(
@@ -344,8 +347,8 @@ def test_a_declaration_that_did_not_arrive_keeps_its_text(site: Site, tab: Open)
     page.goto("/declare")
     page.locator("#o-title").fill("Typed on a train")
     page.route("**/declare", lambda route: route.abort())
-    page.locator("button.primary").click()
-    page.wait_for_timeout(100)
+    with page.expect_event("requestfailed"):
+        page.locator("button.primary").click()
     page.unroute("**/declare")
     page.goto("/declare")
     kept = page.locator("#o-title").input_value()
