@@ -30,7 +30,7 @@ else
 endif
 
 # The short form of `make browser`: one test of each promise that only a browser can break.
-SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is
+SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is or keyboard_alone or empty_field_is_told
 
 ## browser: the pages in headless Chromium, with axe-core; installs Chromium where it is missing and apt is there
 browser: $(STAMP) .cache/axe.min.js

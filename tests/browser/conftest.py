@@ -73,7 +73,7 @@ class Site:
         self._thread: threading.Thread | None = None
 
     def door(self) -> Door:
-        """How this door is set up."""
+        """Whoever comes is priya, as in the mode for one machine."""
         return Door(user=self.user, version="0")
 
     def start(self) -> None:

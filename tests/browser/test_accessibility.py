@@ -145,13 +145,30 @@ def test_nor_does_what_is_folded_away(browser: Any, house: House, axe: str) -> N
     page.context.close()
 
 
-def test_nor_does_a_refusal(site: Site, tab: Callable[..., Tab], axe: str) -> None:
-    """Whoever is refused hears and sees why."""
+def act(page: Any, name: str) -> None:
+    """Bring a room into the state that is looked at."""
+    if name == "refusal":
+        page.locator("#do-close summary").click()
+        page.locator("#do-close button").click()
+        page.wait_for_selector("#answer .bad")
+    elif name == "mistake":
+        page.locator("#do-skip summary").click()
+        page.locator("#do-skip button").click()
+        page.wait_for_selector("#do-skip .error")
+    elif name == "keys":
+        page.keyboard.press("?")
+        page.wait_for_selector("dialog[open]")
+    elif name == "palette":
+        page.keyboard.press("Control+k")
+        page.wait_for_selector("dialog[open] a")
+
+
+@pytest.mark.parametrize("name", ["refusal", "mistake", "keys", "palette"])
+def test_nor_does_an_answer_or_a_dialog(site: Site, tab: Callable[..., Tab], axe: str, name: str) -> None:
+    """Whoever is refused, or has left out a field, hears and sees why; the dialogs can be used by everybody."""
     incident = site.open()
     page = tab().page
     page.goto(f"/incidents/{incident}")
-    page.locator("#do-close summary").click()
-    page.locator("#do-close button").click()
-    page.wait_for_selector("#answer .bad")
+    act(page, name)
 
     assert objections(page, axe) == []

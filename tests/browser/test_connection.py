@@ -10,7 +10,7 @@ from typing import Any
 
 from incident.vocabulary import Phase
 from tests.browser.conftest import Site, Tab
-from tests.browser.test_live import AWAY, HIDDEN, seconds
+from tests.browser.test_live import AWAY, HIDDEN, later, seconds
 from tests.browser.test_room import LIVE, enter, rows, told
 
 Open = Callable[..., Tab]
@@ -33,11 +33,7 @@ def test_twelve_seconds_without_a_server_are_said_and_made_up_for(site: Site, ta
     page.wait_for_selector("#live-state.off", timeout=2000)
     said = page.locator("#live-state").inner_text()
     first = seconds(page)
-    page.wait_for_function(
-        "until => { const [m, s] = document.querySelector('[data-clock=internal_update] [data-countdown]').textContent.split(':');"
-        " return m * 60 + +s <= until }",
-        arg=first - 12,
-    )
+    later(page, first - 12)
     page.locator("#composer button").click()
     page.locator("#answer .warn", has_text="the server can't be reached").wait_for()
     site.start()

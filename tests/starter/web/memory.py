@@ -23,6 +23,7 @@ from incident.model import Incident
 from incident.policy import Policy
 from incident.refusals import Refusal
 from incident.vocabulary import Phase
+from starter import privacy
 from starter.desk import Desk, fresh_key, opening, request
 from starter.problems import NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
@@ -103,6 +104,7 @@ class MemoryDesk(Desk):
             row
             for row in rows
             if wanted.admit(row)
+            and privacy.may_see(row)
             and (wanted.severity is None or wanted.severity == row["severity"])
             and (wanted.phase is None or wanted.phase == row["phase"])
             and (wanted.drill is None or wanted.drill is row["drill"])
@@ -154,7 +156,7 @@ class MemoryDesk(Desk):
             self._listeners.discard(listener)
 
     def _known(self, incident: str) -> Incident:
-        if incident not in self.incidents:
+        if incident not in self.incidents or not privacy.may_see(self._row(self.incidents[incident])):
             raise UnknownIncident(incident)
         return self.incidents[incident]
 
