@@ -7,6 +7,7 @@ In reading order:
     model        the incident and its parts, as frozen values
     commands     what people may ask             events     what happened; the timeline is these
     permissions  who may ask it: one table, verb to roles
+    repeats      what tells a repeat from another request under its key
     lifecycle    decide, record, tick: the way in
     deciding     one function a verb             refusals   every way we say no
     evolving     what an event makes of the state

@@ -205,6 +205,7 @@ def _acknowledged(incident: Incident, event: Event) -> Changes:
         "acknowledged_at": event.at,
         "acknowledged_by": event.by,
         "paging": False,
+        "paged": None,
         "checklist": _ticked(incident, event, "alert_acknowledged"),
     }
 
@@ -302,7 +303,7 @@ def _phase_entered(incident: Incident, event: Event) -> Changes:
     phase = Phase(event.data["phase"])
     changes: Changes = {"phase": phase, "phase_entered_at": event.at}
     if phase is Phase.CLOSED:
-        changes |= {"closed_at": event.at, "paging": False, "outbox": _without_questions(incident)}
+        changes |= {"closed_at": event.at, "paging": False, "paged": None, "outbox": _without_questions(incident)}
     if phase is Phase.RESOLUTION and incident.evidence is not None:
         changes["evidence"] = None
     return changes
@@ -560,9 +561,10 @@ def _invited(incident: Incident, event: Event) -> Changes:
 
 
 def _paged(incident: Incident, event: Event) -> Changes:
-    """Whoever is called into a private incident has to be able to see it."""
+    """Whoever is being paged is asked for an answer; whoever is called into a private incident has to be able to see it."""
     person = event.data.get("person")
-    return {"invited": _with_person(incident, person)} if incident.private and person else {}
+    changes: Changes = {"paged": person} if person and event.kind == "paged" and incident.acknowledged_at is None else {}
+    return changes | ({"invited": _with_person(incident, person)} if incident.private and person else {})
 
 
 def _with_person(incident: Incident, person: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from incident import alerts, clocks, lookups, merging, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
 from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
-from incident.deciding import DECIDERS, Outcome, verification_passed
+from incident.deciding import DECIDERS, DECIDERS_BEFORE, Outcome, verification_passed
 from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
@@ -159,25 +159,25 @@ def _only_a_ticket(by: str, now: datetime) -> list[Event]:
     return [dismissed, closed]
 
 
-def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
+def decide(incident: Incident, command: Command, now: datetime, *, earlier: bool = False) -> Outcome:
     """The events that follow from `command`, or the refusal where the process forbids it.
 
-    No events: it has been done already.
+    No events: it has been done already. `earlier`: by the rules that were in force when an older history was written.
     """
     if incident.phase is Phase.CLOSED:
         return refuse("already-closed")
     merging_now = merging.being_merged(incident)
     if merging_now is not None:
         return merging_now
-    return permitted(incident, command, now)
+    return permitted(incident, command, now, earlier=earlier)
 
 
-def permitted(incident: Incident, command: Command, now: datetime) -> Outcome:
+def permitted(incident: Incident, command: Command, now: datetime, *, earlier: bool = False) -> Outcome:
     """What follows from `command` by somebody who may; also after the end, where the follow-up decides what is still taken."""
     objection = permissions.objection(incident, command)
     if objection is not None:
         return objection
-    outcome = DECIDERS[command.verb](incident, command, now)
+    outcome = (DECIDERS_BEFORE if earlier else DECIDERS)[command.verb](incident, command, now)
     return outcome if isinstance(outcome, Refusal) else _through(command.via, command.by, outcome)
 
 

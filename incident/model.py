@@ -364,6 +364,7 @@ class Incident(Frozen):
     delivered: int = 0
     page_number: int = 0
     paging: bool = False
+    paged: str | None = Field(default=None, exclude_if=lambda value: value is None)
     seq: int = 0
 
     @property

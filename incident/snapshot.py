@@ -38,6 +38,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         **{name: _iso(getattr(incident, name)) for name in _MOMENTS},
         "opened_by": incident.opened_by,
         "acknowledged_by": incident.acknowledged_by,
+        "paged": incident.paged,
         "times_reopened": incident.times_reopened,
         "checklist": [item.model_dump(mode="json") for item in incident.checklist.values()],
         "clocks": [clock_view(clock, now) for clock in incident.clocks.values()],

@@ -43,6 +43,7 @@ from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.endtoend import EndToEnd, Post
 from starter.facts import Ended
+from starter.filing import FiledDocument, Filing
 from starter.guard import Guard
 from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
@@ -51,6 +52,7 @@ from starter.identity.entrance import Entrance
 from starter.identity.store import Store
 from starter.intake import webhooks
 from starter.live import Rooms, event_stream
+from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
@@ -107,6 +109,8 @@ class Door:
     keyring: Keyring | None = None
     rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
     deployments: KeptDeployments | None = None
+    answerers: PageAnswerers = field(default_factory=PageAnswerers)
+    """Who is who where pages are answered elsewhere."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -145,6 +149,7 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
+    desk.looks_first["file_postmortem"] = Filing(desk, postmortems).looked_at
     slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
@@ -175,7 +180,7 @@ def create_app(
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
-    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, PageAnswers(desk, door.answerers)))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems))
     app.state.door = door
@@ -299,7 +304,7 @@ def _commands(desk: Desk) -> APIRouter:
             summary=verb.replace("_", " ").capitalize(),
             description=_doc(model),
             responses=openapi.COMMANDED,
-            openapi_extra=openapi.takes(model),
+            openapi_extra=openapi.takes(FiledDocument if verb == "file_postmortem" else model),
         )
 
     @router.post(

@@ -46,6 +46,7 @@ from starter.health import Finding, Look
 from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
+from starter.listeners import listeners_in_force, page_answerers_in_force
 from starter.live import Rooms
 from starter.practice import worker_killer
 from starter.web.status_page import PublicSite
@@ -205,12 +206,15 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     )
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
+    identity = Store(ledger) if arrangement.mode != "dev" else None
+    listeners = listeners_in_force(settings, desk, arrangement, identity, ledger)
     looks: tuple[Look, ...] = (
         lambda: _ledger(ledger),
         lambda: _rota(settings),
         lambda: _routes(rules),
         lambda: _measurements(rules, settings),
         *_monitoring(settings),
+        *listeners.looks,
     )
     door = Door(
         user=settings.user,
@@ -220,13 +224,14 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
-        identity=Store(ledger) if arrangement.mode != "dev" else None,
+        identity=identity,
         slack=slack_in_force(),
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
         links=AckLinks(link_key(settings), settings.address),
         keyring=keys,
         rules=rules,
         deployments=DeploymentLog(ledger),
+        answerers=page_answerers_in_force(FileRota(settings.rota_file)),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if keys.closed:
@@ -242,7 +247,8 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         proxy_headers=False,
     )
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
-    await Server(config, rooms).serve(sockets=[listening])
+    async with listeners.listening():
+        await Server(config, rooms).serve(sockets=[listening])
     await ledger.close()
     return 0
 

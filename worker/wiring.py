@@ -60,6 +60,7 @@ from integrations.paging.links import AckLinks
 from integrations.paging.memory import PageMemory
 from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
 from integrations.paging.pagers import Pager, Pagers
+from integrations.paging.replies import ReplyAddresses
 from integrations.ports import (
     Archive,
     Calendar,
@@ -98,6 +99,7 @@ from runtime.vendors import (
     ICalendar,
     Jira,
     Mail,
+    MailReplies,
     Matrix,
     ModelAgent,
     PagerDuty,
@@ -348,7 +350,9 @@ def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:
             _extra("aiosmtplib", "mail", "TOCSIN_PAGING=email")
             from integrations.paging.mail import EmailPager
 
-            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(link_key(settings), settings.address))
+            key, answered_at = link_key(settings), vendor_settings(MailReplies).address
+            replies = ReplyAddresses(key, answered_at) if answered_at is not None else None
+            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(key, settings.address), replies=replies)
         case "apprise":
             _extra("apprise", "apprise", "TOCSIN_PAGING=apprise")
             from integrations.paging.notifier import AddressUnusable, NotifierPager

@@ -69,6 +69,9 @@ BEAT = "beat"
 FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 """The visibility query for workflows whose tasks fail again and again: nothing moves them on until somebody looks."""
 
+FOLLOWED_UP = "WorkflowType = 'FollowUp' AND ExecutionStatus = 'Running'"
+"""The visibility query for closed incidents whose action items are still chased."""
+
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
 SERVICE = SearchAttributeKey.for_keyword("IncidentService")
@@ -148,6 +151,7 @@ class FollowUpInput(BaseModel):
     incident: Incident
     timeline: list[Event] = Field(default_factory=list)
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
 
 
 class HeldAlert(BaseModel):

@@ -1,6 +1,12 @@
-"""Ids of changes that histories of earlier versions do not have; each with what it changed, and when it may go."""
+"""Changes of behaviour that histories of before must not meet (`workflow.patched`): each with what it changed, and when its id may go."""
 
 from __future__ import annotations
+
+ONE_KEY_ONE_REQUEST = "one-key-one-request"
+"""A signal under a key that was spent on something else is on record as invalid; it was dropped without a word (2026-11)."""
+
+FILLED_POSTMORTEM = "filled-postmortem"
+"""A post-mortem that still holds the template's placeholders is refused; only its summary and root cause were looked at (2026-11)."""
 
 SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
 """The register tells open incidents that another one, which was suggested to them, has ended.

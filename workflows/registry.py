@@ -18,9 +18,9 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
-    from incident import storms
+    from incident import repeats, storms
     from incident.alerts import AlertInput, presumed_by
-    from incident.commands import problems
+    from incident.commands import InvalidInput, problems
     from incident.lifecycle import Opening
     from incident.model import Suggestion, Withdrawn
     from incident.permissions import objection_to_opening
@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.routing import PRODUCTION
     from incident.storms import Weather
     from workflows import contract, options, patches
+    from workflows.payloads import mistaken
     from workflows.steadfast import steadfast, wait
 
 
@@ -49,6 +50,7 @@ class RegistryState(BaseModel):
     open: dict[str, str | None] = Field(default_factory=dict)
     about: dict[str, About] = Field(default_factory=dict)
     waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
     weather: Weather = Field(default_factory=Weather)
     suggested: dict[str, list[str]] = Field(default_factory=dict)
 
@@ -87,6 +89,7 @@ class Registry:
 
     def _forget(self) -> None:
         self.state.keys = dict(list(self.state.keys.items())[-options.KEYS_KEPT :])
+        self.state.marks = {key: mark for key, mark in self.state.marks.items() if key in self.state.keys}
         self.state.groups = dict(list(self.state.groups.items())[-options.GROUPS_KEPT :])
 
     @workflow.update(name=contract.REGISTRY_OPEN)
@@ -130,7 +133,12 @@ class Registry:
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
-        _read(raw, more)
+        request = _read(raw, more)
+        if request.source == "report":
+            try:
+                repeats.check(self.state.marks, request.key, request.request, told=f"opened {self.state.keys.get(request.key)}")
+            except InvalidInput as error:
+                raise mistaken(error) from error
 
     @workflow.signal(name=contract.REGISTRY_CLOSED)
     def closed(self, raw: Any = None, *_more: Any) -> None:
@@ -375,6 +383,8 @@ class Registry:
 
     def _belongs(self, incident: str, request: Registration) -> None:
         self.state.keys[request.key] = incident
+        if request.source == "report":
+            self.state.marks[request.key] = repeats.mark(request.request)
         if request.group is not None:
             self.state.groups.pop(request.group, None)
             self.state.groups[request.group] = GroupRecord(incident=incident)

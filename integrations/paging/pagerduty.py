@@ -31,6 +31,11 @@ TEXT_LIMIT = 50_000
 
 DOCTOR = "tocsin-doctor"
 
+Action = Literal["trigger", "acknowledge", "resolve"]
+
+ANSWERED: tuple[Action, ...] = ("acknowledge", "resolve")
+"""What an alert is told once somebody has answered."""
+
 
 class PagerDuty:
     """One account. `roles` has the routing key of each role that has a service of its own; the others share `routing_key`."""
@@ -81,14 +86,13 @@ class PagerDuty:
         return Receipt(reference=str(answer.get("dedup_key") or key), person=ask.to, role=ask.role, detail=detail)
 
     async def stand_down(self, pages: Sequence[OpenPage]) -> None:
-        """Resolve the alerts. One that is resolved, or was never there, stays as it is."""
+        """Acknowledge the alerts, so that its own record says so, and resolve them. One that is resolved, or gone, stays as it is."""
         for page in pages:
             async with self.http.one_ask():
-                await self._tell("resolve", page.reference, self._by_role.get(_folded(page.role), self._routing_key))
+                for action in ANSWERED:
+                    await self._tell(action, page.reference, self._by_role.get(_folded(page.role), self._routing_key))
 
-    async def _tell(
-        self, action: Literal["trigger", "resolve"], key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Any]:
+    async def _tell(self, action: Action, key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         body = {"routing_key": routing_key.get_secret_value(), "event_action": action, "dedup_key": key, **(event or {})}
         answer = await self.http.call("POST", "/enqueue", json=body)
         if not isinstance(answer.data, Mapping) or "status" not in answer.data:

@@ -22,6 +22,7 @@ from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
 from starter.postmortem import Postmortems
+from starter.pulse import Pulse
 from starter.web import (
     ack,
     actions_page,
@@ -46,12 +47,13 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
-    router.include_router(home.router(desk, health))
+    pulse = Pulse(health)
+    router.include_router(home.router(desk, pulse))
     router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
     router.include_router(coach.router(desk, door.kill_worker))
-    router.include_router(live.router(desk, rooms))
+    router.include_router(live.router(desk, rooms, pulse))
     router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))
     router.include_router(postmortem_page.router(desk, records, postmortems))

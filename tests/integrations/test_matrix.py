@@ -17,7 +17,6 @@ from incident.effects import Delivery, OpenChannel, Port, Post, Receipt
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat, message
 from integrations.errors import IntegrationError, NotFound, Unauthorized, Unavailable
-from tests.integrations import synapse_server
 from tests.integrations.asks import CHANNEL, delivery
 from tests.integrations.contract import ChatContract, Contract, Stage
 from tests.integrations.synapse_server import Account, Homeserver
@@ -92,13 +91,6 @@ class MatrixStage(Stage):
 
 def _writes(request: httpx2.Request) -> bool:
     return request.url.path.endswith("/createRoom") or "/send/" in request.url.path
-
-
-@pytest.fixture(scope="session")
-async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
-    """A real homeserver for all tests of this run."""
-    async with synapse_server.running(tmp_path_factory.mktemp("synapse")) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

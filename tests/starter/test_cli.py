@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from starter.cli import app, client, postmortem, wait
+from starter.cli import app, client, wait
 from tests.starter.stub_server import ONE, TWO, Reply, Stub, accepted, entry, problem, refused, row, serving, state
 
 
@@ -520,16 +520,18 @@ DRAFT = "# Incident Post-Mortem: x\n\n## Summary\nIt broke.\n\n## Root Cause\n[T
 
 
 def test_the_post_mortem_is_shown_and_published(cli: Cli, stub: Stub) -> None:
-    """The draft is data; what is still a placeholder is said before it is filed."""
-    stub.says[f"GET /incidents/{ONE}/postmortem"] = Reply(200, {"incident": ONE, "filed": False, "document": DRAFT})
-    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = refused("postmortem-mandatory")
+    """The draft is data; filed, it says which drafts it was made of, and what it still lacks is told as every refusal is."""
+    drafted = {"incident": ONE, "filed": False, "document": DRAFT, "seen": {"summary": 3}}
+    stub.says[f"GET /incidents/{ONE}/postmortem"] = Reply(200, drafted)
+    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = no = refused("undocumented")
+    no.body["refusal"]["blockers"][0]["message"] = "Root Cause: still holds a placeholder"
     shown = cli("pm", "show", ONE)
     published = cli("pm", "publish", ONE)
 
     assert (shown.code, shown.out) == (0, DRAFT)
     assert published.code == 5
-    assert "still a placeholder: Root Cause" in published.err
-    assert stub.posted()[0].body == {"by": "ana", "document": DRAFT}
+    assert "Root Cause: still holds a placeholder" in published.err
+    assert stub.posted()[0].body == {"by": "ana", "document": DRAFT, "seen": {"summary": 3}}
 
 
 def test_a_post_mortem_that_is_filed_is_not_filed_again(cli: Cli, stub: Stub) -> None:
@@ -555,11 +557,16 @@ def test_a_post_mortem_is_filed_from_a_file_or_a_pipe(cli: Cli, stub: Stub, tmp_
     assert stub.posted()[0].body["document"] == DRAFT
 
 
-def test_placeholders_are_found_by_section() -> None:
-    """Only lines that are nothing but the template's are placeholders."""
-    document = "## A\n1. [Factor 1]\n## B\nsee [1]\n## C\n- [x] done\n[text]\n"
+def test_a_draft_that_was_read_may_be_left_out(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """Whoever files over somebody's draft says which version they have read; anything else is a question of how to write it."""
+    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = accepted(entry(4))
+    written = tmp_path / "pm.md"
+    written.write_text(DRAFT, encoding="utf-8")
+    ran = cli("pm", "file", ONE, str(written), "--seen", "root-cause=3", "--seen", "impact=1")
+    wrong = cli("pm", "file", ONE, str(written), "--seen", "root-cause")
 
-    assert postmortem.placeholders(document) == ["A", "C"]
+    assert (ran.code, wrong.code) == (0, 2)
+    assert stub.posted()[0].body["seen"] == {"root-cause": 3, "impact": 1}
 
 
 def test_the_audit_is_written_as_it_came(cli: Cli, stub: Stub, tmp_path: Path) -> None:
