@@ -94,6 +94,7 @@ bench: $(STAMP)
 ## golden: record histories of this version beside the old ones (old ones are never rewritten)
 golden: $(STAMP)
 	$(BIN)/python -m tests.workflows.recording
+	$(BIN)/python -m tests.workflows.group_recording
 
 ## soak: many kills of worker and server under a story, counted (KILLS=200)
 soak: $(STAMP)

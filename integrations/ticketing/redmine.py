@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected
 from integrations.http import Http
-from integrations.ticketing.tracker import NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Ticket
 
 
 class RedmineTracker:
@@ -89,6 +89,17 @@ class RedmineTracker:
             raise Rejected(
                 f"Redmine has the note on {ticket.reference} but did not close it: its workflow allows this account no status {status}"
             )
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        params: dict[str, str | int] = {
+            "project_id": self._project,
+            "status_id": "open",
+            "subject": f"~{words}",
+            "sort": "id:desc",
+            "limit": most,
+        }
+        answer = await self.http.call("GET", "/issues.json", params=params)
+        return [Named(each["id"], f"#{each['id']}", each.get("subject") or "") for each in answer.data["issues"]]
 
     async def look(self) -> str:
         await self.http.call("GET", f"/projects/{self._project}.json")

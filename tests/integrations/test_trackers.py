@@ -22,7 +22,7 @@ from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
 from tests.integrations.asks import delivery
-from tests.integrations.contract import Contract, Stage, TicketingContract
+from tests.integrations.contract import Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
 from tests.integrations.spec_transport import Description, SpecTransport, description, read
 from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, TrackerStage, answered
@@ -98,7 +98,7 @@ class RoundupStage(TrackerStage):
         return RoundupStage(self.server, self.prefix)
 
 
-class TestRoundup(Contract, TicketingContract):
+class TestRoundup(Contract, TicketingContract, KnownIssuesContract):
     """A real one."""
 
     @pytest.fixture
@@ -106,13 +106,13 @@ class TestRoundup(Contract, TicketingContract):
         return RoundupStage(roundup)
 
 
-class TestJira(Contract, TicketingContract):
+class TestJira(Contract, TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self) -> Stage:
         return JiraStage()
 
 
-class TestGitHub(Contract, TicketingContract):
+class TestGitHub(Contract, TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self) -> Stage:
         return GitHubStage()

@@ -17,6 +17,7 @@ from incident.queries import Watching
 from incident.vocabulary import Severity
 from integrations.deployments import DeploymentLog
 from integrations.ledger import Ledger
+from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
 from starter.serve import policy_in_force
@@ -169,7 +170,7 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
-    assert adapters.issues is None, "the embedded board does not know what is known elsewhere"
+    assert isinstance(adapters.issues, TrackerTicketing), "known issues are looked for where tickets are"
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
     await adapters.close()

@@ -109,13 +109,13 @@ async def measured(stage: Stage) -> Story:
 SCENARIOS = {"closed": closed, "mid-flight": mid_flight, "outage": outage, "continued": continued, "measured": measured}
 
 
-def _impersonal(value: Any) -> Any:
+def impersonal(value: Any) -> Any:
     """The history without the recording machine: its worker's name, and the paths in stack traces."""
     if isinstance(value, list):
-        return [_impersonal(item) for item in value]
+        return [impersonal(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kept = {name: _impersonal(item) for name, item in value.items() if name != "stackTrace"}
+    kept = {name: impersonal(item) for name, item in value.items() if name != "stackTrace"}
     return {**kept, "identity": "worker"} if "identity" in kept else kept
 
 
@@ -129,7 +129,7 @@ async def record(folder: Path, names: list[str]) -> list[Path]:
                 history, timeline = await run.fetch_history(), await ask(run, "timeline")
                 path = folder / f"{name}-{number}.history.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                recorded = {"workflow_id": story.id, "history": _impersonal(json.loads(history.to_json()))}
+                recorded = {"workflow_id": story.id, "history": impersonal(json.loads(history.to_json()))}
                 path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n")
                 path.with_name(f"{name}-{number}.timeline.json").write_text(json.dumps(timeline, indent=0, ensure_ascii=False) + "\n")
                 written.append(path)
