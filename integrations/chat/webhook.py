@@ -12,6 +12,7 @@ better than not at all.
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import urlsplit
 
 import httpx2
@@ -29,6 +30,9 @@ from integrations.once import OneAtATime
 
 MESSAGE_LIMIT = 3_900
 """Characters; older Mattermost servers take 4,000."""
+
+_LINK = re.compile(r"\](?=[(\[:])|<(?=[!@#a-z])", re.IGNORECASE)
+"""What begins a link in Markdown, or in Slack's way of writing, which Mattermost reads as well."""
 
 PERHAPS_AGAIN = "(again: the chat did not say whether it took this) "
 
@@ -111,7 +115,7 @@ class WebhookChat:
 
 def markdown(text: str, before: str = "") -> str:
     """The first line in bold; links and calls in foreign text are broken."""
-    safe = text.replace("<!", "<\u200b!").replace("](", "]\u200b(")
+    safe = _LINK.sub("\\g<0>\u200b", text)
     first, rest = headline(safe)
     # A bold run ends at the first two stars; what stands there by itself must not end it.
     bold = f"**{before}{first.replace('**', '')}**"
