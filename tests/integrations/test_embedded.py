@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from incident.effects import CloseTicket, Delivery, OpenTicket, Page, Port, Post, Publish, Receipt
+from incident.effects import CloseTicket, Delivery, OpenChannel, OpenTicket, Page, Port, Post, Publish, Receipt
 from integrations import tables
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
@@ -33,6 +33,7 @@ from integrations.faults import (
 from integrations.ledger import Kind, Ledger
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
+from integrations.ports import ChannelSeen
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import ComponentRule, Layout
