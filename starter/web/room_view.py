@@ -95,6 +95,8 @@ class Answer:
     code: str = ""
     blockers: list[dict[str, Any]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """How the form calls its fields."""
     preview: dict[str, Any] | None = None
 
 
