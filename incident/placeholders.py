@@ -120,7 +120,7 @@ def _is_one(text: str, section: str) -> bool:
 
 
 HOW = {
-    "Impact": "say how many, or why it can't be known; `none` and `not applicable` are answers",
+    "Impact": "say how many, or why it can't be known; none and not applicable are answers",
     "Root Cause": "investigate with data and say what it was",
     "Action Items": "add one with its owner and due date (add_action_item)",
 }

@@ -147,7 +147,7 @@ def _summary(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
         found.append(Line(f"{plain(declared.by)} declared it {severity} at {moment(declared.at)}{affected}.", declared.seq))
     resolved = _latest(timeline, "resolved")
     if resolved is not None and incident.resolved_at is not None:
-        ways = ", ".join(f"{label(one.option).lower()} by {plain(one.owner)}" for one in incident.mitigations if one.succeeded)
+        ways = ", ".join(f"{label(one.option).lower()} ({plain(one.owner)})" for one in incident.mitigations if one.succeeded)
         mitigated = f"Mitigated by {ways}; resolved" if ways else "Resolved"
         length = duration(incident.resolved_at - (incident.started_at or incident.opened_at))
         fix = f": {_sentence(incident.fix_applied)}" if incident.fix_applied else "."
@@ -292,7 +292,7 @@ def _timeline(timeline: Sequence[Event]) -> tuple[Line, ...]:
     rows: list[Line] = []
     day = None
     for event in timeline:
-        if event.kind in KEY_EVENTS:
+        if event.kind in KEY_EVENTS and event.data.get("verb") != "file_postmortem":
             rows.append(event_line(event, day))
             day = event.at.date()
     return tuple(rows)

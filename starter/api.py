@@ -458,7 +458,8 @@ def _tell_problems(app: FastAPI) -> None:
             answer.headers["Allow"] = allowed
             return answer
         if error.status_code == 404:
-            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
+            people = f"There is nothing at {path}. The address may be mistyped, or what stood here is gone."
+            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is.", people=people))
         return told(request, NotJson(str(error.detail)))
 
     @app.exception_handler(IntegrationError)

@@ -28,6 +28,7 @@ from incident.registration import Registration
 from incident.vocabulary import Phase
 from starter.calls import patiently
 from starter.identity.actor import vouched
+from starter.mistakes import located
 from starter.problems import Broken, Invalid, NotPermitted, Problem, UnknownIncident
 from starter.reading import Reading, checked
 from workflows import contract, options
@@ -231,7 +232,7 @@ def request(verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     try:
         command = parse(verb, {**vouched(fields), "key": key})
     except InvalidInput as error:
-        raise Invalid(error.problems) from error
+        raise Invalid(located(verb, error.problems)) from error
     return command.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -239,7 +239,9 @@ def _section(
         "at": _iso(version.at) if version is not None else None,
         "writable": _typed(title),
         "prefilled": prefilled and version is None,
-        "filled": bool(lines and lines[-1].seq) if not _typed(title) else name not in {gap["section"] for gap in gaps},
+        "filled": bool(lines and (lines[-1].seq or lines[-1].text == postmortem.NONE_OWED))
+        if not _typed(title)
+        else name not in {gap["section"] for gap in gaps},
         "missing": next((problem["message"] for problem in missing if problem["section"] == name), None),
         # What was saved before a filing and is not what was filed: nobody shall have to guess that it was there.
         "unfiled": _unfiled(saved.get(name), version, text),

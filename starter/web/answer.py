@@ -47,6 +47,8 @@ class Answer:
     obstacles: list[Obstacle] = field(default_factory=list)
     ways: tuple[Way, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """How the form calls its fields."""
     preview: dict[str, Any] | None = None
 
 

@@ -196,6 +196,11 @@ def form_of_verb(verb: str) -> CommandForm:
     return CommandForm(verb, title_of(verb), (model.__doc__ or "").strip(), _fields(model))
 
 
+def labels_of(form: CommandForm) -> dict[str, str]:
+    """What each field of a form is called by whoever fills it in."""
+    return {field.name: field.label for field in form.fields}
+
+
 @lru_cache(maxsize=1)
 def opening_form() -> CommandForm:
     """The form that opens an incident."""

@@ -15,11 +15,12 @@ from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
 from starter.last_known import LastKnown
+from starter.mistakes import by_field
 from starter.problems import Conflict, Invalid, NoWorker, Problem, Unavailable, Unknown
 from starter.reading import Entry
 from starter.web.answer import Answer, accepted, done, refused
 from starter.web.coach import strip
-from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
+from starter.web.command_forms import form_of_verb, forms_for, groups, labels_of, people_of
 from starter.web.forms import form_of
 from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
@@ -27,6 +28,11 @@ from starter.web.room_view import KEY_MOMENTS, KEYS, RoomView
 from starter.web.ways import href
 
 log = structlog.get_logger()
+
+COMPOSER = {"text": "What is happening", "audience": "Who is it for?"}
+"""How the composer calls its fields."""
+
+_MISTAKEN = "Not done: something is missing or has the wrong shape."
 
 SHOWS = ("key", "all", "mine")
 
@@ -93,8 +99,8 @@ def router(desk: Desk, previewing: Previewing) -> APIRouter:
             try:
                 said = await desk.command(incident, verb, {**form_of_verb(verb).read(form), "by": who(request)}, form.text("key") or None)
             except Invalid as problem:
-                errors = {error["field"]: error["message"] for error in problem.errors}
-                answer = Answer(verb, 422, "bad", "Not done: something is missing or has the wrong shape.", errors=errors)
+                labels = labels_of(form_of_verb(verb)) | (COMPOSER if verb == "post_update" else {})
+                answer = Answer(verb, 422, "bad", _MISTAKEN, errors=by_field(problem.errors, labels), labels=labels)
             except Conflict as problem:
                 answer = Answer(verb, 409, "bad", f"Not done: {problem.title[0].lower()}{problem.title[1:]}.", problem.detail)
             except Unavailable as problem:

@@ -338,7 +338,7 @@ async def test_an_action_item_without_owner_comes_back_with_what_was_typed(http:
     answer = await http.post(PAGE, data={**posted(page, "add"), "item": "Budget the retries", "owner": "", "due": "2026-12-01"})
 
     assert answer.status_code == 422
-    assert '<a href="#owner">owner</a>' in answer.text
+    assert '<a href="#owner">Owner</a>' in answer.text
     assert 'name="item" value="Budget the retries"' in answer.text
 
 
