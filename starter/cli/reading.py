@@ -15,6 +15,7 @@ from starter.cli.output import DIM, GREEN, RED, YELLOW, clean, put, put_json
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.verbs import PHASES
+from starter.telling import told
 
 BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
 
@@ -150,7 +151,7 @@ def entry_cells(entry: dict[str, Any]) -> list[Cell]:
         Cell(entry.get("at")),
         Cell(kind, style=KIND_STYLE.get(kind)),
         Cell(entry.get("by"), _signed(entry)),
-        Cell(entry.get("text")),
+        Cell(entry.get("text"), told(entry)),
     ]
 
 

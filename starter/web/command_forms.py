@@ -149,6 +149,12 @@ class Field:
     choices: tuple[Choice, ...] = ()
     suggests: str = ""
 
+    @property
+    def part_of(self) -> str:
+        """The object that it is a part of; empty for a field of its own."""
+        outer, dot, _ = self.name.partition(".")
+        return outer if dot else ""
+
 
 @dataclass(frozen=True)
 class CommandForm:

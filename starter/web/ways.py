@@ -244,6 +244,13 @@ def _documented(verb: str, state: Mapping[str, Any]) -> tuple[Way, ...]:
 
 TEXTS = {line.item: line.text for lines in CHECKLISTS.values() for line in lines}
 
+TYPED = {
+    ": file_postmortem.": ".",
+    ": add_action_item, or skip action_items_assigned saying why there is none.": ".",
+    " (state, next)": "",
+}
+"""Ends of sentences that say what to type, and what is left of them where the buttons stand."""
+
 _CHECK = re.compile(r": check (\w+), or skip it with a reason\.?$")
 _DRIFT = re.compile(r"waive (drift:[\w-]+)")
 _LEFT = re.compile(r": [0-9hmins ]+ left\.$")
@@ -258,7 +265,9 @@ def lasting(sentence: str) -> str:
 
 def plain(sentence: str) -> str:
     """The sentence without what one would type: where buttons stand beside it, names of commands only puzzle."""
-    sentence = _CHECK.sub("", sentence).replace(": file_postmortem.", ".").replace(" (state, next)", "")
+    sentence = _CHECK.sub("", sentence)
+    for typed, said in TYPED.items():
+        sentence = sentence.replace(typed, said)
     sentence = _DRIFT.sub("let it be", _ASIDE.sub("", sentence))
     return _IDENTIFIER.sub(lambda found: _said(found.group()), sentence)
 

@@ -6,15 +6,18 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
 from incident import snapshot
 from incident.paging import PageReport
 from incident.vocabulary import Phase
 from starter import duties
+from starter.api import Door, create_app
 from starter.duties import Duties, of
 from starter.problems import NoWorker
 from tests.incident.walk import DOCUMENT, PLAN, Walk
+from tests.starter.test_api import HERE
 from tests.starter.web.memory import MemoryDesk
 
 
@@ -152,6 +155,20 @@ async def test_follow_ups_that_cannot_be_listed_cost_nothing_else(problem: NoWor
     found = await Duties(desk).of("eva", await desk.listing(), datetime.now(UTC))
 
     assert [duty.incident for duty in found if duty.mine][:1] == [incident]
+
+
+async def test_the_api_answers_whoever_asks_or_is_named() -> None:
+    """What the page shows, scripts and the command line read: one's own, or another's."""
+    desk = await MemoryDesk.made()
+    incident = await opened(desk)
+    await desk.command(incident, "assign", {"by": "ana", "role": "scribe", "person": "sam"})
+    app = create_app(desk, Door(user="sam", version="0"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE) as http:
+        mine, of_wei, wrong = [(await http.get(f"/api/v1/duties{query}")) for query in ("", "?person=wei", "?whose=wei")]
+
+    assert [(duty["incident"], duty["mine"]) for duty in mine.json()["duties"]] == [(incident, True)]
+    assert of_wei.json() == {"person": "wei", "duties": []}
+    assert wrong.status_code == 422
 
 
 def test_a_document_that_is_filed_is_asked_for_no_more() -> None:
