@@ -55,7 +55,7 @@ LIVE_PROGRAMS := prometheus prometheus-alertmanager
 ## test-live: install Debian's Prometheus and Alertmanager where they are missing, and live through a real outage
 test-live: $(STAMP)
 	@for program in $(LIVE_PROGRAMS); do command -v $$program >/dev/null || missing=1; done; test -z "$$missing" || $(MAKE) --no-print-directory live-programs
-	$(BIN)/python -m pytest tests/live -o addopts="-q --strict-markers" $(ARGS)
+	$(BIN)/python -m pytest tests/live -o addopts="-q --strict-markers" -o faulthandler_timeout=600 $(ARGS)
 
 .PHONY: live-programs
 live-programs:

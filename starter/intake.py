@@ -15,9 +15,11 @@ from incident.routes_file import about
 from integrations.monitoring import alertmanager, deployments, generic, grafana, pagerduty
 from integrations.monitoring.posted import Posted, Unreadable
 from integrations.monitoring.routes_file import RoutesFile
+from integrations.paging.pagerduty_answers import answer_of
 from integrations.ports import KeptDeployments
 from starter import openapi
 from starter.bodies import json_in, mended, whole
+from starter.page_answers import PageAnswers
 from starter.problems import Invalid, Unknown
 from starter.webhook_keys import Keyring, Source
 from starter.webhooks import BODY_LIMIT, Intake
@@ -54,14 +56,16 @@ class Asked(BaseModel):
     limit: Annotated[int, Query(ge=1, le=500)] = 50
 
 
-def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile) -> APIRouter:
-    """Everything that machines post to, and what of it can be looked up."""
+def webhooks(
+    intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile, answers: PageAnswers | None = None
+) -> APIRouter:
+    """Everything that machines post to, and what of it can be looked up. `answers` takes what became of our own pages."""
     router = APIRouter(tags=["webhooks"])
     for source in READERS:
         model, text = TAKEN[source]
         router.add_api_route(
             f"/webhooks/{source}",
-            _taking(source, intake, keyring),
+            _taking(source, intake, keyring, answers if source == "pagerduty" else None),
             methods=["POST"],
             operation_id=f"webhook_{source}",
             summary=source.capitalize(),
@@ -78,7 +82,7 @@ def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rule
     async def take_deployments(request: Request) -> JSONResponse:
         """Take one deployment, or a list of them under `deployments`; a repeat adds nothing."""
         now = datetime.now(UTC)
-        body = await _proven(request, "deployments", keyring, now)
+        body, _ = await _proven(request, "deployments", keyring, now)
         try:
             told = deployments.read(mended(json_in(body)), now)
         except Unreadable as error:
@@ -106,10 +110,14 @@ def _kept(log: KeptDeployments | None) -> KeptDeployments:
     return log
 
 
-def _taking(source: Source, intake: Intake, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _taking(source: Source, intake: Intake, keyring: Keyring, answers: PageAnswers | None) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def take(request: Request) -> JSONResponse:
         now = datetime.now(UTC)
-        body = mended(json_in(await _proven(request, source, keyring, now)))
+        proven, signed = await _proven(request, source, keyring, now)
+        body = mended(json_in(proven))
+        answer = answer_of(body) if answers is not None else None
+        if answers is not None and answer is not None:
+            return JSONResponse(await answers.take(answer, signed=signed))
         try:
             posted = READERS[source](body, now)
         except Unreadable as error:
@@ -119,8 +127,10 @@ def _taking(source: Source, intake: Intake, keyring: Keyring) -> Callable[[Reque
     return take
 
 
-async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> bytes:
+async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> tuple[bytes, bool]:
     """The body of a post whose source is proven: by its headers before anything is read, or else by its signature.
+
+    The second says whether it is as good as signed: so it is by its signature, and where everybody is let in.
 
     Raises:
         NotProven, TooLarge
@@ -129,4 +139,4 @@ async def _proven(request: Request, source: Source, keyring: Keyring, now: datet
     body = await whole(request, BODY_LIMIT)
     if keys is not None:
         keyring.check(source, keys, request.headers, body, now)
-    return body
+    return body, keys is not None or keyring.lets_in(source)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from incident.alerts import AlertInput
+from incident.channels import PauseChannel, ResumeChannel
 from incident.commands import COMMANDS, Open
 from incident.deployments import Deployment
 from incident.events import Event
@@ -43,6 +44,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     AlertInput,
     NewToken,
     Saving,
+    PauseChannel,
+    ResumeChannel,
     *COMMANDS.values(),
 )
 

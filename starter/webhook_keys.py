@@ -164,6 +164,10 @@ class Keyring:
         """The sources that nobody may post to, for want of a key."""
         return [] if self._trusting else [source for source in SOURCES if source not in self._keys]
 
+    def lets_in(self, source: Source) -> bool:
+        """Whether anybody may post to it: nobody signs in here, and it has no key."""
+        return self._trusting and source not in self._keys
+
     def admit(self, source: Source, headers: Headers) -> Keys | None:
         """Look at the headers. None: it is let in; else the keys that the body has to be held against.
 

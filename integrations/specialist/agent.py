@@ -89,6 +89,10 @@ class ModelInvestigator:
     def by(self) -> str:
         return f"{self._name} (machine)"
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+
     async def investigate(self, asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
         case = _Case(entries, self._monitoring, asked.at)
         request = {

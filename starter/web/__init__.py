@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from starter.analytics import Records
+from starter.channels import ChannelDesk
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
 from starter.postmortem import Postmortems
+from starter.pulse import Pulse
 from starter.web import (
     ack,
     actions_page,
     analytics_page,
     audit_page,
+    channels_page,
     coach,
     declare,
     frame,
@@ -42,20 +45,24 @@ if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
+def pages(
+    desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems, channels: ChannelDesk
+) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
-    router.include_router(home.router(desk, health))
+    pulse = Pulse(health)
+    router.include_router(home.router(desk, pulse))
     router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
     router.include_router(room.router(desk))
     router.include_router(coach.router(desk, door.kill_worker))
-    router.include_router(live.router(desk, rooms))
+    router.include_router(live.router(desk, rooms, pulse))
     router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))
     router.include_router(postmortem_page.router(desk, records, postmortems))
     router.include_router(actions_page.router(desk, records))
     router.include_router(analytics_page.router(records))
     router.include_router(audit_page.router(desk, door))
+    router.include_router(channels_page.router(channels))
     return router

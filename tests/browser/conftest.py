@@ -53,14 +53,14 @@ class Quiet(uvicorn.Server):
 class Site:
     """A door at one address that can be stopped and started again, with what it knows kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, desk: type[MemoryDesk] = MemoryDesk) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         # Playwright's own loop runs in this thread, so the desk is made in another.
         with ThreadPoolExecutor(1) as elsewhere:
-            self.desk = elsewhere.submit(lambda: asyncio.run(MemoryDesk.made())).result()
+            self.desk = elsewhere.submit(lambda: asyncio.run(desk.made())).result()
         self.user = "priya"
         self.drafts = HeldDrafts()
         self.refusals_of_live = 0

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from incident.effects import CloseTicket, Delivery, OpenTicket, Page, Port, Post, Publish, Receipt
+from incident.effects import CloseTicket, Delivery, OpenChannel, OpenTicket, Page, Port, Post, Publish, Receipt
 from integrations import tables
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
@@ -33,6 +33,7 @@ from integrations.faults import (
 from integrations.ledger import Kind, Ledger
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
+from integrations.ports import ChannelSeen
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import ComponentRule, Layout
@@ -193,6 +194,15 @@ async def test_what_was_delivered_is_read_back_with_whom_and_when(ledger: Ledger
     ] == [(row["incident"], row["key"], row["to"], row["text"], row["drill"]) for row in rows]
     assert ["2026-03-04T03:15:00.000000Z"] * 3 == [row["asked_at"] for row in rows]
     assert ["third"] == [row["text"] for row in await ledger.delivered("chat", incident="INC-2026-0008")]
+
+
+async def test_the_embedded_channel_is_read_back_as_it_was_made(ledger: Ledger) -> None:
+    """Its topic is what it was told; one that is not in the book is gone."""
+    chat = EmbeddedChat(ledger)
+    receipt = await chat.open_channel(delivery(OpenChannel(name=CHANNEL, topic="SEV1: checkout"), 1))
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout") == await chat.read_channel(receipt.reference, CHANNEL)
+    assert ChannelSeen(state="gone") == await chat.read_channel("#elsewhere", "#elsewhere")
 
 
 async def test_a_ticket_is_one_row_from_opening_to_closing(ledger: Ledger) -> None:

@@ -100,6 +100,7 @@ if (stream) {
   // htmx does not retry a first connection that was refused or failed; later ones it does.
   const again = (/** @type {any} */ event) => { if (signedOut(event.detail.ctx?.response?.raw?.status)) return; if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
   for (const name of ["htmx:response:error", "htmx:error"]) stream.addEventListener(name, again);
+  stream.addEventListener("trouble", (/** @type {any} */ event) => { const place = one("#trouble"); place.hidden = !event.detail.data; write(place, event.detail.data ? `No worker answers: what is pressed waits, the clocks go on. ${event.detail.data}` : ""); });
   stream.addEventListener("over", () => { stopped = true; stream._htmx?.sse?.abortController.abort(); stream.remove(); write(words, `Closed, as of ${clockTime()} UTC`); words.className = "live"; });
   // A line that is cut without a word: the server says the time every 15 seconds.
   setInterval(() => { if (!stopped && !document.hidden && Date.now() - heardAt > 40_000) { connected(false); stream._htmx?.sse?.reader?.cancel(); } }, 5000);
@@ -160,7 +161,6 @@ if (timeline) {
   const waiting = () => all(".entry.queued", timeline).filter((row) => timeline.dataset.shows !== "key" || row.classList.contains("key"));
   const tell = () => {
     const count = waiting().length;
-    news.classList.toggle("floating", timeline.getBoundingClientRect().top < 0);
     news.hidden = count === 0;
     write(news, `${count} new ↑`);
   };
@@ -177,6 +177,41 @@ if (timeline) {
     tell();
     one("#timeline-title").scrollIntoView({ block: "start" });
   });
+}
+
+// ---- What is open stays as people left it; only a new phase opens its own list -----------------------------------
+const checklists = one("#r-checklists");
+/** @type {Map<string, boolean>} what somebody has opened or closed by hand */
+const byHand = new Map();
+let currentList = one("[data-current]", checklists ?? document)?.id;
+document.addEventListener("click", (event) => {
+  const summary = /** @type {any} */ (event.target).closest?.("summary");
+  if (summary?.parentElement.id) byHand.set(summary.parentElement.id, !summary.parentElement.open);
+  if (summary?.parentElement.id === "coach") sessionStorage.setItem("tocsin coach", summary.parentElement.open ? "closed" : "open");
+});
+function followPhase() {
+  const here = checklists && one("[data-current]", checklists);
+  if (!here || here.id === currentList) return;
+  const before = currentList && one(`#${currentList}`);
+  if (before && !byHand.get(before.id)) before.open = false;
+  here.open = true;
+  currentList = here.id;
+}
+const coach = one("#coach");
+if (coach) {
+  const chosen = sessionStorage.getItem("tocsin coach");
+  if (chosen === "open" || (!chosen && matchMedia("(min-width: 1001px)").matches)) coach.open = true;
+}
+
+// ---- No worker: the page looks again, and never takes a field away from somebody who types -----------------------
+if ("stale" in body.dataset) {
+  const look = async () => {
+    const found = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!found?.ok) { setTimeout(look, 5000); return; }
+    if (!document.activeElement?.matches("input, textarea, select") && !underWay.size) { location.reload(); return; }
+    write(one("#stale-words"), "A worker answers again; what you type is kept.");
+  };
+  setTimeout(look, 5000);
 }
 
 // ---- Drafts: nothing typed is lost -----------------------------------------------------------------------------
@@ -214,13 +249,13 @@ if (sentDraft && sentFrom !== location.pathname) for (const name of [sentDraft, 
 const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const answerPlace = one("#answer");
 
-/** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said */
-function answer(form, said) {
+/** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said @param {boolean} [leads] */
+function answer(form, said, leads = true) {
   const inPlace = form.closest("[data-live], #answer") ? one("#r-next") : form;
-  inPlace.after(answerPlace);
+  if (inPlace?.isConnected) inPlace.after(answerPlace);
   if (typeof said === "string") answerPlace.innerHTML = said;
   else answerPlace.replaceChildren(said);
-  answerPlace.focus();
+  if (leads) answerPlace.focus();
   localTimes();
 }
 
@@ -228,6 +263,7 @@ function answer(form, said) {
 function notice(tone, strong, rest, ...more) {
   const section = document.createElement("section");
   section.className = `notice ${tone}`;
+  section.setAttribute("role", "status");
   const text = document.createElement("p");
   text.append(Object.assign(document.createElement("strong"), { textContent: strong }), ` ${rest} `, ...more);
   section.append(text);
@@ -249,15 +285,57 @@ function right(field) {
   if (rest.length) field.setAttribute("aria-describedby", rest.join(" ")); else field.removeAttribute("aria-describedby");
 }
 
-/** @param {any} form */
-async function send(form) {
-  if (form.dataset.busy) return;
-  form.dataset.busy = "yes";
+const PATIENCE = 2000; // After this long without an answer a person is told what it waits for.
+const AGAIN_AFTER = 3000;
+const GIVES_UP_AFTER = 600_000;
+/** @type {Set<string>} what is under way: a form may be drawn anew meanwhile, and must not be sent twice */
+const underWay = new Set();
+const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Show on the button that it was pressed; what is given back shows that it is over. @param {any} button */
+function pressed(button) {
+  if (!button) return () => {};
+  const said = [...button.childNodes];
+  button.setAttribute("aria-busy", "true");
+  if (!button.classList.contains("tick")) button.replaceChildren("Sending…");
+  return () => {
+    if (button.getAttribute("aria-busy") !== "true") return;
+    button.removeAttribute("aria-busy");
+    if (!button.classList.contains("tick")) button.replaceChildren(...said);
+  };
+}
+
+/** Ask, and as long as nobody works ask the same again under the same key: it is carried out once. @param {string} address @param {URLSearchParams} body @param {AbortSignal} stop */
+async function ask(address, body, stop) {
+  const since = Date.now();
+  for (;;) {
+    const sent = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual", signal: stop });
+    if (sent.status !== 503 || !sent.headers.get("content-type")?.startsWith("text/html") || Date.now() - since > GIVES_UP_AFTER) return sent;
+    await pause(AGAIN_AFTER);
+    stop.throwIfAborted();
+  }
+}
+
+/** @param {any} form @param {any} [button] */
+async function send(form, button) {
   const key = form.elements.key ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "key" }));
   // One key a question: pressed again after a lost line it is the same question; after an answer it is a new one.
   key.value ||= freshKey();
+  const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+  const address = form.getAttribute("action") ?? "";
+  const question = `${address} ${new URLSearchParams([...body].filter(([name]) => name !== "key"))}`;
+  if (underWay.has(question) || form.dataset.busy) return;
+  underWay.add(question);
+  form.dataset.busy = "yes";
+  const restored = pressed(button ?? one("button", form));
+  const stop = new AbortController();
+  const patience = setTimeout(() => {
+    const enough = Object.assign(document.createElement("button"), { type: "button", textContent: "Stop waiting" });
+    enough.addEventListener("click", () => stop.abort());
+    answer(form, notice("warn", "Waiting for the worker.", "What you pressed is kept here and counts once; it is sent again by itself until it is answered.", enough), false);
+  }, PATIENCE);
   try {
-    const sent = await fetch(form.getAttribute("action") ?? "", { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    const sent = await ask(address, body, stop.signal);
     if (sent.status === 401 || sent.type === "opaqueredirect") {
       const link = Object.assign(document.createElement("a"), { href: "/login", target: "_blank", textContent: "Sign in in a new tab" });
       answer(form, notice("warn", "You are signed out.", "What you typed is kept here. Then press again:", link));
@@ -282,16 +360,26 @@ async function send(form) {
       preview();
     }
   } catch {
-    answer(form, notice("warn", "Not sent: the server can't be reached.", "What you typed is kept. Press again; it will be carried out once."));
+    answer(form, stop.signal.aborted
+      ? notice("warn", "No longer waited for.", "It may still be carried out once a worker is back. Pressed again, it counts once.")
+      : notice("warn", "Not sent: the server can't be reached.", "What you typed is kept. Press again; it will be carried out once."));
   } finally {
+    clearTimeout(patience);
+    underWay.delete(question);
+    restored();
     delete form.dataset.busy;
   }
 }
 document.addEventListener("submit", (event) => {
   const form = /** @type {any} */ (event.target);
-  if (!form.dataset.command || !answerPlace || !room) return;
+  if (!answerPlace || !room) return;
+  if (!form.dataset.command) {
+    // It leads to another page, which may take its time.
+    if (form.method === "post") pressed(event.submitter);
+    return;
+  }
   event.preventDefault();
-  send(form);
+  send(form, event.submitter);
 });
 
 // ---- The composer's preview: what the public will read ----------------------------------------------------------
@@ -427,7 +515,7 @@ document.addEventListener("keydown", (event) => {
 
 // ---- Preferences ------------------------------------------------------------------------------------------------
 const prefer = (/** @type {string} */ name, /** @type {string} */ value) => fetch("/preferences", { method: "POST", body: new URLSearchParams({ [name]: value }), redirect: "manual" });
-one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ event) => {
+for (const toggle of all("[data-theme-toggle]")) toggle.addEventListener("click", (/** @type {Event} */ event) => {
   event.preventDefault();
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -435,11 +523,22 @@ one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ even
   prefer("theme", root.dataset.theme);
 });
 
+// ---- The menu: it opens without us; elsewhere and Esc close it --------------------------------------------------
+const menu = one("[data-menu]");
+document.addEventListener("click", (event) => { if (menu?.open && !menu.contains(/** @type {any} */ (event.target))) menu.open = false; });
+menu?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  if (event.key !== "Escape" || !menu.open) return;
+  menu.open = false;
+  one("summary", menu).focus();
+  event.stopPropagation();
+});
+
 /** After the page has changed. */
 function changed() {
   if (room) title = `${one("#r-head .sev").textContent.trim().replace("SEV ?", "?")} ${one("#r-head h1").textContent} · ${room}`;
   tick();
   localTimes();
+  followPhase();
 }
 changed();
 preview();

@@ -42,6 +42,7 @@ class MemoryDesk(Desk):
         self.incidents: dict[str, Incident] = {}
         self.entries: dict[str, list[Event]] = {}
         self.working = True
+        self.latest: dict[str, WorkflowHistory] = {}
         self.ahead = timedelta(0)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, dict[str, Any]] = {}
@@ -66,6 +67,7 @@ class MemoryDesk(Desk):
         return await self.state(self._answers[asked.key or ""]["incident"])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         known = self._known(incident)
         if not self.working:
@@ -109,6 +111,12 @@ class MemoryDesk(Desk):
         ]
         return sorted(fits, key=by_urgency)
 
+    async def followed_up(self, *, within: timedelta = timedelta(0)) -> list[str]:
+        return [each.id for each in self.incidents.values() if not each.open and any(item.open for item in each.action_items)]
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
+
     async def row(self, incident: str) -> Row:
         return self._row(self._known(incident))
 
@@ -128,6 +136,10 @@ class MemoryDesk(Desk):
     async def histories(self, incident: str) -> list[WorkflowHistory]:
         self._known(incident)
         return []
+
+    async def latest_history(self, incident: str) -> WorkflowHistory | None:
+        self._known(incident)
+        return self.latest.get(incident)
 
     async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
         return []
