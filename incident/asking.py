@@ -27,6 +27,7 @@ from incident.effects import (
     StoreDocument,
 )
 from incident.events import Event
+from incident.invisible import for_the_public
 from incident.model import Incident
 from incident.naming import channel_name
 from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
@@ -222,12 +223,13 @@ def _public_status(incident: Incident) -> PublicStatus:
 
 def _publish(incident: Incident, status: PublicStatus, body: str, purpose: str) -> Draft:
     clock = incident.clocks.get(clocks.EXTERNAL_UPDATE)
+    services = incident.public_services if incident.private else incident.services
     ask = Publish(
-        title=incident.title,
+        title=for_the_public(incident.title).strip() or incident.id,
         status=status,
         severity=incident.severity or incident.presumed_severity,
         body=body,
-        components=incident.public_services if incident.private else incident.services,
+        components=tuple(name for service in services if (name := for_the_public(service).strip())),
         next_update_by=clock.due if clock is not None and clock.open else None,
     )
     return Draft(ask, purpose, collapse="status")

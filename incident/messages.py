@@ -16,6 +16,7 @@ from incident.checklists import TRIAGE_QUESTIONS
 from incident.commands import LINE_LIMIT, Open
 from incident.effects import CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
+from incident.invisible import for_the_public, undirected
 from incident.mitigation_options import label
 from incident.model import Clock, Incident, Pause
 from incident.vocabulary import Severity
@@ -26,8 +27,8 @@ _MENTION = re.compile(r"<!|@(?=here|channel|everyone|(?:all|room)\b)", re.IGNORE
 
 
 def plain(text: str) -> str:
-    """Text from outside with its mass mentions defused: they would wake people whom nobody meant to wake."""
-    return _MENTION.sub(lambda found: found.group() + "\u200b", text)
+    """Text from outside with its mass mentions defused, which would wake people whom nobody meant to wake, and read as it is written."""
+    return _MENTION.sub(lambda found: found.group() + "\u200b", undirected(text))
 
 
 def moment(at: datetime | None) -> str:
@@ -203,7 +204,7 @@ def internal_update(incident: Incident) -> str:
 
 def public_body(incident: Incident, text: str) -> str:
     """What the status page says: the person's own words. When the next update comes stands beside it, as data."""
-    return plain(text)
+    return plain(for_the_public(text))
 
 
 def public_resolution(incident: Incident) -> str:
@@ -413,7 +414,7 @@ def not_production_ticket(group: str, batch: Sequence[AlertInput]) -> tuple[str,
 
 def public_merging(title: str) -> str:
     """What the status page says of an incident whose updates go on under another one."""
-    return f"This is part of another problem that we are working on: {plain(title)}. Updates go on there."
+    return f"This is part of another problem that we are working on: {plain(for_the_public(title))}. Updates go on there."
 
 
 def held_note(group: str, batch: Sequence[AlertInput], name: str, until: datetime) -> str:

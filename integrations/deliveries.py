@@ -68,8 +68,11 @@ def clipped(text: str, limit: int) -> str:
 
 
 def defused(text: str) -> str:
-    """Text from outside with every mention broken: it must call nobody whom nobody meant to call."""
-    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", text)
+    """Text from outside with every mention broken: it must call nobody whom nobody meant to call.
+
+    `@here`, Slack's `<!channel>` (and GitHub's comments, in which our own marks stand) and Matrix's links to people and rooms.
+    """
+    return _FUSE.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def mark(incident: str, ref: str) -> str:
@@ -77,5 +80,5 @@ def mark(incident: str, ref: str) -> str:
     return f"tocsin.{_PLAIN.sub('-', incident)}.{_PLAIN.sub('-', ref)}"
 
 
-_MENTION = re.compile(r"@(?=\w)")
+_FUSE = re.compile(r"@(?=\w)|<(?=[!@#])|\bmatrix(?=\.to/)|\bmatrix:(?=(?:u|r|roomid|e)/)", re.IGNORECASE)
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")

@@ -84,7 +84,11 @@ def user_agent() -> str:
 
 
 class Http:
-    """One vendor's address. `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here."""
+    """One vendor's address.
+
+    `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here; `setting` is the variable that holds
+    the credentials, for whoever has to mend it.
+    """
 
     def __init__(
         self,
@@ -93,10 +97,12 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         secrets: Collection[SecretStr] = (),
+        setting: str = "",
         transport: httpx2.AsyncBaseTransport | None = None,
         limit: timedelta = LIMIT,
     ) -> None:
         self.vendor = vendor
+        self._setting = setting
         self._secrets = tuple(secret.get_secret_value() for secret in secrets if secret.get_secret_value())
         self._limit = limit
         self._base_url = base_url.rstrip("/")
@@ -142,7 +148,8 @@ class Http:
         except httpx2.HTTPError as error:
             # Without its cause: that holds the request, and the request its credentials.
             raise Unanswered(self._clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
-        if response.is_success or response.status_code in also:
+        # What stands before a vendor has web pages of its own for the same statuses.
+        if response.is_success or (response.status_code in also and (raw or _is_json(body))):
             data = body.decode("utf-8", "replace") if raw else self._json(response, body, asked)
             return Answer(response.status_code, data, response.headers)
         self._raise(response, body, asked)
@@ -167,7 +174,9 @@ class Http:
 
     def _raise(self, response: httpx2.Response, body: bytes, asked: str) -> NoReturn:
         status = response.status_code
-        text = self._clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}: {_words(body)}")
+        # The advice first: where room is short, the vendor's words are cut. They are cleaned before they are cut.
+        words = _words(self._clean(body.decode("utf-8", "replace")).encode())
+        text = self._clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self._setting)}: {words}")
         limited = status == 403 and (response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers)
         if status in LATER or status >= 500 or limited:
             raise Unavailable(text, retry_after=retry_after(response.headers, datetime.now(UTC)))
@@ -184,6 +193,25 @@ class Http:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+def advice(status: int, setting: str) -> str:
+    """What to do about a vendor's no, in brackets; empty where only its own words can say."""
+    if not setting:
+        return ""
+    if status in (401, 403, 407):
+        return f" (renew {setting} or what it may do; `tocsin doctor` tries it)"
+    if status in (404, 410):
+        return f" (see whether what {setting.rpartition('_')[0]}_… names is there; `tocsin doctor` looks)"
+    return ""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        jsonlib.loads(body or b"null")
+    except ValueError:
+        return False
+    return True
 
 
 def _local(url: str) -> bool:

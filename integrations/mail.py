@@ -116,7 +116,7 @@ class Mailer:
             text = f"the mail server {self.server} does not take mail for {to}: {refused.code} {_words(refused.message)}"
             return Unavailable(text) if refused.code < 500 else NotFound(text)
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            text = f"the mail server {self.server} refuses the login: {error.code} {_words(error.message)}"
+            text = f"the mail server {self.server} refuses the login (renew TOCSIN_MAIL_PASSWORD): {error.code} {_words(error.message)}"
             return Unavailable(text) if error.code < 500 else Unauthorized(text)
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 400:
             text = f"the mail server {self.server} answered {error.code} {_words(error.message)}"

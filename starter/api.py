@@ -44,7 +44,7 @@ from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.endtoend import EndToEnd, Post
 from starter.facts import Ended
-from starter.filing import FiledDocument, Filing
+from starter.filing import FilePostmortem, Filing
 from starter.guard import Guard
 from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
@@ -57,7 +57,7 @@ from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
-from starter.web import frame, pages
+from starter.web import frame, pages, public_preview
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
 from starter.web.status_page import PublicSite, Unread
@@ -150,7 +150,7 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
-    desk.looks_first["file_postmortem"] = Filing(desk, postmortems).looked_at
+    desk.looks_first[FilePostmortem.verb] = Filing(desk, postmortems).looked_at
     slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
@@ -176,6 +176,7 @@ def create_app(
     app.include_router(_reads(desk, rooms))
     app.include_router(record_api.router(desk, records, postmortems, door))
     app.include_router(delivery_api.router(desk, channels))
+    app.include_router(public_preview.api(desk, door, PREFIX))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
@@ -307,7 +308,7 @@ def _commands(desk: Desk) -> APIRouter:
             summary=verb.replace("_", " ").capitalize(),
             description=_doc(model),
             responses=openapi.COMMANDED,
-            openapi_extra=openapi.takes(FiledDocument if verb == "file_postmortem" else model),
+            openapi_extra=openapi.takes(model),
         )
 
     @router.post(

@@ -420,7 +420,7 @@ def _close(drill: Drill) -> None:
         drill.check(file.read_text().strip() == document.strip(), "the post-mortem on disk is not the one that was filed")
         drill.say(f"   Closed. The post-mortem: {file}")
     else:
-        filed = drill.get(f"/api/v1/incidents/{drill.id}/postmortem")["filed"]
+        filed = drill.get(f"/api/v1/incidents/{drill.id}/postmortem")["document"]
         drill.check(str(filed).strip() == document.strip(), "the post-mortem on record is not the one that was filed")
         drill.say(f"   Closed. The post-mortem: {drill.url}/incidents/{drill.id}/postmortem")
     rows = drill.get("/api/v1/incidents?drill=false")["incidents"]

@@ -55,9 +55,12 @@ class Duty(NamedTuple):
 
 
 def of(state: Mapping[str, Any], person: str) -> list[Duty]:
-    """What this incident asks of `person`, and what is late in it whoever owes it."""
+    """What this incident asks of `person`, and the latest of what others owe it. Whoever is not in a drill is left alone by it."""
     found = [*_paged(state, person), *_clocks(state, person), *_mitigation(state, person)]
-    return found if any(duty.mine for duty in found) else [*found, *_roles(state, person)]
+    mine = [duty for duty in found if duty.mine]
+    mine = mine or _roles(state, person)
+    others = sorted((duty for duty in found if not duty.mine), key=lambda duty: duty.due or "")
+    return [*mine, *(others[:1] if mine or not state.get("drill") else [])]
 
 
 def _paged(state: Mapping[str, Any], person: str) -> list[Duty]:

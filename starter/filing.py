@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from incident.commands import FilePostmortem, problems
+from incident import commands
 from incident.postmortem import NOT_WRITTEN_HERE
 from starter.desk import Desk
 from starter.drafts import Version
@@ -19,14 +19,14 @@ from starter.identity.actor import vouched
 from starter.postmortem import TITLES, Postmortems, told
 from starter.problems import Conflict, Invalid
 
-VERB = FilePostmortem.verb
+VERB = commands.FilePostmortem.verb
 
 Seen = dict[Annotated[str, Field(max_length=40)], Annotated[int, Field(ge=0, le=10**9)]]
 
 _SEEN: TypeAdapter[Seen] = TypeAdapter(Seen)
 
 
-class FiledDocument(FilePostmortem):
+class FilePostmortem(commands.FilePostmortem):
     """File the post-mortem; filing it again amends it."""
 
     seen: Seen = Field(default_factory=dict, description="versions of sections' drafts that were read and are left out on purpose")
@@ -96,7 +96,7 @@ def _read(seen: object) -> Seen:
     try:
         return _SEEN.validate_python({} if seen is None else seen)
     except ValidationError as error:
-        raise Invalid([{"field": "seen", "message": problems(error)[0]["message"]}]) from error
+        raise Invalid([{"field": "seen", "message": commands.problems(error)[0]["message"]}]) from error
 
 
 def _plain(text: str) -> str:

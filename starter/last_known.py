@@ -32,7 +32,7 @@ SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 ANSWERED = frozenset({EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED})
 """Events that a task writes and that do not name it."""
 
-WITHIN = timedelta(seconds=10)
+WITHIN = timedelta(seconds=20)
 """How long a replay may take; a run is continued as new long before it would take this long."""
 
 KEPT = 32

@@ -21,7 +21,9 @@ from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
 from starter.bodies import KEY_HEADER
+from starter.filing import FilePostmortem
 from starter.postmortem import Saving
+from starter.wording import Wording
 
 COMPONENTS = "#/components/schemas/"
 
@@ -46,7 +48,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     Saving,
     PauseChannel,
     ResumeChannel,
-    *COMMANDS.values(),
+    Wording,
+    *(FilePostmortem if verb == FilePostmortem.verb else model for verb, model in COMMANDS.items()),
 )
 
 

@@ -253,8 +253,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
         checks[Port.TICKETS] = (tracker,)
-        # The embedded board knows nothing of what is known there; that nobody looked is said, and a person looks.
-        issues = None
+        issues = tracker
     status, page = embedded.status, _status_page(settings)
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)

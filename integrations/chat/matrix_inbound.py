@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import SecretStr
 
-from integrations.chat.matrix import message
+from integrations.chat.matrix import KEY, message
 from integrations.chat.matrix_api import MatrixApi, said
 from integrations.deliveries import clipped
 from integrations.errors import Refused, Rejected
@@ -142,14 +142,15 @@ class MatrixInbound:
         aliases: Iterable[str] = answer.data.get("aliases") or () if answer.status == 200 else ()
         return tuple(sorted(alias.partition(":")[0] for alias in aliases))
 
-    async def our_words(self, room: str, event: str) -> str:
-        """The text of that event where it is a message of ours, else nothing."""
+    async def our_words(self, room: str, event: str) -> tuple[str, str]:
+        """A message of ours: its text, and the incident whose delivery it was; nothing and nothing where it is none of ours."""
         me = await self.whoami()
         async with self._api.http.one_ask():
             answer = await self._api.call("GET", f"/rooms/{quote(room, safe='')}/event/{quote(event, safe='')}", also={403, 404})
         if answer.status != 200 or answer.data.get("sender") != me:
-            return ""
-        return str((answer.data.get("content") or {}).get("body", ""))
+            return "", ""
+        content: Mapping[str, Any] = answer.data.get("content") or {}
+        return str(content.get("body", "")), str(content.get(KEY, "")).partition(":")[0]
 
     async def join(self, invited: Invited) -> None:
         """Go in where we are asked."""

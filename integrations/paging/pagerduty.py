@@ -52,7 +52,8 @@ class PagerDuty:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         by_role = {_folded(role): key for role, key in (roles or {}).items()}
-        self.http = Http("PagerDuty", url, secrets=[routing_key, *by_role.values()], transport=transport)
+        secrets = [routing_key, *by_role.values()]
+        self.http = Http("PagerDuty", url, secrets=secrets, setting="TOCSIN_PAGERDUTY_ROUTING_KEY", transport=transport)
         self._routing_key = routing_key
         self._by_role = by_role
         self._public_url = public_url

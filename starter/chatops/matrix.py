@@ -156,16 +156,16 @@ class MatrixDesk:
         """A reaction on a message of ours that asks for it is an acknowledgement; any other says nothing to us."""
         if said.text.replace("\ufe0f", "") not in ACKNOWLEDGES or self._now() - said.at > LATE:
             return
-        _, asks, rest = (await self._matrix.our_words(said.room, said.about or "")).partition(ASKS)
-        incident = INCIDENT.match(rest)
-        if not asks or incident is None:
+        text, incident = await self._matrix.our_words(said.room, said.about or "")
+        # By the message's own key, and not by what a title in it says: that may name any incident.
+        if not INCIDENT.fullmatch(incident) or f"{ASKS}{incident}" not in text:
             return
         try:
             actor = await self._people.actor(said.sender)
         except NotPermitted as problem:
             return await self._turn_away(said, worded(problem))
         with as_somebody(actor, sees_all=self._sees_all):
-            told = await self._talk.typed(f"acknowledge {incident[0]}", (), actor, f"matrix:{said.event}"[:200])
+            told = await self._talk.typed(f"acknowledge {incident}", (), actor, f"matrix:{said.event}"[:200])
         await self._matrix.tell(said.sender, defused(told.text), f"answer.{said.event}", quiet=told.done)
 
     async def _answer(self, said: Said, text: str, *, done: bool) -> None:

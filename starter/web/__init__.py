@@ -6,6 +6,7 @@ never possible: with JavaScript off everything can be read and every form be pos
 
     rendering   templates, filters, static files, the frame that all pages share
     status_page what the public reads; it shares nothing with the rest
+    public_preview what the public will read, by the templates of that page
     ack         links from mails that acknowledge
     headers     what every page forbids the browser to do
     postmortem_page, actions_page, analytics_page, audit_page: the record
@@ -36,6 +37,7 @@ from starter.web import (
     home,
     live,
     postmortem_page,
+    public_preview,
     room,
     sign_in,
     status_page,
@@ -55,7 +57,9 @@ def pages(
     router.include_router(home.router(desk, pulse))
     router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
-    router.include_router(room.router(desk))
+    previewing = public_preview.Previewing(desk, door.public)
+    router.include_router(room.router(desk, previewing))
+    router.include_router(public_preview.router(previewing))
     router.include_router(coach.router(desk, door.kill_worker))
     router.include_router(live.router(desk, rooms, pulse))
     router.include_router(status_page.router(door.public))

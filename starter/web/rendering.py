@@ -1,6 +1,7 @@
 """Templates and what all of them may use: the person, the moment, static files, and how times are written.
 
-Everything that enters a template is escaped, and a name that nobody gave is an error instead of nothing.
+Everything that enters a template is escaped, and a name that nobody gave is an error instead of nothing. What would turn a text's
+direction is shown instead.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Any, NamedTuple, Protocol
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from incident import clocks
 from incident.durations import roughly
+from incident.invisible import shown
 from incident.vocabulary import Dismissal, Phase
 from starter.desk import fresh_key
 from starter.telling import told
@@ -128,13 +131,24 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(utc=utc, span=span, lasted=lasted, iso=iso, moment=moment, words=words, clock_label=clocks.label)
+    made.filters.update(utc=utc, span=span, lasted=lasted, iso=iso, moment=moment, words=words, clock_label=clocks.label, typed=typed)
     made.filters.update(phase_label=phase_label, outcome_label=outcome_label, told=told, roughly=roughly)
     made.globals.update(static=static, fresh_key=fresh_key, standing=standing, lacking=lacking)
     return made
+
+
+def readable(value: Any) -> Any:
+    """What a template writes: characters that turn the direction of a text stand there by their number, so that nobody is misled."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def typed(value: str) -> Markup:
+    """What somebody typed, for the box in which they go on typing: as it is, since it comes back as it stands there."""
+    return escape(value)
 
 
 class Asset(NamedTuple):

@@ -21,6 +21,7 @@ from starter.web.answer import Answer, accepted, done, refused
 from starter.web.coach import strip
 from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
 from starter.web.forms import form_of
+from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEY_MOMENTS, KEYS, RoomView
 from starter.web.ways import href
@@ -33,7 +34,7 @@ DONE_AT_MOST = 20
 """Entries that one press makes, at the most that anybody would read of them."""
 
 
-def router(desk: Desk) -> APIRouter:
+def router(desk: Desk, previewing: Previewing) -> APIRouter:
     router = APIRouter()
     last_known = LastKnown(desk)
 
@@ -85,9 +86,9 @@ def router(desk: Desk) -> APIRouter:
             and not form.text("seen")
             and typed.get("text", "").strip()
         ):
-            status = typed.get("status", "")
-            preview = {"status": status or "update", "given": status, "text": typed["text"].strip()}
-            answer = Answer(verb, 200, "warn", "Not posted yet.", "This is what the public will read:", preview=preview)
+            text, status = typed["text"].strip(), typed.get("status", "")
+            preview = {"html": await previewing.drawn(request, incident, text, status), "given": status, "text": text}
+            answer = Answer(verb, 200, "warn", "Not posted yet.", preview=preview)
         else:
             try:
                 said = await desk.command(incident, verb, {**form_of_verb(verb).read(form), "by": who(request)}, form.text("key") or None)

@@ -15,6 +15,7 @@ from runtime.settings import load_settings
 from starter.api import Door
 from starter.drafts import Version
 from starter.health import Health
+from starter.identity.actor import NOT_A_PERSON
 from starter.identity.arrangement import arranged
 from starter.identity.store import Store
 from starter.reading import Entry
@@ -56,7 +57,7 @@ class RecordingDesk(MemoryDesk):
         runs = [recorded(path) for path in shape(name)]
         self.holds(walk, incident)
         self.runs[incident] = [history for history, _ in runs]
-        self.told[incident] = runs[-1][1]
+        self.told[incident] = [through_a_door(entry) for entry in runs[-1][1]]
 
     async def timeline(self, incident: str, since: int = 0) -> list[Entry]:
         if incident in self.told:
@@ -73,6 +74,12 @@ class RecordingDesk(MemoryDesk):
     async def histories(self, incident: str) -> list[WorkflowHistory]:
         self._known(incident)
         return self.runs.get(incident, [])
+
+
+def through_a_door(entry: Entry) -> Entry:
+    """An entry as it is when people come through doors; what was recorded reached Temporal without one."""
+    data = entry.get("data") or {}
+    return entry if entry["by"] in NOT_A_PERSON else {**entry, "data": {**data, "via": ("web", "cli", "chat")[entry["seq"] % 3]}}
 
 
 class Board:
@@ -105,11 +112,12 @@ class House(Site):
 
 
 class Guarded(House):
-    """The same where people sign in: a proxy on this machine says who is there."""
+    """The same where people sign in: a proxy on this machine says who is there, or, with `oidc`, a provider would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mode: str = "proxy") -> None:
         super().__init__()
-        self.arrangement = arranged(load_settings(auth="proxy", proxies="127.0.0.1", roles=ROLES))
+        provider = {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "tocsin", "oidc_client_secret": "secret", "public_url": self.url}
+        self.arrangement = arranged(load_settings(auth=mode, roles=ROLES, **(provider if mode == "oidc" else {"proxies": "127.0.0.1"})))
         self.store = Store(Ledger(folder / "embedded.db"))
 
     def door(self) -> Door:
@@ -124,14 +132,20 @@ def as_one_of(group: str, name: str) -> dict[str, str]:
 def filled(desk: RecordingDesk, now: datetime) -> None:
     """Six weeks of incidents: in every phase, closed ones of known lengths, a drill, one that was none."""
     for phase, incident in PHASES.items():
-        severity = None if phase is Phase.DETECTION else "SEV2"
-        desk.holds(
-            grown(begun(now - timedelta(hours=2), severity, title=f"Search is slow ({phase.label})", services=["search"]), phase), incident
-        )
+        walk = begun(now - timedelta(hours=2), None, title=f"Search is slow ({phase.label})", services=["search"])
+        desk.holds(grown(walk, phase), incident)
     lengths = (("SEV1", "checkout-api", 2, 38), ("SEV1", "checkout-api", 4, 95), ("SEV1", "payments", 7, 210), ("SEV2", "search", 9, 70))
     more = (("SEV2", "checkout-api", 3, 44), ("SEV2", "session-store", 16, 380), ("SEV3", "search", 55, 900), ("SEV3", "mail", 20, 150))
     for number, (severity, service, acknowledged, lasted) in enumerate((*lengths, *more, *lengths[:3])):
-        walk = begun(now - timedelta(days=3 * number + 2, hours=5), severity, title=TITLES[number % len(TITLES)], services=[service])
+        walk = begun(
+            now - timedelta(days=3 * number + 2, hours=5),
+            severity if number % 4 == 1 else None,
+            title=TITLES[number % len(TITLES)],
+            services=[service],
+        )
+        if walk.incident.phase is Phase.DETECTION:
+            walk.forward(minutes=1 + acknowledged * 0.6)
+            walk.does("declare", severity=severity, customer_facing=severity != "SEV3")
         told_of(walk, acknowledged, lasted, every=9 if number % 3 else 25)
         if number % 2:
             walk.does(
@@ -149,7 +163,7 @@ def filled(desk: RecordingDesk, now: datetime) -> None:
     none.does("dismiss", reason="A test of the monitoring", **{"as": "false_alarm"})
     desk.holds(none, DISMISSED)
     closed = begun(now - timedelta(hours=9), "SEV1", title="Checkout returns 5xx", services=["checkout"])
-    desk.recalls("closed", closed.reaches(Phase.CLOSED), RECORDED)
+    desk.recalls("closed", grown(closed, Phase.CLOSED), RECORDED)
 
 
 TITLES = ("Checkout returns 5xx in EU", "Card payments time out", "Search answers slowly", "Login latency doubled", "Mails arrive late")
@@ -161,16 +175,24 @@ def begun(at: datetime, severity: str | None, **fields: Any) -> Walk:
 
 def grown(walk: Walk, phase: Phase) -> Walk:
     """An incident that went on to this phase, twelve minutes each."""
+    if phase is not Phase.DETECTION:
+        walk.forward(minutes=2)
+        walk.does("acknowledge")
+        walk.does("assign", role="commander", person="priya")
     for each in Phase:
         if each.number <= phase.number:
             walk.reaches(each)
-            walk.forward(minutes=12)
+            walk.forward(minutes=2 if each is Phase.DETECTION else 12)
+            if Phase.DETECTION.number < each.number < Phase.POST_INCIDENT.number:
+                walk.does("post_update", audience="internal", text="We are on it.")
+                walk.does("post_update", audience="external", text="We are working on it.", status="identified")
     return walk
 
 
 def told_of(walk: Walk, acknowledged: float, lasted: float, *, every: float) -> None:
     """An incident that was acknowledged and resolved after so many minutes, with word to everybody every so often."""
-    walk.forward(minutes=acknowledged)
+    gone = (walk.now - walk.incident.opened_at).total_seconds() / 60
+    walk.forward(minutes=max(0.0, acknowledged - gone))
     walk.does("acknowledge")
     walk.reaches(Phase.MITIGATION)
     left = lasted - acknowledged - walk.incident.rule.verification.total_seconds() / 60

@@ -118,6 +118,20 @@ def test_nor_does_a_page_of_who_signs_in(browser: Any, guarded: Guarded, axe: st
     page.context.close()
 
 
+def test_nor_does_the_way_in(browser: Any, tmp_path: Path, axe: str) -> None:
+    """Whoever has not signed in yet is led in by a page that everybody can use."""
+    outside = Guarded(tmp_path, "oidc")
+    outside.start()
+    page = Tab(browser, outside).page
+    page.goto(f"/incidents/{MITIGATING}")
+    found = objections(page, axe)
+    shown = page.get_by_role("link", name="Sign in").first.is_visible()
+    page.context.close()
+    outside.stop()
+
+    assert (found, shown) == ([], True)
+
+
 def test_nor_does_what_is_folded_away(browser: Any, house: House, axe: str) -> None:
     """The menu, the tables behind the charts and every form of a room are as good when they are open."""
     page = Tab(browser, house).page
@@ -131,14 +145,31 @@ def test_nor_does_what_is_folded_away(browser: Any, house: House, axe: str) -> N
     page.context.close()
 
 
-def test_nor_does_a_refusal(site: Site, tab: Callable[..., Tab], axe: str) -> None:
-    """Whoever is refused hears and sees why."""
+def act(page: Any, name: str) -> None:
+    """Bring a room into the state that is looked at."""
+    if name == "refusal":
+        page.locator("#do-close summary").click()
+        page.locator("#do-close button").click()
+        page.wait_for_selector("#answer .bad")
+    elif name == "mistake":
+        page.locator("#do-skip summary").click()
+        page.locator("#do-skip button").click()
+        page.wait_for_selector("#do-skip .error")
+    elif name == "keys":
+        page.keyboard.press("?")
+        page.wait_for_selector("dialog[open]")
+    elif name == "palette":
+        page.keyboard.press("Control+k")
+        page.wait_for_selector("dialog[open] a")
+
+
+@pytest.mark.parametrize("name", ["refusal", "mistake", "keys", "palette"])
+def test_nor_does_an_answer_or_a_dialog(site: Site, tab: Callable[..., Tab], axe: str, name: str) -> None:
+    """Whoever is refused, or has left out a field, hears and sees why; the dialogs can be used by everybody."""
     incident = site.open()
     page = tab().page
     page.goto(f"/incidents/{incident}")
-    page.locator("#do-close summary").click()
-    page.locator("#do-close button").click()
-    page.wait_for_selector("#answer .bad")
+    act(page, name)
 
     assert objections(page, axe) == []
 

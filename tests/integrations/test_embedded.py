@@ -33,13 +33,22 @@ from integrations.faults import (
 from integrations.ledger import Kind, Ledger
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
-from integrations.ports import ChannelSeen
+from integrations.ports import ChannelSeen, KnownIssue
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import ComponentRule, Layout
 from integrations.ticketing.embedded import EmbeddedTicketing
 from tests.integrations.asks import AT, CHANNEL, EXAMPLES, INCIDENT, delivery
-from tests.integrations.contract import ArchiveContract, ChatContract, Contract, OnCallContract, Stage, TicketingContract
+from tests.integrations.contract import (
+    ArchiveContract,
+    ChatContract,
+    Contract,
+    KnownIssuesContract,
+    OnCallContract,
+    SearchedStage,
+    Stage,
+    TicketingContract,
+)
 
 KINDS: dict[Port, Kind] = {
     Port.CHAT: "chat",
@@ -52,7 +61,7 @@ KINDS: dict[Port, Kind] = {
 ROTA = '[roles]\n"primary on-call" = "ana"\n"incident-responder" = "ivo"\n'
 
 
-class EmbeddedStage(Stage):
+class EmbeddedStage(SearchedStage):
     def __init__(self, port: Port, where: str, folder: Path) -> None:
         self.port = port
         self.where = where
@@ -93,6 +102,9 @@ class EmbeddedStage(Stage):
     async def again(self) -> Stage:
         self.others.append(EmbeddedStage(self.port, self.where, self.folder))
         return self.others[-1]
+
+    async def known(self, *services: str) -> tuple[KnownIssue, ...]:
+        return await EmbeddedTicketing(self.ledger).open_about(services)
 
     async def lose_an_answer(self) -> None:
         await self.ledger.set_fault(self.port, Fault(mode=Mode.ACCEPT_THEN_TIMEOUT, times=1))
@@ -154,7 +166,7 @@ class TestEmbeddedChat(ChatContract):
         return stages(Port.CHAT)
 
 
-class TestEmbeddedTicketing(TicketingContract):
+class TestEmbeddedTicketing(TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self, stages: Callable[[Port], EmbeddedStage]) -> Stage:
         return stages(Port.TICKETS)

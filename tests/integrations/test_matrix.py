@@ -243,7 +243,9 @@ async def test_what_people_did_to_a_room_is_seen(stage: MatrixStage) -> None:
     assert ("open", "lunch at noon") == (seen.state, seen.topic)
     assert f"{CHANNEL}, to which {CHANNEL} does not lead" == seen.name
 
-    await stage.homeserver.call(stage.bot, "PUT", f"{path}/m.room.tombstone/", {"body": "moved", "replacement_room": room})
+    await stage.homeserver.call(
+        stage.bot, "PUT", f"{path}/m.room.tombstone/", {"body": "moved", "replacement_room": "!elsewhere:tocsin.test"}
+    )
 
     assert "archived" == (await stage.chat.read_channel(room, CHANNEL)).state
 

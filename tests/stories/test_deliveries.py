@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy
-
 from incident.effects import Page
 from tests.harness import Stage, Story, ask, eventually
-from workflows import contract, options
+from tests.workflows.recording import asked
+from workflows import contract
 
 
 async def _deliveries(story: Story) -> dict[str, Any]:
@@ -177,29 +174,15 @@ async def test_a_closed_incident_ends_once_its_last_delivery_is_given_up(stage: 
     await eventually(story.ended, what="the end")
 
 
-async def _channels(stage: Stage, update: str, **fields: Any) -> dict[str, Any]:
-    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-        "Channels",
-        id=contract.CHANNELS_ID,
-        task_queue=stage.queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        task_timeout=options.WORKFLOW_TASK_TIMEOUT,
-    )
-    answer: dict[str, Any] = await stage.client.execute_update_with_start_workflow(
-        update, {"by": "ana", **fields}, id=uuid.uuid4().hex, start_workflow_operation=start
-    )
-    return answer
-
-
 async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(stage: Stage) -> None:
     """Nothing goes to it, what is out of date by the end is left out, what matters is paged, and a forgotten pause is brought to mind."""
     story = await Story.open(stage, "SEV2")
     await _settled_into(story)
     before = len(story.posts())
 
-    assert "not-pausable" == (await _channels(stage, "pause", port="paging", reason="quiet"))["refusal"]["code"]
+    assert "not-pausable" == (await asked(stage, "pause", port="paging", reason="quiet"))["refusal"]["code"]
 
-    await _channels(stage, "pause", port="chat", reason="the vendor is out", minutes=60)
+    await asked(stage, "pause", port="chat", reason="the vendor is out", minutes=60)
     await eventually(lambda: _paused(story, "chat"), what="the incident to hear of it")
     await story.reaches("triage")
     await story.does("mitigate", **PLAN)
@@ -219,7 +202,7 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
     assert "reminder" in [each["purpose"] for each in (await _deliveries(story))["waiting"]]
 
     await story.does("post_update", audience="internal", text="Rolling back")
-    await _channels(stage, "resume", port="chat")
+    await asked(stage, "resume", port="chat")
     await eventually(lambda: _resumed(story, "chat"), what="the incident to hear of it")
     await story.told_everything_once()
     said = story.posts()[before:]

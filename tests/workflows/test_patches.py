@@ -10,11 +10,10 @@ from temporalio.client import WorkflowHistory
 
 from incident import placeholders
 from starter.replay import replayed
-from tests import harness
-from tests.harness import Stage, Story
+from tests.harness import POSTMORTEM, Stage, Story
 from tests.workflows import recording
 
-LEFT_STANDING = f"{harness.POSTMORTEM}\n## Lessons Learned\n[Key takeaways for the team]\n"
+LEFT_STANDING = f"{POSTMORTEM}\n## Lessons Learned\n[Key takeaways for the team]\n"
 
 
 async def test_a_post_mortem_that_was_taken_before_placeholders_were_looked_for_stays_filed(
@@ -41,7 +40,7 @@ async def test_today_such_a_post_mortem_is_refused_and_the_history_replays(stage
     await story.confirms_everything()
     await story.does("resolve", root_cause="A retry without a limit", fix_applied="Rolled back")
     refusal = await story.refused("file_postmortem", document=LEFT_STANDING)
-    await story.does("file_postmortem", document=harness.POSTMORTEM)
+    await story.does("file_postmortem", document=POSTMORTEM)
     await story.settled()
     timeline, failure = await replayed(await story.handle.fetch_history())
 

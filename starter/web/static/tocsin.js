@@ -384,6 +384,8 @@ document.addEventListener("submit", (event) => {
 
 // ---- The composer's preview: what the public will read ----------------------------------------------------------
 const composer = one("#composer");
+let previewed = 0;
+let drawn = "";
 function preview() {
   if (!composer) return;
   const outside = composer.elements.audience.value === "external";
@@ -391,8 +393,23 @@ function preview() {
   composer.elements.seen.value = outside ? "yes" : "";
   one('[data-for="internal"]').hidden = outside;
   one('[data-for="external"]').hidden = !outside;
-  write(one("#preview-status"), composer.elements.status.selectedOptions[0].value ? composer.elements.status.selectedOptions[0].text : "Update");
-  write(one("#preview-text"), composer.elements.text.value || "(nothing yet)");
+  const now = `${composer.elements.status.value} ${composer.elements.text.value}`;
+  if (!outside || now === drawn) return;
+  clearTimeout(previewed);
+  previewed = setTimeout(() => draw(now), 250);
+}
+/** The server draws it, with the templates of the public page itself. @param {string} now */
+async function draw(now) {
+  const place = one("#preview");
+  const said = new URLSearchParams({ text: composer.elements.text.value, status: composer.elements.status.value });
+  try {
+    const sent = await fetch(`/incidents/${room}/preview`, { method: "POST", body: said, headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    if (!sent.ok) throw new TypeError(`status ${sent.status}`);
+    place.innerHTML = await sent.text();
+    drawn = now;
+  } catch {
+    place.textContent = "The preview can't be made now. What you typed is kept.";
+  }
 }
 composer?.addEventListener("input", preview);
 

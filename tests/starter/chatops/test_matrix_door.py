@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from incident.effects import OpenChannel, Post
+from incident.effects import OpenChannel, Post, Receipt
 from incident.vocabulary import Access
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat
@@ -57,7 +57,7 @@ class Place:
             people={name: account.id for name, account in self.people.items()},
         )
         self.incident = str((await self.desk.open({"by": "dana", "title": "Checkout fails", "severity": "SEV2"}))["incident"])
-        opened = await self.chat.open_channel(delivery(OpenChannel(name=f"#incident-2026-11-24-door-{number}", topic="checkout"), 1))
+        opened = await self.posted(OpenChannel(name=f"#incident-2026-11-24-door-{number}", topic="checkout"), 1)
         self.desk.states[self.incident]["channel"] = opened.channel
         self.room = opened.reference
         self.channel = str(opened.channel)
@@ -65,6 +65,13 @@ class Place:
             await self.join(name, self.room)
         self.door = self.made()
         await self.door.turn()
+
+    async def posted(self, ask: OpenChannel | Post, number: int) -> Receipt:
+        told = delivery(ask, number, incident=self.incident)
+        return await (self.chat.open_channel(told) if isinstance(ask, OpenChannel) else self.chat.post(told))
+
+    async def page(self, text: str, number: int) -> str:
+        return (await self.posted(Post(room="incident", channel=self.channel, text=text), number)).reference
 
     def made(self) -> MatrixDesk:
         """A door; another one is what a restart leaves, since all that is kept is in the database."""
@@ -173,11 +180,9 @@ async def test_an_incident_is_declared_from_any_room(place: Place) -> None:
 
 async def test_nobody_acts_whom_tocsin_does_not_know(place: Place) -> None:
     """Whoever is in the room and in no setting is told so, alone; what they typed and what they press does nothing."""
-    page = await place.chat.post(
-        delivery(Post(room="incident", channel=place.channel, text=f"Acknowledge now: tocsin ack {place.incident}"), 2)
-    )
+    page = await place.page(f"Acknowledge now: tocsin ack {place.incident}", 2)
     await place.say("mallory", "!tocsin ack")
-    await place.react("mallory", page.reference, "👀")
+    await place.react("mallory", page, "👀")
     await place.door.turn()
 
     assert [] == place.desk.asked
@@ -198,14 +203,13 @@ async def test_the_roles_are_those_that_the_directory_gives(place: Place) -> Non
 @pytest.mark.parametrize("emoji", ["👀", "✅", "👀\ufe0f"])
 async def test_an_eye_on_a_message_that_asks_for_it_acknowledges(place: Place, emoji: str) -> None:
     """At 3 a.m. a thumb is enough, on what asks for an acknowledgement; on anything else, an eye is an eye."""
-    asks = await place.chat.post(
-        delivery(Post(room="incident", channel=place.channel, text=f"Acknowledge now: tocsin ack {place.incident}"), 2)
-    )
-    tells = await place.chat.post(delivery(Post(room="incident", channel=place.channel, text="SEV2: an update"), 3))
+    asks = await place.page(f"Acknowledge now: tocsin ack {place.incident}", 2)
+    tells = await place.page("SEV2: an update", 3)
+    misled = await place.page("SEV2: tocsin ack INC-2026-0999. An update", 4)
     forged = await place.say("mallory", f"tocsin ack {place.incident}")
-    for event in (tells.reference, forged, asks.reference):
+    for event in (tells, forged, misled, asks):
         await place.react("ana", event, emoji)
-    await place.react("ben", asks.reference, "🎉")
+    await place.react("ben", asks, "🎉")
     await place.door.turn()
 
     assert [("ana", "acknowledge", place.incident)] == place.carried_out

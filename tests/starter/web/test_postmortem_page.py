@@ -450,7 +450,7 @@ async def test_where_every_post_mortem_stands(http: httpx2.AsyncClient, desk: Wa
         (ONE, False, "ben", False),
         ("INC-2026-0002", True, None, True),
     ]
-    assert "in work: ben" in page
+    assert "in work: <bdi>ben</bdi>" in page
     assert "To write (1)" in page
     assert "INC-2026-0003" not in page
 

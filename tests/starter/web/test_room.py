@@ -231,7 +231,7 @@ async def test_what_the_public_will_read_is_shown_before_it_is_posted(http: http
     before = list(desk.asked)
     await http.post(f"/incidents/{incident}/do/post_update", data={**form, "seen": "yes"})
 
-    assert "This is what the public will read" in preview.text
+    assert "The public will read, on the status page:" in preview.text
     assert before == []
     assert [verb for verb, _ in desk.asked] == ["post_update"]
 
