@@ -273,6 +273,14 @@ def allowed(query: Query, limit: float) -> str:
     return f"{word} {limit:.4g} is well"
 
 
+def newest(points: Sequence[Point], query: Query) -> str:
+    """The newest value in words; where there is none any more, the last one and since when."""
+    known = next(((at, value) for at, value in reversed(points) if value is not None), None)
+    if known is None or known == tuple(points[-1]):
+        return figure(query, known[1] if known is not None else None)
+    return f"{figure(query, known[1])} at {known[0]:%H:%M:%S} UTC, no data since"
+
+
 def overall(readings: Iterable[Reading]) -> Verdict:
     found = {reading.verdict for reading in readings}
     order: tuple[Verdict, ...] = ("red", "unreachable", "gap")

@@ -93,7 +93,6 @@ def message(incident: Incident) -> str:
         for picture in finding.pictures:
             values = [value for _, value in picture.points]
             query = known.get(picture.query)
-            newest = next((value for value in reversed(values) if value is not None), None)
-            said = f"{evidence.figure(query, newest)} ({query.signal.value})" if query is not None else picture.query
+            said = f"{evidence.newest(picture.points, query)} ({query.signal.value})" if query is not None else picture.query
             lines.append(f"    {blocks(values)} {said}")
     return plain("\n".join(lines))

@@ -158,7 +158,8 @@ class PrometheusMonitoring:
             "/api/v1/query_range",
             query=query.expression,
             start=f"{asked[0].timestamp():.3f}",
-            end=f"{asked[-1].timestamp():.3f}",
+            # Both ends and the step are rounded: without the half step the newest moment may fall out, and an outage is not seen.
+            end=f"{asked[-1].timestamp() + step / 2:.3f}",
             step=f"{step:.3f}",
             timeout="7s",
         )

@@ -69,12 +69,12 @@ receivers:
 """
 
 
-def until(seen: Callable[[], Any], within: float, what: str) -> Any:
+def until(seen: Callable[[], Any], within: float, what: str, every: float = 0.1) -> Any:
     """Wait until `seen` gives something true, and give it."""
     deadline = time.monotonic() + within
     while not (found := seen()):
         assert time.monotonic() < deadline, f"did not happen within {within:g} s: {what}"
-        time.sleep(0.1)
+        time.sleep(every)
     return found
 
 

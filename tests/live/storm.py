@@ -12,21 +12,31 @@ import httpx2
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from incident.routing import Storm
 from tests.live.tee import Tee, Word, words
 from workflows import contract
 
 SERVICES = 10
+LONE_EVERY = 20
+"""Of so many groups one has no service, and can join nobody's incident."""
+
 A_POST = 100
 """Alerts in one call to Alertmanager."""
 
 
 def group_key(number: int) -> str:
-    """As Alertmanager says it of a group by name and service."""
-    return f'{{}}:{{alertname="Storm{number:04d}", service="{service(number)}"}}'
+    """As Alertmanager says it of a group by name and service; a label that is not there is left out."""
+    named = f', service="{service(number)}"' if service(number) else ""
+    return f'{{}}:{{alertname="Storm{number:04d}"{named}}}'
 
 
 def service(number: int) -> str:
-    return f"service-{number % SERVICES}"
+    return "" if number % LONE_EVERY == LONE_EVERY - 1 else f"service-{number % SERVICES}"
+
+
+def wanted(groups: int) -> int:
+    """How many incidents such a storm is to open: one a service, and one each for as many without one as its rule allows."""
+    return SERVICES + min(sum(not service(number) for number in range(groups)), Storm().groups)
 
 
 class Sky:
