@@ -19,6 +19,7 @@ from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
+from integrations.ticketing.news import TicketPosting
 from starter.bodies import KEY_HEADER
 from starter.postmortem import Saving
 
@@ -39,6 +40,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     GrafanaPayload,
     PagerDutyPayload,
     GenericAlert,
+    TicketPosting,
     Deployment,
     AlertInput,
     NewToken,
