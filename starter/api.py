@@ -57,6 +57,7 @@ from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
+from starter.ticket_news import TicketDesk
 from starter.web import frame, pages, public_preview
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
@@ -184,7 +185,8 @@ def create_app(
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
-    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, PageAnswers(desk, door.answerers)))
+    answers, tickets = PageAnswers(desk, door.answerers), TicketDesk(desk.client)
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, answers, tickets))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems, channels))
     app.state.door = door

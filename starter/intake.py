@@ -17,10 +17,13 @@ from integrations.monitoring.posted import Posted, Unreadable
 from integrations.monitoring.routes_file import RoutesFile
 from integrations.paging.pagerduty_answers import answer_of
 from integrations.ports import KeptDeployments
+from integrations.ticketing.news import TicketPosting
 from starter import openapi
 from starter.bodies import json_in, mended, whole
 from starter.page_answers import PageAnswers
 from starter.problems import Invalid, Unknown
+from starter.ticket_news import READERS as TRACKERS
+from starter.ticket_news import TicketDesk
 from starter.webhook_keys import Keyring, Source
 from starter.webhooks import BODY_LIMIT, Intake
 
@@ -57,10 +60,30 @@ class Asked(BaseModel):
 
 
 def webhooks(
-    intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile, answers: PageAnswers | None = None
+    intake: Intake,
+    keyring: Keyring,
+    log: KeptDeployments | None,
+    rules: RoutesFile,
+    answers: PageAnswers | None = None,
+    tickets: TicketDesk | None = None,
 ) -> APIRouter:
-    """Everything that machines post to, and what of it can be looked up. `answers` takes what became of our own pages."""
+    """Everything that machines post to, and what of it can be looked up.
+
+    `answers` takes what became of our own pages, `tickets` what became of our own tickets.
+    """
     router = APIRouter(tags=["webhooks"])
+    if tickets is not None:
+        for tracker in TRACKERS:
+            router.add_api_route(
+                f"/webhooks/{tracker}",
+                _hearing(tracker, tickets, keyring),
+                methods=["POST"],
+                operation_id=f"webhook_{tracker}",
+                summary=tracker.capitalize(),
+                description="Take news of a ticket of ours: closed, opened again or deleted. All else is answered 200 too.",
+                responses={401: openapi.NOT_PROVEN, **openapi.WRITES},
+                openapi_extra=openapi.takes(TicketPosting, keyed=False),
+            )
     for source in READERS:
         model, text = TAKEN[source]
         router.add_api_route(
@@ -125,6 +148,14 @@ def _taking(source: Source, intake: Intake, keyring: Keyring, answers: PageAnswe
         return JSONResponse(await intake.take(posted, now))
 
     return take
+
+
+def _hearing(source: Source, tickets: TicketDesk, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def hear(request: Request) -> JSONResponse:
+        body, _ = await _proven(request, source, keyring, datetime.now(UTC))
+        return JSONResponse(await tickets.take(source, mended(json_in(body))))
+
+    return hear
 
 
 async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> tuple[bytes, bool]:

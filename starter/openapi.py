@@ -20,6 +20,7 @@ from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
+from integrations.ticketing.news import TicketPosting
 from starter.bodies import KEY_HEADER
 from starter.filing import FilePostmortem
 from starter.postmortem import Saving
@@ -42,6 +43,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     GrafanaPayload,
     PagerDutyPayload,
     GenericAlert,
+    TicketPosting,
     Deployment,
     AlertInput,
     NewToken,

@@ -32,8 +32,8 @@ from starlette.datastructures import Headers
 from incident.policy_file import duration
 from starter.problems import Problem
 
-Source = Literal["alertmanager", "grafana", "pagerduty", "generic", "deployments"]
-SOURCES: tuple[Source, ...] = ("alertmanager", "grafana", "pagerduty", "generic", "deployments")
+Source = Literal["alertmanager", "grafana", "pagerduty", "generic", "deployments", "github", "jira"]
+SOURCES: tuple[Source, ...] = ("alertmanager", "grafana", "pagerduty", "generic", "deployments", "github", "jira")
 
 ALGORITHMS = ("sha256", "sha384", "sha512")
 MAX_AGE = timedelta(minutes=5)
@@ -141,6 +141,8 @@ def _same(one: str, other: str) -> bool:
 SIGNED_BY: dict[Source, dict[str, str]] = {
     "grafana": {"header": "X-Grafana-Alerting-Signature"},
     "pagerduty": {"header": "X-PagerDuty-Signature", "prefix": "v1="},
+    "github": {"header": "X-Hub-Signature-256", "prefix": "sha256="},
+    "jira": {"header": "X-Hub-Signature", "prefix": "sha256="},
 }
 """How vendors sign, where nothing else is said."""
 

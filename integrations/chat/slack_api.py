@@ -71,27 +71,26 @@ class SlackApi:
 
     async def write(self, method: str, also: Collection[str] = (), **arguments: Any) -> Mapping[str, Any]:
         """Call a method that takes JSON. `also` are the errors that the caller looks at itself."""
-        return _answer(await self.http.call("POST", f"/{method}", json=arguments), method, also)
+        return self._answer(await self.http.call("POST", f"/{method}", json=arguments), method, also)
 
     async def read(self, method: str, also: Collection[str] = (), **arguments: str | int) -> Mapping[str, Any]:
         """Call a method that takes parameters."""
-        return _answer(await self.http.call("GET", f"/{method}", params=arguments), method, also)
+        return self._answer(await self.http.call("GET", f"/{method}", params=arguments), method, also)
 
     async def scopes(self) -> tuple[Mapping[str, Any], frozenset[str] | None]:
         """Who we are, and what we may do; None where Slack does not say."""
         answer = await self.http.call("POST", "/auth.test", json={})
         said = answer.headers.get("x-oauth-scopes")
         granted = frozenset(word.strip() for word in said.split(",")) if said is not None else None
-        return _answer(answer, "auth.test", ()), granted
+        return self._answer(answer, "auth.test", ()), granted
 
-
-def _answer(answer: Answer, method: str, also: Collection[str]) -> Mapping[str, Any]:
-    data = answer.data
-    if not isinstance(data, Mapping) or not isinstance(data.get("ok"), bool):
-        raise Unanswered(f"Slack answered {method} with {answer.status} and not as Slack does")
-    if data["ok"] or data.get("error") in also:
-        return data
-    raise _error(str(data.get("error", "no reason given"))[:100], method, data, answer)
+    def _answer(self, answer: Answer, method: str, also: Collection[str]) -> Mapping[str, Any]:
+        data = answer.data
+        if not isinstance(data, Mapping) or not isinstance(data.get("ok"), bool):
+            raise Unanswered(f"Slack answered {method} with {answer.status} and not as Slack does")
+        if data["ok"] or data.get("error") in also:
+            return data
+        raise _error(self.http.clean(str(data.get("error", "no reason given")))[:100], method, data, answer)
 
 
 def _error(word: str, method: str, data: Mapping[str, Any], answer: Answer) -> IntegrationError:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import SecretStr
@@ -24,7 +23,7 @@ from incident.effects import Delivery, OpenChannel, Port, Post, Receipt
 from integrations.chat.layout import Rooms, headline
 from integrations.deliveries import asked, clipped
 from integrations.errors import IntegrationError, Rejected
-from integrations.http import SAID_LIMIT, Answer, Http, Unanswered
+from integrations.http import SAID_LIMIT, Answer, Http, Unanswered, address_secrets
 from integrations.ledger import Ledger, Told
 from integrations.once import OneAtATime
 
@@ -134,7 +133,4 @@ def _accepted(answer: Answer) -> None:
 
 
 def _hook(url: SecretStr, setting: str, transport: httpx2.AsyncBaseTransport | None) -> Http:
-    plain = url.get_secret_value()
-    parts = urlsplit(plain)
-    path = SecretStr(plain[plain.index(parts.netloc) + len(parts.netloc) :])
-    return Http("The webhook", plain, secrets=[url, path], setting=setting, transport=transport)
+    return Http("The webhook", url.get_secret_value(), secrets=address_secrets(url), setting=setting, transport=transport)
