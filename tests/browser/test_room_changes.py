@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
+from tests.browser.test_accessibility import RULES
 from tests.browser.test_room import enter
+from tests.vendor import AXE
 
 Open = Callable[..., Tab]
 
@@ -145,3 +149,26 @@ def test_a_room_that_nobody_works_on_comes_back_by_itself(site: Site, tab: Open)
 
     assert "No worker answers" in said
     assert "left" in page.locator("#r-clocks").inner_text()
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", LAPTOP)], ids=["light phone", "dark laptop"])
+def test_the_edges_of_a_room_break_no_rule_of_accessibility(site: Site, tab: Open, scheme: str, size: dict[str, int]) -> None:
+    """A drill with its coach open, a false alarm, and a room that nobody works on: nothing to object to."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: make browser fetches it")
+    drill, noise = site.open(drill=True), site.open(severity=None)
+    site.does(noise, "dismiss", **{"as": "false_alarm", "reason": "the probe was broken"})
+    page = tab(color_scheme=scheme).page
+    page.set_viewport_size(size)
+    found: list[str] = []
+    for name, incident, works in (("drill", drill, True), ("dismissed", noise, True), ("nobody works", drill, False)):
+        site.desk.working = works
+        page.goto(f"/incidents/{incident}")
+        if name == "drill":
+            page.evaluate("document.querySelector('#coach').open = true")
+        page.evaluate(AXE.read_text())
+        violations = page.evaluate("rules => axe.run({runOnly: rules}).then(result => result.violations)", RULES)
+        found += [f"{name}: {each['id']}: {node['html'][:120]}" for each in violations for node in each["nodes"]]
+    site.desk.working = True
+
+    assert found == []
