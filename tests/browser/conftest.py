@@ -161,11 +161,12 @@ class Site:
 
     def begins(self, phase: Phase, *, before: Callable[[Walk], object] | None = None, severity: str | None = "SEV1", **fields: Any) -> str:
         """An incident that is in `phase` already, and has lived through `before` there."""
-        walk = Walk(opening_of(severity, **fields), datetime.now(UTC) - timedelta(minutes=20)).reaches(phase)
+        incident = f"INC-2026-{len(self.desk.incidents) + 1:04d}"
+        start = opening_of(severity, **fields).model_copy(update={"id": incident})
+        walk = Walk(start, datetime.now(UTC) - timedelta(minutes=20)).reaches(phase)
         if before is not None:
             before(walk)
-        incident = f"INC-2026-{len(self.desk.incidents) + 1:04d}"
-        self.desk.incidents[incident] = walk.incident.model_copy(update={"id": incident})
+        self.desk.incidents[incident] = walk.incident
         self.desk.entries[incident] = walk.timeline
         return incident
 

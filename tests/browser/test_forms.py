@@ -7,16 +7,19 @@ verb that it concerns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
 
 from incident.commands import COMMANDS
+from incident.effects import Port
 from incident.evidence import Finding
 from incident.queries import Watching
 from incident.vocabulary import Phase
 from starter.web.command_forms import Field, form_of_verb
+from starter.web.rendering import moment
 from tests.browser.conftest import PHONE, Site, Tab
 from tests.browser.test_room import enter, told
 from tests.incident.walk import PLAN, Walk
@@ -51,6 +54,10 @@ def monitored(walk: Walk) -> None:
     walk.incident = walk.incident.model_copy(update={"policy": policy})
 
 
+def parked(walk: Walk) -> None:
+    walk.park(Port.CHAT)
+
+
 def verified(walk: Walk) -> None:
     walk.confirms()
     walk.forward(seconds=walk.incident.rule.verification.total_seconds())
@@ -59,6 +66,9 @@ def verified(walk: Walk) -> None:
 def item(state: State, name: str) -> State:
     return next(each for each in state["checklist"] if each["item"] == name)
 
+
+FIRST_DELIVERY = "INCIDENT:1"
+"""As the form calls it, once the incident has its id."""
 
 OVER = Phase.POST_INCIDENT
 PRESSES: dict[str, Press] = {
@@ -164,6 +174,23 @@ PRESSES: dict[str, Press] = {
         {"as": "false_alarm", "duplicate_of": None},
         severity=None,
     ),
+    "retry_delivery": Press(
+        Phase.TRIAGE,
+        lambda s: moment(s["now"]) - moment(s["deliveries"]["waiting"][0]["retry_at"]) < timedelta(minutes=5),
+        True,
+        {"delivery": FIRST_DELIVERY},
+        before=parked,
+    ),
+    "replace_delivery": Press(
+        Phase.TRIAGE,
+        lambda s: [each["says"] for each in s["deliveries"]["waiting"] if each["says"] == HOSTILE],
+        [HOSTILE],
+        {"delivery": FIRST_DELIVERY, "to": None},
+        before=parked,
+    ),
+    "give_up_delivery": Press(
+        Phase.TRIAGE, lambda s: s["deliveries"]["settled"][-1]["state"], "given_up", {"delivery": FIRST_DELIVERY}, before=parked
+    ),
     "merge": Press(Phase.TRIAGE, lambda s: s["merging_into"], "INC-2026-0001", {"into": "INC-2026-0001"}),
 }
 
@@ -208,8 +235,9 @@ def test_what_i_type_into_a_form_is_done_as_typed_and_stays_text(site: Site, tab
     window = tab()
     page = enter(window, incident)
     opened = form(page, verb)
+    chosen = {name: value and value.replace("INCIDENT", incident) for name, value in press.chosen.items()}
     for field in form_of_verb(verb).fields:
-        fill(opened, verb, field, press.chosen)
+        fill(opened, verb, field, chosen)
     opened.locator("button").click()
     page.wait_for_selector("#answer .notice.good")
     asked, fields = site.desk.asked[-1]

@@ -48,8 +48,9 @@ function tick() {
   /** @type {string[]} */
   const sentences = [];
   for (const clock of all("[data-due]")) {
-    const left = (Date.parse(clock.dataset.due ?? "") - serverNow()) / 1000;
     const face = one("[data-countdown]", clock);
+    if (!face) continue; // A promise in the preview of the public page: it has its own way to be late.
+    const left = (Date.parse(clock.dataset.due ?? "") - serverNow()) / 1000;
     write(face, (left <= 0 ? "+" : "") + span(left));
     write(one("[data-state-word]", clock), left <= 0 ? "overdue" : "left");
     clock.classList.toggle("overdue", left <= 0);
@@ -117,24 +118,26 @@ if (stream) {
 /** What can be reached with Tab. @param {any} region */
 const stops = (region) => all("a[href], button, summary", region).filter((each) => each.checkVisibility());
 const named = (/** @type {Element} */ stop) => `${stop.tagName} ${stop.getAttribute("aria-label") ?? stop.textContent?.trim()}`;
-/** @type {{ here: HTMLElement, region: Element | null, name: string, at: number, box: DOMRect } | null} */
+/** @type {{ here: HTMLElement, region: Element | null, name: string, at: number, anchor: Element, top: number, seen: boolean } | null} */
 let held = null;
 stream?.addEventListener("htmx:sse:before:message", () => {
   const here = /** @type {any} */ (document.activeElement ?? body);
   const region = here.closest("[data-live]");
-  held = here === body ? null : { here, region, name: named(here), at: region ? stops(region).indexOf(here) : -1, box: here.getBoundingClientRect() };
+  const anchor = here.closest("li") ?? here;
+  const box = here.getBoundingClientRect();
+  held = here === body ? null : { here, region, name: named(here), at: region ? stops(region).indexOf(here) : -1, anchor, top: anchor.getBoundingClientRect().top, seen: box.bottom > 0 && box.top < innerHeight };
 });
 stream?.addEventListener("htmx:sse:after:message", () => {
   if (!held) return;
-  const { here, region, name, at, box } = held;
-  if (document.activeElement === here) {
-    // What grew above it does not push it out of sight.
-    if (box.bottom > 0 && box.top < innerHeight) scrollBy({ top: here.getBoundingClientRect().top - box.top, behavior: "instant" });
-  } else if (region && document.activeElement === body) {
-    // It is gone: its likeness, else what stands in its place.
-    const there = stops(region);
-    (there.find((each) => named(each) === name) ?? there[Math.min(at, there.length - 1)] ?? one("#main")).focus({ preventScroll: true });
-  }
+  const { here, region, name, at, anchor, top, seen } = held;
+  // What grew above it does not push it away.
+  if (seen && anchor.isConnected) scrollBy({ top: anchor.getBoundingClientRect().top - top, behavior: "instant" });
+  if (document.activeElement === here || !region || document.activeElement !== body) return;
+  // It is gone: its likeness, else what stands in its place.
+  const there = stops(region);
+  const next = there.find((each) => named(each) === name) ?? there[Math.min(at, there.length - 1)] ?? one("#main");
+  next.focus({ preventScroll: true });
+  if (next.id !== "main") next.scrollIntoView({ block: "nearest", behavior: "instant" });
 });
 
 // The list asks anew every few seconds, but not under the reader's hand; seldom while nobody looks, for the title's sake.
