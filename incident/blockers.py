@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from incident import evidence, verifying
+from incident.durations import spoken
 from incident.model import ChecklistItem, CheckState, Incident, Mitigation
 from incident.refusals import CODES, Blocker, Code
 from incident.vocabulary import Criterion, Phase
@@ -65,7 +66,7 @@ def _verification(incident: Incident, now: datetime) -> Blocker | None:
     length = incident.verification
     if length <= timedelta(0) or incident.verification_passed_at is not None:
         return None
-    minutes = _spoken(length)
+    minutes = spoken(length)
     if incident.verification_since is None:
         return Blocker(
             code="verification-incomplete",
@@ -79,7 +80,7 @@ def _verification(incident: Incident, now: datetime) -> Blocker | None:
         return None
     return Blocker(
         code="verification-incomplete",
-        message=f"The verification period of {minutes} is not over: {_spoken(until - now)} left.",
+        message=f"The verification period of {minutes} is not over: {spoken(until - now)} left.",
         until=until,
     )
 
@@ -136,11 +137,3 @@ def of_next_phase(incident: Incident, now: datetime) -> list[Blocker]:
     if incident.phase is Phase.MITIGATION and mitigation and mitigation.blocked_on_approval and mitigation.finished_at is None:
         found.append(Blocker(code="change-not-approved", message=f"Mitigation {mitigation.number} is not approved."))
     return found + of_items(open_items(incident, incident.phase))
-
-
-def _spoken(length: timedelta) -> str:
-    seconds = max(0, round(length.total_seconds()))
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes) + [f"{seconds} s"] * bool(seconds)
-    return " ".join(parts) or "0 s"

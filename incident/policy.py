@@ -21,6 +21,11 @@ DAY = timedelta(days=1)
 HUMAN_FLOOR = timedelta(seconds=30)
 """The least that a drill's scaled clock leaves a person to act in."""
 
+WRITING_FLOOR = timedelta(seconds=90)
+"""The same for what has to be written: a drill must leave the time to fill in a form without being asked for the next update."""
+
+WRITTEN = frozenset({"internal_update_every", "external_update_every", "status_page_within"})
+
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -145,7 +150,7 @@ class Policy(Frozen):
         return min(length * self.remind_fraction, self.remind_at_most)
 
     def scaled(self, factor: float) -> Policy:
-        """The same process with every wait divided by `factor`; people keep at least HUMAN_FLOOR to act in.
+        """The same process with every wait divided by `factor`; people keep at least HUMAN_FLOOR to act in, WRITING_FLOOR to write.
 
         The verification period has no floor: nobody has to do anything in it but wait. Nothing is measured: the trouble of
         a drill is played, and monitoring would not see it.
@@ -159,7 +164,8 @@ class Policy(Frozen):
             for name in SeverityRule.model_fields:
                 value = getattr(of, name)
                 if isinstance(value, timedelta):
-                    floor = timedelta(0) if name in {"verification", "next_rung_after"} else HUMAN_FLOOR
+                    waits = name in {"verification", "next_rung_after"}
+                    floor = timedelta(0) if waits else WRITING_FLOOR if name in WRITTEN else HUMAN_FLOOR
                     value = shrunk(value, floor)
                 values[name] = value
             return SeverityRule(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from incident import blockers, clocks, evidence, guidance
+from incident import blockers, clocks, deliveries, evidence, guidance
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Criterion, Phase, Role
 
@@ -38,6 +38,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         **{name: _iso(getattr(incident, name)) for name in _MOMENTS},
         "opened_by": incident.opened_by,
         "acknowledged_by": incident.acknowledged_by,
+        "paged": incident.paged,
         "times_reopened": incident.times_reopened,
         "checklist": [item.model_dump(mode="json") for item in incident.checklist.values()],
         "clocks": [clock_view(clock, now) for clock in incident.clocks.values()],
@@ -85,21 +86,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
             "internal": incident.internal_update.model_dump(mode="json") if incident.internal_update else None,
             "external": incident.external_update.model_dump(mode="json") if incident.external_update else None,
         },
-        "deliveries": {
-            "delivered": incident.delivered,
-            "waiting": [
-                {
-                    "key": effect.key,
-                    "port": effect.port.value,
-                    "action": effect.ask.action,
-                    "purpose": effect.purpose,
-                    "state": "parked" if effect.port in incident.down else "queued",
-                    "at": _iso(effect.at),
-                }
-                for effect in incident.outbox
-            ],
-            "down": {port.value: health.model_dump(mode="json", exclude={"told"}) for port, health in incident.down.items()},
-        },
+        "deliveries": deliveries.view(incident),
         "seq": incident.seq,
         "now": _iso(now),
     }

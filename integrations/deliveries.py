@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from incident.channels import CHANNELS
 from incident.effects import Brief, Delivery
 from integrations.errors import Rejected
 
@@ -33,6 +34,11 @@ def marked(delivery: Delivery, text: str) -> str:
     if not delivery.drill or text.startswith(DRILL_MARK):
         return text
     return DRILL_MARK + text
+
+
+def address(public_url: str, incident: str) -> str:
+    """Where people read more about what a delivery is of: an incident's room, or the page of paused channels."""
+    return f"{public_url}/{incident}" if incident == CHANNELS else f"{public_url}/incidents/{incident}"
 
 
 def channel_name(wanted: str, nth: int) -> str:

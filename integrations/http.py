@@ -88,7 +88,11 @@ def user_agent() -> str:
 
 
 class Http:
-    """One vendor's address. `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here."""
+    """One vendor's address.
+
+    `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here; `setting` is the variable that holds
+    the credentials, for whoever has to mend it.
+    """
 
     def __init__(
         self,
@@ -97,10 +101,12 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         secrets: Collection[SecretStr] = (),
+        setting: str = "",
         transport: httpx2.AsyncBaseTransport | None = None,
         limit: timedelta = LIMIT,
     ) -> None:
         self.vendor = vendor
+        self._setting = setting
         # The longest first: one may be a part of another.
         found = (secret.get_secret_value() for secret in secrets)
         self._secrets = tuple(sorted(filter(None, found), key=len, reverse=True))
@@ -150,7 +156,8 @@ class Http:
             raise Unanswered(self.clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
         if not response.is_success:
             body = self._cleaned(body)
-        if response.is_success or response.status_code in also:
+        # What stands before a vendor has web pages of its own for the same statuses.
+        if response.is_success or (response.status_code in also and (raw or _is_json(body))):
             data = body.decode("utf-8", "replace") if raw else self._json(response, body, asked)
             return Answer(response.status_code, data, response.headers)
         self._raise(response, body, asked)
@@ -175,7 +182,8 @@ class Http:
 
     def _raise(self, response: httpx2.Response, body: bytes, asked: str) -> NoReturn:
         status = response.status_code
-        text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}: {_words(body)}")
+        # The advice first: where room is short, the vendor's words are cut.
+        text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self._setting)}: {_words(body)}")
         limited = status == 403 and (response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers)
         if status in LATER or status >= 500 or limited:
             raise Unavailable(text, retry_after=retry_after(response.headers, datetime.now(UTC)))
@@ -208,6 +216,25 @@ def address_secrets(address: SecretStr) -> list[SecretStr]:
     rest = whole[whole.find(parts.netloc) + len(parts.netloc) :] if parts.netloc else ""
     words = [word for word in re.split(r"[/?&=.#]", rest) if len(word) >= SECRET_WORD]
     return [SecretStr(found) for found in (whole, rest, parts.password or "", *words) if len(found) > 1]
+
+
+def advice(status: int, setting: str) -> str:
+    """What to do about a vendor's no, in brackets; empty where only its own words can say."""
+    if not setting:
+        return ""
+    if status in (401, 403, 407):
+        return f" (renew {setting} or what it may do; `tocsin doctor` tries it)"
+    if status in (404, 410):
+        return f" (see whether what {setting.rpartition('_')[0]}_… names is there; `tocsin doctor` looks)"
+    return ""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        jsonlib.loads(body or b"null")
+    except ValueError:
+        return False
+    return True
 
 
 def _local(url: str) -> bool:

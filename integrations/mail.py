@@ -125,7 +125,7 @@ class Mailer:
             text = f"the mail server {self.server} does not take mail for {to}: {refused.code} {self._said(refused.message)}"
             return Unavailable(text) if refused.code < 500 else NotFound(text)
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            text = f"the mail server {self.server} refuses the login: {error.code} {self._said(error.message)}"
+            text = f"the mail server {self.server} refuses the login (renew TOCSIN_MAIL_PASSWORD): {error.code} {self._said(error.message)}"
             return Unavailable(text) if error.code < 500 else Unauthorized(text)
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 400:
             text = f"the mail server {self.server} answered {error.code} {self._said(error.message)}"

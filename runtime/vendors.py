@@ -259,6 +259,7 @@ class Apprise(Vendor):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}APPRISE_", extra="ignore", frozen=True)
     chosen = ("paging", "apprise")
+    permissions = (("page people", "whatever each address needs to send, by its service's page in Apprise's documentation"),)
 
     urls: SecretStr = Field(
         min_length=1, description="Apprise addresses of people, as `ana=ntfys://…; ana=pover://…; *=slack://…`; `*` is everybody else"
@@ -274,6 +275,7 @@ class ICalendar(Vendor):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}ICALENDAR_", extra="ignore", frozen=True)
     chosen = ("oncall", "icalendar")
+    permissions = (("know who is on call", "the feed's own private address, or a file that the worker's account can read"),)
 
     feeds: SecretStr = Field(
         min_length=1, description="address or path of each role's feed, as `primary on-call=https://…; CTO=/etc/tocsin/cto.ics`"
@@ -490,6 +492,16 @@ VENDORS: tuple[type[Vendor], ...] = (
     S3,
     ModelAgent,
 )
+
+
+MONITORING = ("prometheus_url", "alertmanager_url", "monitoring_token", "service_label", "deployments_query")
+"""The settings (`runtime.settings`) of Prometheus and Alertmanager: the door needs them, too, so they are no group."""
+
+MONITORING_PERMISSIONS = (
+    ("measure, look deployments up", "Prometheus: GET /api/v1/query_range"),
+    ("see what fires", "Alertmanager: GET /api/v2/alerts; without it, Prometheus: GET /api/v1/alerts"),
+)
+"""Nothing is ever written there."""
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

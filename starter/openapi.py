@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from incident.alerts import AlertInput
+from incident.channels import PauseChannel, ResumeChannel
 from incident.commands import COMMANDS, Open
 from incident.deployments import Deployment
 from incident.events import Event
@@ -21,7 +22,9 @@ from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
 from integrations.ticketing.news import TicketPosting
 from starter.bodies import KEY_HEADER
+from starter.filing import FilePostmortem
 from starter.postmortem import Saving
+from starter.wording import Wording
 
 COMPONENTS = "#/components/schemas/"
 
@@ -45,7 +48,10 @@ BODIES: tuple[type[BaseModel], ...] = (
     AlertInput,
     NewToken,
     Saving,
-    *COMMANDS.values(),
+    PauseChannel,
+    ResumeChannel,
+    Wording,
+    *(FilePostmortem if verb == FilePostmortem.verb else model for verb, model in COMMANDS.items()),
 )
 
 

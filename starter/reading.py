@@ -102,6 +102,15 @@ class Reading:
         rows = await patiently(self.client, call, within=LIST_WITHIN)
         return sorted((row for row in rows if wanted.admit(row) and privacy.may_see(row)), key=by_urgency)
 
+    async def followed_up(self, *, within: timedelta = LIST_WITHIN) -> list[str]:
+        """The incidents that have ended and whose action items are still chased. Whoever shows them asks `admit` before."""
+
+        async def call() -> list[str]:
+            found = self.client.list_workflows(contract.FOLLOWED_UP)
+            return [each.id.removesuffix(contract.follow_up_id("")) async for each in found]
+
+        return await patiently(self.client, call, within=within)
+
     async def visible(self, incidents: set[str]) -> set[str]:
         """Those of `incidents` that the one who looks may know of.
 
@@ -215,6 +224,21 @@ class Reading:
         """The raw histories of all runs that the server still has, first to last. No worker is needed."""
         await self.describe(incident)
         return await self._runs(incident)
+
+    async def latest_history(self, incident: str) -> WorkflowHistory | None:
+        """The raw history of the latest run. No worker is needed; None where the server has let go of it.
+
+        Raises:
+            UnknownIncident, Unreachable.
+        """
+        run = (await self.describe(incident)).run_id
+        handle = self.client.get_workflow_handle(incident, run_id=run)
+        try:
+            return await patiently(self.client, handle.fetch_history, within=LIST_WITHIN)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
 
     async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
         """The raw history of the incident's follow-up; none where there is no follow-up."""

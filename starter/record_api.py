@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from incident.analytics import action_items, postmortems
 from incident.commands import problems
@@ -16,8 +16,10 @@ from starter.analytics import Asked, Records, as_csv
 from starter.bodies import json_object
 from starter.desk import Desk
 from starter.drafts import Version
+from starter.duties import Duties
 from starter.postmortem import Postmortems, Saving, told
 from starter.problems import Invalid
+from starter.reading import Filters
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -44,8 +46,17 @@ class Wanted(BaseModel):
     owner: str | None = None
 
 
+class Asks(BaseModel):
+    """Whose duties; without it, those of whoever asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str | None = Field(default=None, max_length=300)
+
+
 def router(desk: Desk, records: Records, writing: Postmortems, door: Door) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["record"])
+    duties = Duties(desk)
 
     @router.get("/incidents/{incident}/postmortem", responses={422: openapi.MISTAKEN, **openapi.READS})
     async def show_postmortem(incident: str, which: Annotated[Which, Query()], accept: Annotated[str, Header()] = "") -> Response:
@@ -62,6 +73,7 @@ def router(desk: Desk, records: Records, writing: Postmortems, door: Door) -> AP
                 "by": work["by"],
                 "state": work["state"],
                 "document": document,
+                "seen": work["seen"],
             }
         )
 
@@ -99,6 +111,14 @@ def router(desk: Desk, records: Records, writing: Postmortems, door: Door) -> AP
         found = action_items(await records.everything(), datetime.now(UTC).date())
         chosen = [item for item in found if item["status"] == "open" or not wanted.open]
         return JSONResponse({"action_items": [item for item in chosen if wanted.owner in (None, item["owner"])]})
+
+    @router.get("/duties", responses={422: openapi.MISTAKEN, 503: openapi.NOT_NOW})
+    async def list_duties(asks: Annotated[Asks, Query()], request: Request) -> JSONResponse:
+        """What is asked of one person over all incidents, late ones first; beside it what is late of others."""
+        now = datetime.now(UTC)
+        person = asks.person or _asker(request, door.user)
+        found = await duties.of(person, await desk.listing(Filters(open=True)), now)
+        return JSONResponse({"person": person, "duties": [{**duty._asdict(), "overdue": duty.overdue(now)} for duty in found]})
 
     @router.get("/analytics", responses={422: openapi.MISTAKEN, 503: openapi.NOT_NOW})
     async def show_analytics(asked: Annotated[Asked, Query()]) -> JSONResponse:
@@ -147,3 +167,9 @@ async def standing(records: Records, writing: Postmortems, now: datetime) -> lis
         last = begun.get(row["incident"])
         row["draft"] = {"by": last.by, "at": told(last)["at"]} if last is not None else None
     return rows
+
+
+def _asker(request: Request, otherwise: str) -> str:
+    """Who asks: whoever is signed in, else the user of this machine."""
+    actor = getattr(request.state, "actor", None)
+    return str(actor.name) if actor is not None and actor.verified else otherwise

@@ -30,12 +30,21 @@ async def replayed(history: WorkflowHistory, guards: Sequence[Interceptor] = (Gu
 
     `guards` are the interceptors that the worker ran with.
     """
+    _, timeline, failure = await restored(history, guards)
+    return timeline, failure
+
+
+async def restored(history: WorkflowHistory, guards: Sequence[Interceptor] = (Guard(),)) -> tuple[Any, list[Entry], Exception | None]:
+    """The incident (`incident.model.Incident`) as it is at the end of one run's history, with the timeline that the run holds.
+
+    None for the incident where the history is not that of one, or can't be replayed.
+    """
     witness = Witness()
     replayer = Replayer(
         workflows=_workflows(), data_converter=DATA_CONVERTER, interceptors=[*guards, witness], workflow_runner=Recorder(witness)
     )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-    return [event.model_dump(mode="json") for event in witness.timeline], result.replay_failure
+    return witness.incident, [event.model_dump(mode="json") for event in witness.timeline], result.replay_failure
 
 
 def _workflows() -> list[type]:
@@ -51,15 +60,17 @@ def _workflows() -> list[type]:
 
 
 class Witness(Interceptor):
-    """Gets hold of the workflow's own object, and keeps its timeline as it was after each task."""
+    """Gets hold of the workflow's own object, and keeps its timeline and its incident as they were after each task."""
 
     def __init__(self) -> None:
         self.instance: Any = None
         self.timeline: list[Any] = []
+        self.incident: Any = None
 
     def look(self) -> None:
         if self.instance is not None:
             self.timeline = list(getattr(self.instance, "timeline", ()))
+            self.incident = getattr(self.instance, "incident", None)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor] | None:
         witness = self

@@ -33,6 +33,7 @@ from runtime.settings import Settings, SettingsError, load_settings, read_toml, 
 from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
 from runtime.vendors import Slack, SlackCommands, vendor_settings, vendor_variables
+from starter import measurable
 from starter.api import Door, create_app
 from starter.chatops.people import Known
 from starter.chatops.slack import SlackDoor
@@ -211,6 +212,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         lambda: _ledger(ledger),
         lambda: _rota(settings),
         lambda: _routes(rules),
+        lambda: _measurements(rules, settings),
         *_monitoring(settings),
         *listeners.looks,
     )
@@ -284,6 +286,13 @@ async def _routes(rules: RoutesFile) -> Finding:
         fix = "Mend the file (tocsin policy check FILE); until then the last good rules are in force."
         return Finding(name="routing rules", ok=False, detail=rules.problem, fix=fix)
     return Finding(name="routing rules", ok=True, detail=f"{rules.path} can be read" if rules.path else "the built-in ones")
+
+
+async def _measurements(rules: RoutesFile, settings: Settings) -> Finding:
+    try:
+        return measurable.finding(rules.in_force(), measuring=settings.prometheus_url is not None)
+    except RoutesUnusable as error:
+        return Finding(name="measurements", ok=False, detail=str(error), fix=measurable.SET_IT)
 
 
 def _monitoring(settings: Settings) -> tuple[Look, ...]:

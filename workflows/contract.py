@@ -42,12 +42,22 @@ ALERT = "alert"
 RELATED = "related"
 """The signal by which an incident hears of another one that may be the same trouble."""
 
+UNRELATED = "unrelated"
+"""The signal by which an incident hears that such another one has ended."""
+
 ABSORB = "absorb"
 ABSORBED = "absorbed"
 """The signals between two incidents of which one goes on: the handover, and the answer to it."""
 
 RETURNED_BY = "returned_by"
 """The field of an alert group's message that brings back alerts which a closed incident could not take."""
+
+CHANNELS = "channels"
+"""The signal by which incidents and the register hear which channels people have paused."""
+
+CHANNELS_ID = "channels"
+CHANNELS_PAUSE = "pause"
+CHANNELS_RESUME = "resume"
 
 FIND_MAINTENANCE = "find_maintenance"
 READ_BACK = "read_back"
@@ -65,6 +75,9 @@ BEAT = "beat"
 
 FAILING = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 """The visibility query for workflows whose tasks fail again and again: nothing moves them on until somebody looks."""
+
+FOLLOWED_UP = "WorkflowType = 'FollowUp' AND ExecutionStatus = 'Running'"
+"""The visibility query for closed incidents whose action items are still chased."""
 
 SEVERITY = SearchAttributeKey.for_keyword("IncidentSeverity")
 PHASE = SearchAttributeKey.for_keyword("IncidentPhase")
@@ -145,6 +158,7 @@ class FollowUpInput(BaseModel):
     incident: Incident
     timeline: list[Event] = Field(default_factory=list)
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
 
 
 class HeldAlert(BaseModel):

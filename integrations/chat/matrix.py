@@ -32,6 +32,7 @@ from integrations.deliveries import asked, channel_name, clipped, defused, marke
 from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized
 from integrations.http import Answer
 from integrations.once import OneAtATime
+from integrations.ports import ChannelSeen
 
 ROOM_TYPE = "io.tocsin.incident"
 """State of a room of ours: which key opened it."""
@@ -199,6 +200,24 @@ class MatrixChat:
         if self._account is None:
             self._account = await self._api.whoami()
         return self._account
+
+    @property
+    def vendor(self) -> str:
+        return "Matrix"
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen:
+        """As it is now, by its room id; a room whose alias leads elsewhere counts as renamed: nobody finds it by its name."""
+        async with self.http.one_ask():
+            found = await self._call("GET", f"/rooms/{quote(reference, safe='')}/state", also={403, 404})
+            if found.status != 200:
+                return ChannelSeen(state="gone")
+            state = {event["type"]: event["content"] for event in found.data if not event.get("state_key")}
+            shown = str(state.get("m.room.name", {}).get("name", ""))
+            if "m.room.tombstone" in state:
+                return ChannelSeen(state="archived", name=shown)
+            if await self._directory(name) != reference:
+                shown = f"{shown}, to which {name} does not lead"
+            return ChannelSeen(state="open", name=shown, topic=str(state.get("m.room.topic", {}).get("topic", "")))
 
     async def check(self) -> Checked:
         name = "chat: Matrix"

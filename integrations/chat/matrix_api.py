@@ -21,7 +21,7 @@ class MatrixApi:
 
     def __init__(self, url: str, *, token: SecretStr, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        self.http = Http("Matrix", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("Matrix", url, headers=headers, secrets=[token], setting="TOCSIN_MATRIX_TOKEN", transport=transport)
 
     async def call(
         self,
@@ -34,7 +34,7 @@ class MatrixApi:
     ) -> Answer:
         answer = await self.http.call(method, API + path, json=json, params=params, also={*also, 429})
         if answer.status == 429:
-            raise Unavailable(f"Matrix wants us to wait: {said(answer)}", retry_after=_wait(answer))
+            raise Unavailable(f"Matrix wants us to wait with {method} {API}{path}: {said(answer)}", retry_after=_wait(answer))
         return answer
 
     async def whoami(self) -> str:

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import SecretStr
 
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
-from integrations.http import Answer, Http, Unanswered, retry_after
+from integrations.http import Answer, Http, Unanswered, advice, retry_after
 
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 """Slack has failed half-way; by its own word some of it may have been done."""
@@ -67,7 +67,7 @@ class SlackApi:
 
     def __init__(self, url: str, *, token: SecretStr, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        self.http = Http("Slack", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("Slack", url, headers=headers, secrets=[token], setting="TOCSIN_SLACK_TOKEN", transport=transport)
 
     async def write(self, method: str, also: Collection[str] = (), **arguments: Any) -> Mapping[str, Any]:
         """Call a method that takes JSON. `also` are the errors that the caller looks at itself."""
@@ -97,6 +97,8 @@ def _error(word: str, method: str, data: Mapping[str, Any], answer: Answer) -> I
     text = f"Slack refused {method}: {word}"
     if word == "missing_scope" and isinstance(data.get("needed"), str):
         text += f"; add the scope {data['needed'][:100]} to the app and install it again"
+    elif word in CREDENTIALS:
+        text += advice(401, "TOCSIN_SLACK_TOKEN")
     if word in UNSURE:
         return Unanswered(text)
     if word in LATER:

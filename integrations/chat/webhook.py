@@ -48,8 +48,9 @@ class WebhookChat:
         stakeholders_url: SecretStr | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._general = _hook(url, transport)
-        self._stakeholders = _hook(stakeholders_url, transport) if stakeholders_url is not None else self._general
+        self._general = self._stakeholders = _hook(url, "TOCSIN_CHAT_WEBHOOK_URL", transport)
+        if stakeholders_url is not None:
+            self._stakeholders = _hook(stakeholders_url, "TOCSIN_CHAT_WEBHOOK_STAKEHOLDERS_URL", transport)
         self._rooms = rooms
         self._ledger = ledger
         self._one_at_a_time = OneAtATime()
@@ -128,8 +129,8 @@ def _accepted(answer: Answer) -> None:
     try:
         json.loads(said)
     except ValueError:
-        raise Unanswered(f"The webhook answered {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
+        raise Unanswered(f"The webhook answered POST with {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
 
 
-def _hook(url: SecretStr, transport: httpx2.AsyncBaseTransport | None) -> Http:
-    return Http("The webhook", url.get_secret_value(), secrets=address_secrets(url), transport=transport)
+def _hook(url: SecretStr, setting: str, transport: httpx2.AsyncBaseTransport | None) -> Http:
+    return Http("The webhook", url.get_secret_value(), secrets=address_secrets(url), setting=setting, transport=transport)

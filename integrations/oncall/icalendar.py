@@ -150,7 +150,8 @@ class ICalendarRota:
         if not _is_address(where):
             return await asyncio.to_thread(Path(where).read_text, encoding="utf-8"), None
         base, path = _parts(where)
-        http = Http("the calendar", base, secrets=address_secrets(feed.where), transport=self._transport, limit=FETCH_WITHIN)
+        secrets, setting = address_secrets(feed.where), "TOCSIN_ICALENDAR_FEEDS"
+        http = Http("the calendar", base, secrets=secrets, setting=setting, transport=self._transport, limit=FETCH_WITHIN)
         known = {"If-None-Match": feed.etag} if feed.etag and feed.good else {}
         headers = {"Accept": "text/calendar, */*", **known}
         try:

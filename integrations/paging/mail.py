@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
-from integrations.deliveries import asked, clipped, marked
+from integrations.deliveries import address, asked, clipped, marked
 from integrations.errors import NotFound
 from integrations.mail import Mailer
 from integrations.oncall.people import Directory, is_address
@@ -70,7 +70,7 @@ class EmailPager:
         return Receipt(reference=self._mailer.message_id(delivery.key), person=ask.to, role=ask.role)
 
     def _footer(self, delivery: Delivery, ask: Page) -> str:
-        lines = [f"You are asked as {ask.role}.", f"{delivery.incident}: {self._links.public_url}/incidents/{delivery.incident}"]
+        lines = [f"You are asked as {ask.role}.", f"{delivery.incident}: {address(self._links.public_url, delivery.incident)}"]
         if ask.urgency == "high":
             link = self._links.link(Paged(delivery.incident, ask.to, delivery.key), self._clock())
             answer = ["Or answer this mail with: ack"] if self._replies is not None else []

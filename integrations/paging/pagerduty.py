@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
 from incident.paging import OpenPage
-from integrations.deliveries import asked, clipped, defused, marked
+from integrations.deliveries import address, asked, clipped, defused, marked
 from integrations.errors import IntegrationError, Refused, Rejected
 from integrations.http import Http, Unanswered
 
@@ -52,7 +52,8 @@ class PagerDuty:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         by_role = {_folded(role): key for role, key in (roles or {}).items()}
-        self.http = Http("PagerDuty", url, secrets=[routing_key, *by_role.values()], transport=transport)
+        secrets = [routing_key, *by_role.values()]
+        self.http = Http("PagerDuty", url, secrets=secrets, setting="TOCSIN_PAGERDUTY_ROUTING_KEY", transport=transport)
         self._routing_key = routing_key
         self._by_role = by_role
         self._public_url = public_url
@@ -76,8 +77,8 @@ class PagerDuty:
             "client": "Tocsin",
         }
         if self._public_url:
-            address = f"{self._public_url}/incidents/{delivery.incident}"
-            event |= {"client_url": address, "links": [{"href": address, "text": delivery.incident}]}
+            more = address(self._public_url, delivery.incident)
+            event |= {"client_url": more, "links": [{"href": more, "text": delivery.incident}]}
         key = dedup_key(delivery)
         async with self.http.one_ask():
             answer = await self._tell("trigger", key, self._by_role.get(_folded(ask.role), self._routing_key), event)

@@ -23,6 +23,7 @@ from starter.cli.reading import KIND_STYLE, incident_argument
 from starter.cli.screen import Screen
 from starter.cli.session import Session, reading
 from starter.cli.stream import Connected, Entry, Follower, Gone, Lost, News, State, Wake
+from starter.telling import told
 
 TICK = 1.0
 """Seconds between two drawings: clocks count in seconds."""
@@ -205,7 +206,7 @@ class Live(View):
     def _row(self, entry: dict[str, Any]) -> str:
         kind = str(entry.get("kind"))
         at = str(entry.get("at", ""))[11:19]
-        return f"{at}  {self.session.paint(f'{kind:<20}', KIND_STYLE.get(kind))} {clean(entry.get('text', ''))}"
+        return f"{at}  {self.session.paint(f'{kind:<20}', KIND_STYLE.get(kind))} {clean(told(entry))}"
 
     def _block(self) -> list[str]:
         lines = ["", *board(self.state, self.now, self.session.paint)]

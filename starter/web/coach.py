@@ -1,7 +1,9 @@
 """The practice incident in the browser: what to do next, why, and how to type it; every step is pressed on the real buttons.
 
-The steps read nothing but the incident itself. A drill that was left is taken up where it stands, and what somebody
-does from the command line counts as well.
+What to do is the incident's own next step (`incident.guidance`), the one that stands under "Do this next": the coach
+explains it and never names another. It reads nothing but the incident itself, so a drill that was left is taken up where it
+stands, and what somebody does from the command line counts as well. What the process does not ask for, and is worth a
+try, it offers as an experiment beside that.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from incident.vocabulary import Phase
 from starter.desk import Desk, fresh_key
-from starter.problems import Forbidden, Unavailable
+from starter.problems import Forbidden, NoWorker, Unavailable
 from starter.reading import Entry
 from starter.web.forms import form_of
 from starter.web.rendering import page, who
@@ -25,6 +27,9 @@ log = structlog.get_logger()
 
 KILLED = "The worker was killed here (kill -9). This note was sent while none was running, and waited for the next one."
 """The note that a killed worker leaves; it is on record only once another worker carries on."""
+
+PATIENCE = 3
+"""How often the note is sent, under one key: each time waits for 10 s, and a busy machine needs longer for a new worker."""
 
 OPENING = {
     "title": "Practice: checkout answers with errors",
@@ -53,122 +58,133 @@ class Scene:
         return any(entry["kind"] == kind and data.items() <= entry["data"].items() for entry in self.timeline)
 
 
-class Step(NamedTuple):
-    """One step. `verb` is the form that does it; `command` is what one would type after the incident's id."""
+class Chapter(NamedTuple):
+    """One step of the drill, which may take several acts; it is over once the incident shows it."""
 
     title: str
-    text: str
-    command: str
-    verb: str | None
     done: Callable[[Scene], bool]
 
 
-STEPS: tuple[Step, ...] = (
-    Step(
-        "Take the page",
-        "Somebody was paged. Until one acknowledges, the page repeats and climbs to the next person. Press Acknowledge: its clock stops.",
-        "tocsin ack {id}",
-        "acknowledge",
-        lambda scene: bool(scene.state.get("acknowledged_by")),
+CHAPTERS: tuple[Chapter, ...] = (
+    Chapter("Take the page", lambda scene: bool(scene.state.get("acknowledged_by"))),
+    Chapter("Say how bad it is", lambda scene: scene.state.get("severity") is not None and scene.past(Phase.DETECTION)),
+    Chapter("Tell people", lambda scene: scene.past(Phase.DECLARATION)),
+    Chapter(
+        "Look for the cause", lambda scene: (bool(scene.state["hypotheses"]) and scene.past(Phase.DECLARATION)) or scene.past(Phase.TRIAGE)
     ),
-    Step(
-        "Say how bad it is",
-        "Declare it as SEV1 and customer-facing. A channel opens, a commander is found, and the clocks of a SEV1 begin to count.",
-        'tocsin declare {id} --sev 1 --customer-facing --summary "Customers can not pay"',
-        "declare",
-        lambda scene: scene.state.get("severity") is not None,
-    ),
-    Step(
+    Chapter("Stop the damage", lambda scene: _mitigated(scene) or scene.past(Phase.MITIGATION)),
+    Chapter("Prove it", lambda scene: bool(scene.state["verification"]["passed_at"]) or scene.past(Phase.RESOLUTION)),
+    Chapter("Resolve", lambda scene: scene.past(Phase.RESOLUTION)),
+    Chapter("Learn from it", lambda scene: bool(scene.state["postmortem"]["filed_at"]) or scene.past(Phase.POST_INCIDENT)),
+    Chapter("Close it", lambda scene: scene.past(Phase.POST_INCIDENT)),
+)
+
+
+def _mitigated(scene: Scene) -> bool:
+    tried = scene.state["mitigations"]
+    return bool(tried) and bool(tried[-1]["succeeded"])
+
+
+LESSONS: dict[str | None, str] = {
+    "acknowledge": "Somebody was paged. Until one acknowledges, the page repeats and climbs to the next person. Press it: its clock stops.",
+    "declare": "Declare it as SEV1 and customer-facing. A channel opens, a commander is found, and the clocks of a SEV1 begin to count.",
+    "post_update": "Write a sentence and post it; its clock begins anew. What is not told in time is asked for, and then escalates. "
+    "A drill's words never reach the real status page.",
+    "advance": "Each phase has a checklist. What is still open stays owed until the end, so going on asks for a reason.",
+    "hypothesize": "Write down what you believe: one sentence. A wrong one that is written down can be tested.",
+    "mitigate": "A rollback, say: who does it (somebody other than you, so that you may document it afterwards), "
+    "how you will know that it worked, and the way back.",
+    "approve": "A change is approved, or documented afterwards, by somebody other than its owner.",
+    "finish_mitigation": "Say whether it worked. If it did not, the way back is at hand, and another one is chosen.",
+    "confirm": "Say what you have seen, criterion by criterion. The verification period runs while all of them hold.",
+    "resolve": "Everything is verified. Say the cause and the fix; the post-mortem begins with these words.",
+    "file_postmortem": "It is written already from what happened. Fill in the causes, and submit it.",
+    "add_action_item": "What is to be done so that it does not happen again, by whom, until when. It is chased until it is done.",
+    "check": "What was put off is still owed. Tick what is done; skip the rest, each with a reason.",
+    "skip": "An item that does not apply is skipped, with the reason on record.",
+    "close": "Nothing is owed any more.",
+    None: "There is nothing to press: a clock has to run out. If something turns red meanwhile, it begins anew.",
+}
+"""What each next step teaches, by its verb; None where there is nothing to do but wait."""
+
+OVERDUE = "A clock has run out, so this comes first. "
+
+
+class Experiment(NamedTuple):
+    """Something worth a try that the process does not ask for. `verb` is the form that does it, None for the kill."""
+
+    title: str
+    text: str
+    verb: str | None
+    values: dict[str, str]
+    offered: Callable[[Scene], bool]
+
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
         "Tell the team",
-        "Post an internal update. See its clock begin anew; what is not told in time is asked for, and then escalates.",
-        'tocsin update {id} --internal -m "Looking at release v248"',
+        "Post an internal update before it is due, and see its clock begin anew.",
         "post_update",
-        lambda scene: scene.told("internal_update") or scene.past(Phase.MITIGATION),
+        {"audience": "internal"},
+        lambda scene: scene.past(Phase.DETECTION) and not scene.past(Phase.MITIGATION) and not scene.told("internal_update"),
     ),
-    Step(
-        "Tell the public",
-        "Post an external update, and read first what the public would see. A drill's words never reach the real status page.",
-        'tocsin update {id} --external -m "Some card payments fail. We are on it." --status investigating',
-        "post_update",
-        lambda scene: scene.told("external_update") or scene.past(Phase.MITIGATION),
-    ),
-    Step(
-        "Look for the cause",
-        "Go on to triage, giving a reason for what is still open on the checklist, and write down what you believe: a hypothesis.",
-        'tocsin advance {id} --reason "practice"; tocsin hypothesize {id} -m "The retry of v248"',
-        "advance",
-        lambda scene: scene.told("hypothesis") or scene.past(Phase.TRIAGE),
-    ),
-    Step(
-        "Stop the damage",
-        "Start a mitigation: a rollback, who does it, how you will know that it worked, and the way back. Then finish it.",
-        "tocsin mitigate {id} --option rollback …; tocsin finish-mitigation {id} --succeeded",
-        "mitigate",
-        lambda scene: scene.told("mitigation_finished", succeeded=True) or scene.past(Phase.MITIGATION),
-    ),
-    Step(
+    Experiment(
         "Try to cheat",
-        "Press Resolve now, too early. You are refused, told why and what to do instead, and the attempt is on record.",
-        'tocsin resolve {id} --root-cause "…" --fix-applied "…"',
+        "Resolve it now, too early: you are refused, told why and what to do instead, and the attempt is on record.",
         "resolve",
-        lambda scene: scene.told("refused", verb="resolve") or scene.past(Phase.RESOLUTION),
+        {},
+        lambda scene: (
+            _mitigated(scene)
+            and not scene.state["verification"]["passed_at"]
+            and not scene.past(Phase.RESOLUTION)
+            and not scene.told("refused", verb="resolve")
+        ),
     ),
-    Step(
+    Experiment(
         "Kill the worker",
-        "Pull the plug of the process that runs this incident. The clocks go on, nothing is forgotten, and in a second or two it is back.",
-        "kill -9 $(worker's process id)",
+        "Pull the plug of the process that runs this incident: the clocks go on, nothing is forgotten, and in a moment it is back.",
         None,
-        lambda scene: any(entry["kind"] == "note" and KILLED in entry["text"] for entry in scene.timeline) or scene.past(Phase.RESOLUTION),
-    ),
-    Step(
-        "Prove it, and resolve",
-        "Confirm the three criteria with your evidence. The verification period runs while all of them hold; when it has passed, resolve.",
-        'tocsin confirm {id} --criterion symptom_resolved --evidence "…"; tocsin wait {id} --for verified; tocsin resolve {id} …',
-        "confirm",
-        lambda scene: scene.past(Phase.RESOLUTION),
-    ),
-    Step(
-        "Learn from it",
-        "The post-mortem is written already from what happened; fill in the causes, add an action item with an owner, and submit it.",
-        "tocsin pm show {id}; tocsin pm file {id} -",
-        "file_postmortem",
-        lambda scene: bool(scene.state["postmortem"]["filed_at"]) or scene.past(Phase.POST_INCIDENT),
-    ),
-    Step(
-        "Close it",
-        "What is still owed stands in the way, each with what mends it. When nothing is, close.",
-        "tocsin close {id}",
-        "close",
-        lambda scene: False,
+        {},
+        lambda scene: scene.past(Phase.TRIAGE) and not scene.past(Phase.RESOLUTION) and not _killed(scene),
     ),
 )
 
 
+def _killed(scene: Scene) -> bool:
+    return any(entry["kind"] == "note" and KILLED in entry["text"] for entry in scene.timeline)
+
+
 class Strip(NamedTuple):
-    """What the strip shows: the step that is next, `number` of `total`; `step` is None once all are done."""
+    """What the strip shows: chapter `number` of `total`; `title` is None once the drill is over.
+
+    What is to be done is the incident's own next step, in the words of `Do this next`; `lesson` says what it is for.
+    """
 
     number: int
     total: int
-    step: Step | None
-    command: str
-    href: str
-    kills: bool
+    title: str | None
+    act: str
+    lesson: str
+    experiments: tuple[Experiment, ...]
 
 
 def strip(state: dict[str, Any], timeline: Sequence[Entry], *, may_kill: bool) -> Strip | None:
-    """The coach's word on a drill, None for an incident in earnest. A step that this machine can't do is left out."""
+    """The coach's word on a drill, None for an incident in earnest. What this machine can't do is not offered."""
     if not state.get("drill"):
         return None
     scene = Scene(state, timeline)
-    steps = [step for step in STEPS if step.verb is not None or may_kill]
-    id = str(state["incident"])
-    closed = scene.state["phase"] == Phase.CLOSED.value
-    for number, step in enumerate(steps, start=1):
-        if not closed and not step.done(scene):
-            page_of_its_own = step.verb == "file_postmortem"
-            href = f"/incidents/{id}/postmortem" if page_of_its_own else f"/incidents/{id}?do={step.verb}#do-{step.verb}"
-            return Strip(number, len(steps), step, step.command.replace("{id}", id), href, step.verb is None)
-    return Strip(len(steps), len(steps), None, "", "", False)
+    total = len(CHAPTERS)
+    number = next((number for number, chapter in enumerate(CHAPTERS, start=1) if not chapter.done(scene)), None)
+    if number is None or state["phase"] == Phase.CLOSED.value:
+        return Strip(total, total, None, "", "", ())
+    step = state["next"]
+    lesson = LESSONS.get(step["verb"], "")
+    if step["why"].startswith("It was due"):
+        lesson = OVERDUE + lesson
+    offered = tuple(
+        each for each in EXPERIMENTS if each.offered(scene) and each.verb != step["verb"] and (each.verb is not None or may_kill)
+    )
+    return Strip(number, total, CHAPTERS[number - 1].title, str(step["text"]), lesson, offered)
 
 
 def router(desk: Desk, kill_worker: Callable[[], int] | None) -> APIRouter:
@@ -194,8 +210,15 @@ def router(desk: Desk, kill_worker: Callable[[], int] | None) -> APIRouter:
             raise Forbidden("Only a drill under `tocsin up` on this machine may kill the worker.")
         pid = kill_worker()
         log.warning("a drill has killed the worker", incident=incident, pid=pid, by=who(request))
-        said = await desk.command(incident, "note", {"by": who(request), "text": KILLED}, fresh_key())
-        done = f"?done={said['events'][0]['seq']}" if said["accepted"] and said["events"] else ""
-        return RedirectResponse(f"/incidents/{incident}{done}#answer", status_code=303)
+        key = fresh_key()
+        for _ in range(PATIENCE):
+            try:
+                said = await desk.command(incident, "note", {"by": who(request), "text": KILLED}, key)
+            except NoWorker:
+                continue
+            done = f"?done={said['events'][0]['seq']}" if said["accepted"] and said["events"] else ""
+            return RedirectResponse(f"/incidents/{incident}{done}#answer", status_code=303)
+        # The room says that no worker answers, and looks again by itself.
+        return RedirectResponse(f"/incidents/{incident}", status_code=303)
 
     return router

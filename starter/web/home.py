@@ -4,61 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import ValidationError
 
-from incident import clocks
 from incident.commands import problems
 from incident.vocabulary import Phase, Severity
 from starter.desk import Desk
-from starter.health import Health
+from starter.duties import Duties, Duty
 from starter.problems import Invalid
-from starter.reading import Filters, Row
-from starter.web.rendering import moment, navigation, page, who
+from starter.pulse import Pulse
+from starter.reading import Filters
+from starter.web.command_forms import title_of
+from starter.web.rendering import navigation, page, who
+from starter.web.ways import POSTMORTEM, Way, href
 
 ROWS_AT_MOST = 300
 
-PULSE_KEPT = timedelta(seconds=5)
-PULSE_WITHIN = timedelta(milliseconds=700)
-"""How long a page waits for a worker's sign of life; one that works gives it in some 20 ms, and is looked at once for all pages."""
-
-OWED_BY_THE_COMMANDER = frozenset({clocks.INTERNAL_UPDATE, clocks.NOTIFY_EXECUTIVES, clocks.RESOLUTION, clocks.POSTMORTEM})
-
-NO_SIGN = {"detail": "no worker has answered yet", "fix": "tocsin doctor says what is missing."}
+NEEDS_AT_MOST = 12
+"""Duties on top of the list; how many more there are is said."""
 
 
-class Pulse:
-    """Whether commands are carried out now, looked at every few seconds however many pages ask."""
-
-    def __init__(self, health: Health) -> None:
-        self._health = health
-        self._look: asyncio.Task[dict[str, Any]] | None = None
-        self._since = -PULSE_KEPT.total_seconds()
-        self._last: dict[str, Any] | None = None
-
-    async def trouble(self) -> dict[str, Any] | None:
-        """What is not well, with what mends it; None where all is well."""
-        now = asyncio.get_running_loop().time()
-        if self._look is not None and self._look.done():
-            self._last = self._look.result()
-        if self._look is None or (self._look.done() and now - self._since > PULSE_KEPT.total_seconds()):
-            self._since = now
-            self._look = asyncio.create_task(self._health.ready())
-        done, _ = await asyncio.wait({self._look}, timeout=PULSE_WITHIN.total_seconds())
-        if done:
-            self._last = self._look.result()
-        elif self._last is None or self._last["ok"]:
-            return NO_SIGN
-        return next((check for check in self._last["checks"] if not check["ok"]), None)
-
-
-def router(desk: Desk, health: Health) -> APIRouter:
+def router(desk: Desk, pulse: Pulse) -> APIRouter:
     router = APIRouter()
-    pulse = Pulse(health)
+    duties = Duties(desk)
 
     @router.get("/")
     async def show_home(request: Request) -> HTMLResponse:
@@ -66,13 +37,14 @@ def router(desk: Desk, health: Health) -> APIRouter:
         filters = filters_of(request.query_params)
         rows, trouble = await asyncio.gather(desk.listing(filters), pulse.trouble())
         now = datetime.now(UTC)
-        actor = who(request)
+        needs = await duties.of(who(request), rows, now) if filters.open else []
         rows = rows[:ROWS_AT_MOST]
         burning = [row for row in rows if row["phase"] != Phase.POST_INCIDENT.value]
         return page(
             request,
             "home.html",
-            needs=[row for row in rows if needs(row, actor, now)],
+            needs=[(duty, way_to(duty)) for duty in needs[:NEEDS_AT_MOST]],
+            needed=len(needs),
             burning=burning,
             after=[row for row in rows if row["phase"] == Phase.POST_INCIDENT.value],
             filters=filters,
@@ -97,6 +69,17 @@ def router(desk: Desk, health: Health) -> APIRouter:
     return router
 
 
+def way_to(duty: Duty) -> Way:
+    """Where a duty is fulfilled: the form that does it in its incident's room, or the page for it."""
+    room = f"/incidents/{duty.incident}"
+    if duty.verb == "file_postmortem":
+        return Way("Write it", f"{room}/{POSTMORTEM}")
+    if duty.verb is None:
+        return Way("Open", room)
+    label = {"post_update": "Write it", "acknowledge": "Acknowledge", "complete_action_item": "Done"}.get(duty.verb, title_of(duty.verb))
+    return Way(label, f"{room}{href(duty.verb, duty.values)}", duty.verb)
+
+
 def filters_of(query: Mapping[str, str]) -> Filters:
     """The filters of an address; what is left empty filters nothing, and open ones are listed unless it says otherwise.
 
@@ -108,14 +91,3 @@ def filters_of(query: Mapping[str, str]) -> Filters:
         return Filters.model_validate({"open": "true", **said})
     except ValidationError as error:
         raise Invalid(problems(error)) from error
-
-
-def needs(row: Row, actor: str, now: datetime) -> bool:
-    """Whether somebody should look at once: a clock is overdue, or the next one is the reader's own.
-
-    A row says who commands and not who owes the next clock; so it tells the reader's own where the commander owes it.
-    """
-    due = row.get("next_due")
-    if not row["open"] or due is None:
-        return False
-    return moment(due) <= now or (actor == row.get("commander") and row.get("next_clock") in OWED_BY_THE_COMMANDER)

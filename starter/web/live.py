@@ -23,6 +23,7 @@ from incident.vocabulary import Phase
 from starter.desk import Desk
 from starter.live import Rooms
 from starter.problems import Problem, UnknownIncident
+from starter.pulse import Pulse
 from starter.reading import Entry
 from starter.web.rendering import fragment
 from starter.web.room import context
@@ -42,6 +43,9 @@ KEPT_READINGS = 128
 
 ROWS_AT_ONCE = 400
 """A reader that was away for longer than this many entries gets the newest; the page says that there are older ones."""
+
+LOOKED_AFTER = timedelta(seconds=5)
+"""A stream that has nothing to tell looks this often whether anybody works at all."""
 
 _KEY = re.compile(r'name="key" value="[^"]*"')
 
@@ -70,7 +74,7 @@ class Readings:
         return await self._desk.state(incident), await self._desk.timeline(incident)
 
 
-def router(desk: Desk, rooms: Rooms) -> APIRouter:
+def router(desk: Desk, rooms: Rooms, pulse: Pulse) -> APIRouter:
     router = APIRouter()
     readings = Readings(desk)
 
@@ -86,7 +90,7 @@ def router(desk: Desk, rooms: Rooms) -> APIRouter:
             since = int(last_event_id)
         row = await desk.row(incident)
         return StreamingResponse(
-            changes(request, rooms, readings, incident, since, over=not row["open"]),
+            changes(request, rooms, readings, incident, since, pulse=pulse, over=not row["open"]),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -94,12 +98,15 @@ def router(desk: Desk, rooms: Rooms) -> APIRouter:
     return router
 
 
-async def changes(request: Request, rooms: Rooms, readings: Readings, incident: str, since: int, *, over: bool) -> AsyncIterator[str]:
+async def changes(
+    request: Request, rooms: Rooms, readings: Readings, incident: str, since: int, *, pulse: Pulse, over: bool
+) -> AsyncIterator[str]:
     """The stream of one viewer. `over`: the incident has ended, and nothing follows what there is."""
+    works = Working(pulse)
     yield f"retry: {round(RETRY.total_seconds() * 1000)}\n\n" + server_time()
     shown: dict[str, str] = {}
     seen = since
-    async for batch in gathered(rooms.entries(incident, since)):
+    async for batch in gathered(rooms.entries(incident, since, ping_after=LOOKED_AFTER)):
         if batch:
             try:
                 state, timeline = await readings.at(incident, batch[-1]["seq"])
@@ -114,9 +121,27 @@ async def changes(request: Request, rooms: Rooms, readings: Readings, incident: 
                 seen = news[-1]["seq"]
                 over = state["phase"] == Phase.CLOSED.value
                 yield message(seen, partials(request, RoomView(state, timeline), news, shown))
-        yield server_time()
+        yield server_time() + await works.news(silent=not batch)
     if over:
         yield "event: over\ndata: closed\n\n"
+
+
+class Working:
+    """What one viewer was told of whether anybody works. Where nobody ever did, the page itself has said so."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._well = False
+        self._told = False
+
+    async def news(self, *, silent: bool) -> str:
+        """An event where that has changed, nothing otherwise; a room that is not `silent` is worked on."""
+        trouble = await self._pulse.trouble() if silent else None
+        self._well = self._well or trouble is None
+        if not self._well or (trouble is not None) == self._told:
+            return ""
+        self._told = trouble is not None
+        return f"event: trouble\ndata: {' '.join(str(trouble['detail']).split()) if trouble else ''}\n\n"
 
 
 async def gathered(entries: AsyncIterator[Entry | None]) -> AsyncIterator[list[Entry]]:

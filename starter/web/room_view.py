@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from incident.checklists import PHASE_OF, RESOLUTION_CRITERIA
+from incident.checklists import RESOLUTION_CRITERIA
+from incident.durations import spoken
 from incident.vocabulary import Criterion, Phase, PublicStatus
 from starter.reading import Entry
+from starter.web.answer import Answer
 from starter.web.command_forms import form_of_verb, title_of
-from starter.web.rendering import moment, words
+from starter.web.rendering import moment, outcome_label
+from starter.web.ways import Obstacle, href, lasting, obstacles, plain
 
 KEY_MOMENTS = frozenset(
     {
@@ -55,24 +57,26 @@ ALSO = (("post_update", "Update", "u"), ("mitigate", "Mitigate", "m"), ("resolve
 
 KEYS = {"acknowledge": "a", "mitigate": "m", "resolve": "r", "note": "n", "post_update": "u"}
 
-FIXES: dict[str, tuple[str, str, str]] = {
-    "symptom-not-resolved": ("confirm", "criterion=symptom_resolved", "Confirm it"),
-    "metrics-not-at-baseline": ("confirm", "criterion=metrics_at_baseline", "Confirm it"),
-    "alerts-still-firing": ("confirm", "criterion=alerts_cleared", "Confirm it"),
-    "postmortem-mandatory": ("file_postmortem", "", "File it"),
-    "action-items-untracked": ("add_action_item", "", "Add one"),
-    "change-not-approved": ("approve", "", "Approve it"),
-    "severity-downgrade-unjustified": ("change_severity", "", "Say why"),
-    "no-mitigation": ("mitigate", "", "Start one"),
-    "not-an-incident": ("dismiss", "", "Dismiss it"),
-}
-"""Which form mends what a blocker is about."""
-
 
 class Step(NamedTuple):
     label: str
     number: int
     state: str
+
+
+class Ending(NamedTuple):
+    """How it ended: `label` says as what, `why` in the words of whoever ended it."""
+
+    label: str
+    by: str | None
+    at: str | None
+    why: str
+    duplicate_of: str | None
+
+
+RESOLVED = "resolved"
+ENDINGS = frozenset({"dismissed", "merged", "closed"})
+"""Kinds after which nothing follows."""
 
 
 class Checklist(NamedTuple):
@@ -82,20 +86,12 @@ class Checklist(NamedTuple):
     current: bool
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a pressed button was answered, to be shown on the page it was pressed on."""
-
-    verb: str
-    status: int
-    tone: str
-    title: str
-    message: str = ""
-    required_action: str = ""
-    code: str = ""
-    blockers: list[dict[str, Any]] = field(default_factory=list)
-    errors: dict[str, str] = field(default_factory=dict)
-    preview: dict[str, str] | None = None
+def _step_state(phase: Phase, here: Phase, reached: bool) -> str:
+    if phase is here:
+        return "current"
+    if here is Phase.CLOSED and not reached:
+        return "unreached"
+    return "done" if phase.number < here.number else "todo"
 
 
 @dataclass(frozen=True)
@@ -120,13 +116,36 @@ class RoomView:
 
     @property
     def steps(self) -> list[Step]:
+        """The six phases: those behind it, where it stands, those to come; and of what ended early, those it never reached."""
         here = Phase(self.state["phase"])
-        phases = [phase for phase in Phase if phase is not Phase.CLOSED]
-        states = {True: "done", False: "todo"}
+        reached = self._reached
         return [
-            Step(phase.label.capitalize(), phase.number, "current" if phase is here else states[phase.number < here.number])
-            for phase in phases
+            Step(phase.label.capitalize(), phase.number, _step_state(phase, here, phase in reached))
+            for phase in Phase
+            if phase is not Phase.CLOSED
         ]
+
+    @property
+    def _reached(self) -> set[Phase]:
+        """The phases that it has been in. What was resolved went through all of them."""
+        if self.state.get("outcome") in (None, RESOLVED):
+            return set(Phase)
+        entered = {Phase(entry["data"]["phase"]) for entry in self.timeline if entry["kind"] == "phase_entered"}
+        return {Phase.DETECTION, *entered, *({Phase.DECLARATION} if self.state.get("declared_at") else set())}
+
+    @property
+    def ending(self) -> Ending | None:
+        """How a closed incident ended: as what, by whom, when and why."""
+        if self.open:
+            return None
+        last = next((entry for entry in reversed(self.timeline) if entry["kind"] in ENDINGS), None)
+        label = outcome_label(self.state.get("outcome"))
+        if self.state.get("outcome") not in (None, RESOLVED) and self.state.get("duplicate_of"):
+            label = f"{label} of {self.state['duplicate_of']}"
+        if last is None:
+            return Ending(label, None, self.state.get("closed_at"), "", self.state.get("duplicate_of"))
+        why = str(last["data"].get("reason") or "")
+        return Ending(label, last["by"], last["at"], why, self.state.get("duplicate_of"))
 
     @property
     def running(self) -> list[dict[str, Any]]:
@@ -144,12 +163,16 @@ class RoomView:
         """The next step, and whether one press does it or its form must be filled in."""
         step = self.state["next"]
         verb = step["verb"]
+        why = plain(lasting(step["why"]))
         if verb is None:
-            return {**step, "why": lasting(step["why"]), "press": False, "href": None, "label": None}
+            return {**step, "why": why, "press": False, "href": None, "label": None, "page": False}
         given = _options(step.get("command") or "")
         needs_text = any(each.required for each in form_of_verb(verb).fields) or "reason" in given
         label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else title_of(verb)
-        return {**step, "press": not needs_text, "label": label, "href": href(verb, given)}
+        if verb == "file_postmortem":
+            there = f"/incidents/{self.state['incident']}/postmortem"
+            return {**step, "why": why, "press": False, "label": "Write the post-mortem", "href": there, "page": True}
+        return {**step, "why": why, "press": not needs_text, "label": label, "href": href(verb, given), "page": False}
 
     @property
     def also(self) -> list[dict[str, Any]]:
@@ -160,8 +183,14 @@ class RoomView:
         return [each for each in at_hand if each["verb"] != self.state["next"]["verb"]]
 
     @property
-    def blockers(self) -> list[dict[str, Any]]:
-        return fixed([{**blocker, "message": lasting(blocker["message"])} for blocker in self.state["blockers"]])
+    def obstacles(self) -> list[Obstacle]:
+        """What stands in the way of going on, each with its way forward."""
+        return obstacles(self.state["blockers"], self.state)
+
+    @property
+    def in_the_way(self) -> int:
+        """How many things those are, each open item counted."""
+        return len(self.state["blockers"])
 
     @property
     def after(self) -> str:
@@ -201,11 +230,11 @@ class RoomView:
             )
         verification = self.state["verification"]
         if verification["length"]:
-            minutes = timedelta(seconds=verification["length"])
+            period = spoken(timedelta(seconds=verification["length"]))
             rows.append(
                 {
                     "criterion": None,
-                    "text": f"Verification period of {minutes.total_seconds() / 60:g} min passed with everything green",
+                    "text": f"Verification period of {period} passed with everything green",
                     "at": verification["passed_at"],
                     "by": None,
                     "evidence": None,
@@ -229,7 +258,7 @@ class RoomView:
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        return [("", "Not said"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
+        return [("", "By itself, from the phase"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
 
     def values(self, verb: str) -> Mapping[str, str]:
         """What stands in the fields of a form."""
@@ -237,12 +266,6 @@ class RoomView:
 
     def errors(self, verb: str) -> Mapping[str, str]:
         return self.answer.errors if self.answer is not None and self.answer.verb == verb else {}
-
-
-def href(verb: str, values: Mapping[str, str]) -> str:
-    """Where the form of a verb stands, with `values` in its fields."""
-    more = "".join(f"&{name}={value}" for name, value in values.items() if name != "reason")
-    return f"?do={verb}{more}#do-{verb}"
 
 
 def _options(command: str) -> dict[str, str]:
@@ -257,53 +280,3 @@ def _options(command: str) -> dict[str, str]:
         elif part == "--reason":
             found["reason"] = ""
     return found
-
-
-def lasting(sentence: str) -> str:
-    """The sentence without how much is left: a page stays open, and the clock beside it counts."""
-    return _LEFT.sub(".", sentence)
-
-
-_LEFT = re.compile(r": [0-9hmins ]+ left\.$")
-
-
-def fixed(blockers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Blockers, each with the form that mends it where there is one."""
-    return [{"until": None, **blocker, "fix": _fix(blocker)} for blocker in blockers]
-
-
-def _fix(blocker: dict[str, Any]) -> dict[str, str] | None:
-    if blocker.get("until"):
-        return None
-    item = next((name for name in PHASE_OF if f"check {name}," in blocker["message"]), None)
-    if item is not None:
-        return {"verb": "check", "href": href("check", {"item": item}), "label": "Tick it"}
-    if blocker["code"] not in FIXES:
-        return None
-    verb, values, label = FIXES[blocker["code"]]
-    given = dict([values.split("=")]) if values else {}
-    return {"verb": verb, "href": href(verb, given), "label": label}
-
-
-def refused(verb: str, refusal: Mapping[str, Any]) -> Answer:
-    """A refusal in full: the reason, the way forward, and what stands in the way until when."""
-    return Answer(
-        verb,
-        409,
-        "bad",
-        f"Not done: {words(verb)} is refused.",
-        refusal["message"],
-        refusal["required_action"],
-        refusal["code"],
-        blockers=fixed(refusal.get("blockers") or []),
-    )
-
-
-def accepted(verb: str, events: list[Entry], state: Mapping[str, Any]) -> Answer:
-    """What a command has done; where it had been done before, by whom and when."""
-    if events:
-        return Answer(verb, 200, "good", str(events[0]["text"]))
-    if verb == "acknowledge" and state["acknowledged_by"]:
-        at = moment(state["acknowledged_at"])
-        return Answer(verb, 200, "good", f"Already acknowledged by {state['acknowledged_by']} at {at:%H:%M:%S} UTC.")
-    return Answer(verb, 200, "good", f"Already so: {words(verb)} changes nothing.")

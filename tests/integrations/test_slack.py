@@ -21,6 +21,7 @@ from integrations.chat.slack import SCOPES, SlackChat
 from integrations.chat.slack_layout import blocks
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
+from integrations.ports import ChannelSeen
 from tests.integrations.asks import CHANNEL, INCIDENT, delivery
 from tests.integrations.contract import ChatContract, Contract, Stage
 from tests.integrations.slack_fake import BOT, FakeSlack, no
@@ -280,6 +281,25 @@ async def test_a_channel_that_was_renamed_is_found(stage: SlackStage) -> None:
     await (await stage.again()).tell(delivery(Post(channel=CHANNEL, text="hello"), 2))
 
     assert "hello" == stage.fake.said("#shop-is-burning")[-1]["text"]
+
+
+async def test_what_people_did_to_a_channel_is_seen(stage: SlackStage) -> None:
+    """Its name, its topic, whether its card is there, and whether it is archived or gone: by its id, whatever it is called."""
+    receipt = await stage.tell(delivery(OPEN))
+    made = await stage.chat.read_channel(receipt.reference, CHANNEL)
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout returns 5xx", card="there") == made
+
+    channel = stage.fake.named(CHANNEL)
+    channel |= {"name": "shop", "topic": {"value": "R&amp;D"}}
+    stage.fake.said("#shop").clear()
+
+    assert ChannelSeen(state="open", name="#shop", topic="R&D", card="gone") == await stage.chat.read_channel(receipt.reference, CHANNEL)
+
+    channel["is_archived"] = True
+
+    assert "archived" == (await stage.chat.read_channel(receipt.reference, CHANNEL)).state
+    assert "gone" == (await stage.chat.read_channel("C00000404", CHANNEL)).state
 
 
 async def test_a_revoked_token_is_named_without_it(stage: SlackStage) -> None:

@@ -177,3 +177,13 @@ def test_a_conflict_is_one_json_object(cli: Cli, written: Stub) -> None:
     written.says[f"PUT {DRAFT}/summary"] = problem(409, "draft-conflict", "no", theirs={"version": 4, "by": "ben", "text": "b"})
 
     assert json.loads(cli("pm", "draft", ONE, "summary", "-m", "x", "--json").err)["code"] == "draft-conflict"
+
+
+def test_what_is_asked_of_me_is_one_line_a_duty(cli: Cli, stub: Stub) -> None:
+    """Whoever is asked for something sees it without a browser; somebody else's is asked for by name."""
+    duty = {"incident": ONE, "title": "Checkout", "what": "internal update", "owner": "ana", "due": "2026-11-24T03:10:00Z", "overdue": True}
+    stub.says["GET /duties"] = Reply(200, {"person": "ana", "duties": [duty]})
+
+    assert cli("mine").out == f"{ONE}\t2026-11-24T03:10:00Z\tinternal update\tana\tCheckout\n"
+    assert cli("mine", "--of", "ana", "-o", "id").out == f"{ONE}\n"
+    assert stub.asked[-1].query == {"person": "ana"}

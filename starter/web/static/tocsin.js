@@ -30,7 +30,9 @@ const write = (element, text) => { if (element && element.textContent !== text) 
 /** @type {Map<string, number>} what was left of each clock when it was last looked at */
 const lastLeft = new Map();
 const MARKS = [300, 60, 0];
-const title = document.title;
+let title = document.title;
+/** @type {{ due: number } | null} the most urgent clock, as asked for while nobody looks and the page is not kept up to date */
+let urgentElsewhere = null;
 
 /** What to say of a clock: something at five minutes, at one minute and when it is overdue, else nothing. @param {string} name @param {string} due @param {number} left */
 function spoken(name, due, left) {
@@ -57,7 +59,9 @@ function tick() {
   }
   if (sentences.length) write(one("#announce"), sentences.join(". "));
   for (const age of all("[data-age]")) write(age, span((serverNow() - Date.parse(age.dataset.age ?? "")) / 1000));
-  document.title = urgent === Infinity ? title : `${urgent <= 0 ? "+" : ""}${span(urgent)}${urgent <= 0 ? " overdue" : ""} · ${title}`;
+  if (document.hidden && urgentElsewhere) urgent = (urgentElsewhere.due - serverNow()) / 1000;
+  const owed = all(".needs li").length;
+  document.title = (owed ? `(${owed}) ` : "") + (urgent === Infinity ? title : `${urgent <= 0 ? "+" : ""}${span(urgent)}${urgent <= 0 ? " overdue" : ""} · ${title}`);
 }
 
 function localTimes() {
@@ -96,6 +100,7 @@ if (stream) {
   // htmx does not retry a first connection that was refused or failed; later ones it does.
   const again = (/** @type {any} */ event) => { if (signedOut(event.detail.ctx?.response?.raw?.status)) return; if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
   for (const name of ["htmx:response:error", "htmx:error"]) stream.addEventListener(name, again);
+  stream.addEventListener("trouble", (/** @type {any} */ event) => { const place = one("#trouble"); place.hidden = !event.detail.data; write(place, event.detail.data ? `No worker answers: what is pressed waits, the clocks go on. ${event.detail.data}` : ""); });
   stream.addEventListener("over", () => { stopped = true; stream._htmx?.sse?.abortController.abort(); stream.remove(); write(words, `Closed, as of ${clockTime()} UTC`); words.className = "live"; });
   // A line that is cut without a word: the server says the time every 15 seconds.
   setInterval(() => { if (!stopped && !document.hidden && Date.now() - heardAt > 40_000) { connected(false); stream._htmx?.sse?.reader?.cancel(); } }, 5000);
@@ -103,19 +108,46 @@ if (stream) {
   setInterval(async () => {
     if (!document.hidden) return;
     const badge = await fetch(`/incidents/${room}/badge`).then((answer) => answer.json()).catch(() => null);
-    if (badge?.due) document.title = `${span((Date.parse(badge.due) - Date.parse(badge.now)) / 1000)} · ${title}`;
+    if (badge?.now) { skew = Date.parse(badge.now) - Date.now(); urgentElsewhere = { due: badge.due ? Date.parse(badge.due) : Infinity }; tick(); }
   }, 30_000);
+  document.addEventListener("visibilitychange", () => { urgentElsewhere = null; tick(); });
 }
 
-// The list asks anew every few seconds, but not under the reader's hand.
+// ---- Focus: what is drawn anew under somebody's hand leaves them where they are -------------------------------
+/** What can be reached with Tab. @param {any} region */
+const stops = (region) => all("a[href], button, summary", region).filter((each) => each.checkVisibility());
+const named = (/** @type {Element} */ stop) => `${stop.tagName} ${stop.getAttribute("aria-label") ?? stop.textContent?.trim()}`;
+/** @type {{ here: HTMLElement, region: Element | null, name: string, at: number, box: DOMRect } | null} */
+let held = null;
+stream?.addEventListener("htmx:sse:before:message", () => {
+  const here = /** @type {any} */ (document.activeElement ?? body);
+  const region = here.closest("[data-live]");
+  held = here === body ? null : { here, region, name: named(here), at: region ? stops(region).indexOf(here) : -1, box: here.getBoundingClientRect() };
+});
+stream?.addEventListener("htmx:sse:after:message", () => {
+  if (!held) return;
+  const { here, region, name, at, box } = held;
+  if (document.activeElement === here) {
+    // What grew above it does not push it out of sight.
+    if (box.bottom > 0 && box.top < innerHeight) scrollBy({ top: here.getBoundingClientRect().top - box.top, behavior: "instant" });
+  } else if (region && document.activeElement === body) {
+    // It is gone: its likeness, else what stands in its place.
+    const there = stops(region);
+    (there.find((each) => named(each) === name) ?? there[Math.min(at, there.length - 1)] ?? one("#main")).focus({ preventScroll: true });
+  }
+});
+
+// The list asks anew every few seconds, but not under the reader's hand; seldom while nobody looks, for the title's sake.
 const list = one("[data-poll]");
 if (list) {
   let touched = 0;
   list.addEventListener("pointermove", () => { touched = Date.now(); });
+  let asked = Date.now();
+  const ask = () => { asked = Date.now(); one("[data-poll]").dispatchEvent(new Event("refresh")); };
   setInterval(() => {
-    const current = one("[data-poll]");
-    if (!document.hidden && Date.now() - touched > 3000 && !current.contains(document.activeElement)) current.dispatchEvent(new Event("refresh"));
+    if (document.hidden ? Date.now() - asked >= 30_000 : Date.now() - touched > 3000 && !one("[data-poll]").contains(document.activeElement)) ask();
   }, 4000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
   document.addEventListener("htmx:after:swap", () => { connected(true); changed(); });
   document.addEventListener("htmx:error", () => connected(false));
   document.addEventListener("htmx:response:error", () => connected(false));
@@ -129,7 +161,6 @@ if (timeline) {
   const waiting = () => all(".entry.queued", timeline).filter((row) => timeline.dataset.shows !== "key" || row.classList.contains("key"));
   const tell = () => {
     const count = waiting().length;
-    news.classList.toggle("floating", timeline.getBoundingClientRect().top < 0);
     news.hidden = count === 0;
     write(news, `${count} new ↑`);
   };
@@ -146,6 +177,41 @@ if (timeline) {
     tell();
     one("#timeline-title").scrollIntoView({ block: "start" });
   });
+}
+
+// ---- What is open stays as people left it; only a new phase opens its own list -----------------------------------
+const checklists = one("#r-checklists");
+/** @type {Map<string, boolean>} what somebody has opened or closed by hand */
+const byHand = new Map();
+let currentList = one("[data-current]", checklists ?? document)?.id;
+document.addEventListener("click", (event) => {
+  const summary = /** @type {any} */ (event.target).closest?.("summary");
+  if (summary?.parentElement.id) byHand.set(summary.parentElement.id, !summary.parentElement.open);
+  if (summary?.parentElement.id === "coach") sessionStorage.setItem("tocsin coach", summary.parentElement.open ? "closed" : "open");
+});
+function followPhase() {
+  const here = checklists && one("[data-current]", checklists);
+  if (!here || here.id === currentList) return;
+  const before = currentList && one(`#${currentList}`);
+  if (before && !byHand.get(before.id)) before.open = false;
+  here.open = true;
+  currentList = here.id;
+}
+const coach = one("#coach");
+if (coach) {
+  const chosen = sessionStorage.getItem("tocsin coach");
+  if (chosen === "open" || (!chosen && matchMedia("(min-width: 1001px)").matches)) coach.open = true;
+}
+
+// ---- No worker: the page looks again, and never takes a field away from somebody who types -----------------------
+if ("stale" in body.dataset) {
+  const look = async () => {
+    const found = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!found?.ok) { setTimeout(look, 5000); return; }
+    if (!document.activeElement?.matches("input, textarea, select") && !underWay.size) { location.reload(); return; }
+    write(one("#stale-words"), "A worker answers again; what you type is kept.");
+  };
+  setTimeout(look, 5000);
 }
 
 // ---- Drafts: nothing typed is lost -----------------------------------------------------------------------------
@@ -183,13 +249,13 @@ if (sentDraft && sentFrom !== location.pathname) for (const name of [sentDraft, 
 const freshKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const answerPlace = one("#answer");
 
-/** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said */
-function answer(form, said) {
+/** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said @param {boolean} [leads] */
+function answer(form, said, leads = true) {
   const inPlace = form.closest("[data-live], #answer") ? one("#r-next") : form;
-  inPlace.after(answerPlace);
+  if (inPlace?.isConnected) inPlace.after(answerPlace);
   if (typeof said === "string") answerPlace.innerHTML = said;
   else answerPlace.replaceChildren(said);
-  answerPlace.focus();
+  if (leads) answerPlace.focus();
   localTimes();
 }
 
@@ -197,21 +263,79 @@ function answer(form, said) {
 function notice(tone, strong, rest, ...more) {
   const section = document.createElement("section");
   section.className = `notice ${tone}`;
+  section.setAttribute("role", "status");
   const text = document.createElement("p");
   text.append(Object.assign(document.createElement("strong"), { textContent: strong }), ` ${rest} `, ...more);
   section.append(text);
   return section;
 }
 
-/** @param {any} form */
-async function send(form) {
-  if (form.dataset.busy) return;
-  form.dataset.busy = "yes";
+/** Say beside a field what is wrong with it, as the page does that the server draws. @param {any} field @param {string} message */
+function wrong(field, message) {
+  const told = Object.assign(document.createElement("p"), { className: "error", id: `${field.id}-error`, textContent: `${field.labels[0]?.firstChild?.textContent?.trim() ?? ""} ${message.trim()}` });
+  field.closest(".field").append(told);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", [...(field.getAttribute("aria-describedby")?.split(" ") ?? []), told.id].join(" "));
+}
+/** Nothing is wrong with it any more. @param {any} field */
+function right(field) {
+  field.removeAttribute("aria-invalid");
+  one(".error", field.closest(".field"))?.remove();
+  const rest = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((/** @type {string} */ id) => id && id !== `${field.id}-error`);
+  if (rest.length) field.setAttribute("aria-describedby", rest.join(" ")); else field.removeAttribute("aria-describedby");
+}
+
+const PATIENCE = 2000; // After this long without an answer a person is told what it waits for.
+const AGAIN_AFTER = 3000;
+const GIVES_UP_AFTER = 600_000;
+/** @type {Set<string>} what is under way: a form may be drawn anew meanwhile, and must not be sent twice */
+const underWay = new Set();
+const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Show on the button that it was pressed; what is given back shows that it is over. @param {any} button */
+function pressed(button) {
+  if (!button) return () => {};
+  const said = [...button.childNodes];
+  button.setAttribute("aria-busy", "true");
+  if (!button.classList.contains("tick")) button.replaceChildren("Sending…");
+  return () => {
+    if (button.getAttribute("aria-busy") !== "true") return;
+    button.removeAttribute("aria-busy");
+    if (!button.classList.contains("tick")) button.replaceChildren(...said);
+  };
+}
+
+/** Ask, and as long as nobody works ask the same again under the same key: it is carried out once. @param {string} address @param {URLSearchParams} body @param {AbortSignal} stop */
+async function ask(address, body, stop) {
+  const since = Date.now();
+  for (;;) {
+    const sent = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual", signal: stop });
+    if (sent.status !== 503 || !sent.headers.get("content-type")?.startsWith("text/html") || Date.now() - since > GIVES_UP_AFTER) return sent;
+    await pause(AGAIN_AFTER);
+    stop.throwIfAborted();
+  }
+}
+
+/** @param {any} form @param {any} [button] */
+async function send(form, button) {
   const key = form.elements.key ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "key" }));
   // One key a question: pressed again after a lost line it is the same question; after an answer it is a new one.
   key.value ||= freshKey();
+  const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+  const address = form.getAttribute("action") ?? "";
+  const question = `${address} ${new URLSearchParams([...body].filter(([name]) => name !== "key"))}`;
+  if (underWay.has(question) || form.dataset.busy) return;
+  underWay.add(question);
+  form.dataset.busy = "yes";
+  const restored = pressed(button ?? one("button", form));
+  const stop = new AbortController();
+  const patience = setTimeout(() => {
+    const enough = Object.assign(document.createElement("button"), { type: "button", textContent: "Stop waiting" });
+    enough.addEventListener("click", () => stop.abort());
+    answer(form, notice("warn", "Waiting for the worker.", "What you pressed is kept here and counts once; it is sent again by itself until it is answered.", enough), false);
+  }, PATIENCE);
   try {
-    const sent = await fetch(form.getAttribute("action") ?? "", { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    const sent = await ask(address, body, stop.signal);
     if (sent.status === 401 || sent.type === "opaqueredirect") {
       const link = Object.assign(document.createElement("a"), { href: "/login", target: "_blank", textContent: "Sign in in a new tab" });
       answer(form, notice("warn", "You are signed out.", "What you typed is kept here. Then press again:", link));
@@ -220,9 +344,15 @@ async function send(form) {
     if (sent.status >= 500 && !sent.headers.get("content-type")?.startsWith("text/html")) throw new TypeError(`status ${sent.status}`);
     const said = await sent.text();
     if (sent.status !== 503) key.value = freshKey();
-    for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
-    answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
-    for (const link of all("[data-error-for]", answerPlace)) for (const field of [form.elements.namedItem(link.dataset.errorFor ?? "")].flat()) if (field instanceof Element) field.setAttribute("aria-invalid", "true");
+    for (const field of all("[aria-invalid]", form)) right(field);
+    // Whoever goes through a checklist stays in it: the tick itself is the answer, once the live page shows it.
+    const inPlace = sent.ok && form.closest("#r-checklists") && words.classList.contains("on");
+    if (inPlace) write(one("#announce"), new DOMParser().parseFromString(said, "text/html").querySelector("strong")?.textContent ?? "");
+    else answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
+    for (const link of all("[data-error-for]", answerPlace)) {
+      const field = form.elements.namedItem(link.dataset.errorFor ?? "");
+      if (field instanceof HTMLElement && /** @type {any} */ (field).type !== "hidden") wrong(field, link.nextSibling?.textContent ?? "");
+    }
     if (sent.ok && !said.includes("data-of-composer")) {
       const done = form.hasAttribute("data-of-composer") ? one("#composer") : form;
       done.reset();
@@ -230,20 +360,32 @@ async function send(form) {
       preview();
     }
   } catch {
-    answer(form, notice("warn", "Not sent: the server can't be reached.", "What you typed is kept. Press again; it will be carried out once."));
+    answer(form, stop.signal.aborted
+      ? notice("warn", "No longer waited for.", "It may still be carried out once a worker is back. Pressed again, it counts once.")
+      : notice("warn", "Not sent: the server can't be reached.", "What you typed is kept. Press again; it will be carried out once."));
   } finally {
+    clearTimeout(patience);
+    underWay.delete(question);
+    restored();
     delete form.dataset.busy;
   }
 }
 document.addEventListener("submit", (event) => {
   const form = /** @type {any} */ (event.target);
-  if (!form.dataset.command || !answerPlace || !room) return;
+  if (!answerPlace || !room) return;
+  if (!form.dataset.command) {
+    // It leads to another page, which may take its time.
+    if (form.method === "post") pressed(event.submitter);
+    return;
+  }
   event.preventDefault();
-  send(form);
+  send(form, event.submitter);
 });
 
 // ---- The composer's preview: what the public will read ----------------------------------------------------------
 const composer = one("#composer");
+let previewed = 0;
+let drawn = "";
 function preview() {
   if (!composer) return;
   const outside = composer.elements.audience.value === "external";
@@ -251,8 +393,23 @@ function preview() {
   composer.elements.seen.value = outside ? "yes" : "";
   one('[data-for="internal"]').hidden = outside;
   one('[data-for="external"]').hidden = !outside;
-  write(one("#preview-status"), composer.elements.status.selectedOptions[0].value ? composer.elements.status.selectedOptions[0].text : "Update");
-  write(one("#preview-text"), composer.elements.text.value || "(nothing yet)");
+  const now = `${composer.elements.status.value} ${composer.elements.text.value}`;
+  if (!outside || now === drawn) return;
+  clearTimeout(previewed);
+  previewed = setTimeout(() => draw(now), 250);
+}
+/** The server draws it, with the templates of the public page itself. @param {string} now */
+async function draw(now) {
+  const place = one("#preview");
+  const said = new URLSearchParams({ text: composer.elements.text.value, status: composer.elements.status.value });
+  try {
+    const sent = await fetch(`/incidents/${room}/preview`, { method: "POST", body: said, headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    if (!sent.ok) throw new TypeError(`status ${sent.status}`);
+    place.innerHTML = await sent.text();
+    drawn = now;
+  } catch {
+    place.textContent = "The preview can't be made now. What you typed is kept.";
+  }
 }
 composer?.addEventListener("input", preview);
 
@@ -318,14 +475,15 @@ function help() {
   const box = dialog("Keys", Object.assign(document.createElement("h2"), { textContent: "Keys" }), keys, off);
   off.addEventListener("click", () => { prefer("keys", keysOn() ? "off" : "on"); body.dataset.keys = keysOn() ? "off" : "on"; box.close(); });
 }
-async function jump() {
+function jump() {
   const field = Object.assign(document.createElement("input"), { type: "search", placeholder: "Incident or action", autocomplete: "off" });
   field.setAttribute("aria-label", "Jump to an incident or action");
   const found = document.createElement("ul");
   found.className = "jump-list";
   const box = dialog("Jump", field, found);
   const here = all("details.verb > summary, #do-post_update h2").map((each) => ({ label: each.firstChild?.textContent?.trim() ?? "", href: `#${each.parentElement?.id}` }));
-  const there = await fetch("/jump").then((answer) => answer.json()).then((answer) => answer.jump).catch(() => []);
+  /** @type {any[]} */
+  let there = [];
   const show = () => {
     const wanted = field.value.toLowerCase().split(/\s+/);
     const fits = [...here, ...there].filter((each) => wanted.every((word) => each.label.toLowerCase().includes(word))).slice(0, 8);
@@ -333,7 +491,7 @@ async function jump() {
   };
   const go = (/** @type {any} */ link, /** @type {Event} */ event) => {
     const verb = link?.getAttribute("href").match(/^#do-(\w+)$/)?.[1];
-    if (verb) { event.preventDefault(); box.close(); lead(verb); } else if (link && event.type !== "click") link.click();
+    if (verb) { event.preventDefault(); box.close(); opener = /** @type {any} */ (document.activeElement); lead(verb); } else if (link && event.type !== "click") link.click();
   };
   field.addEventListener("input", show);
   box.addEventListener("click", (event) => go(/** @type {any} */ (event.target).closest("a"), event));
@@ -344,6 +502,8 @@ async function jump() {
     if (event.key === "Enter" && at < 0) { event.preventDefault(); go(links[0], event); }
   });
   show();
+  // What stands on this page is there at once; nobody who types fast waits for the rest.
+  fetch("/jump").then((answer) => answer.json()).then((answer) => { there = answer.jump; if (!found.contains(document.activeElement)) show(); }).catch(() => write(box.appendChild(document.createElement("p")), "The other incidents can't be listed now."));
 }
 let before = "";
 document.addEventListener("keydown", (event) => {
@@ -361,15 +521,18 @@ document.addEventListener("keydown", (event) => {
     const rows = all("[data-row]");
     rows[Math.max(0, rows.indexOf(/** @type {any} */ (document.activeElement)) + (typed === "j" ? 1 : -1))]?.focus();
   } else if (target?.tagName === "DETAILS") { opener = /** @type {any} */ (document.activeElement); lead(target.id.slice(3)); }
-  else if (typed === "u" && composer) lead("post_update");
-  else if (target) target.click();
-  else return;
+  else if (typed === "u" && composer) { opener = /** @type {any} */ (document.activeElement); lead("post_update"); }
+  else if (target) {
+    const here = /** @type {any} */ (document.activeElement);
+    target.click();
+    if (opener === target && here !== body) opener = here;
+  } else return;
   event.preventDefault();
 });
 
 // ---- Preferences ------------------------------------------------------------------------------------------------
 const prefer = (/** @type {string} */ name, /** @type {string} */ value) => fetch("/preferences", { method: "POST", body: new URLSearchParams({ [name]: value }), redirect: "manual" });
-one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ event) => {
+for (const toggle of all("[data-theme-toggle]")) toggle.addEventListener("click", (/** @type {Event} */ event) => {
   event.preventDefault();
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -377,8 +540,23 @@ one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ even
   prefer("theme", root.dataset.theme);
 });
 
+// ---- The menu: it opens without us; elsewhere and Esc close it --------------------------------------------------
+const menu = one("[data-menu]");
+document.addEventListener("click", (event) => { if (menu?.open && !menu.contains(/** @type {any} */ (event.target))) menu.open = false; });
+menu?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  if (event.key !== "Escape" || !menu.open) return;
+  menu.open = false;
+  one("summary", menu).focus();
+  event.stopPropagation();
+});
+
 /** After the page has changed. */
-function changed() { tick(); localTimes(); }
+function changed() {
+  if (room) title = `${one("#r-head .sev").textContent.trim().replace("SEV ?", "?")} ${one("#r-head h1").textContent} · ${room}`;
+  tick();
+  localTimes();
+  followPhase();
+}
 changed();
 preview();
 setInterval(tick, 500);

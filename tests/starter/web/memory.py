@@ -23,6 +23,7 @@ from incident.model import Incident
 from incident.policy import Policy
 from incident.refusals import Refusal
 from incident.vocabulary import Phase
+from starter import privacy
 from starter.desk import Desk, fresh_key, opening, request
 from starter.problems import NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
@@ -41,6 +42,7 @@ class MemoryDesk(Desk):
         self.incidents: dict[str, Incident] = {}
         self.entries: dict[str, list[Event]] = {}
         self.working = True
+        self.latest: dict[str, WorkflowHistory] = {}
         self.ahead = timedelta(0)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, dict[str, Any]] = {}
@@ -65,6 +67,7 @@ class MemoryDesk(Desk):
         return await self.state(self._answers[asked.key or ""]["incident"])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         known = self._known(incident)
         if not self.working:
@@ -101,11 +104,18 @@ class MemoryDesk(Desk):
             row
             for row in rows
             if wanted.admit(row)
+            and privacy.may_see(row)
             and (wanted.severity is None or wanted.severity == row["severity"])
             and (wanted.phase is None or wanted.phase == row["phase"])
             and (wanted.drill is None or wanted.drill is row["drill"])
         ]
         return sorted(fits, key=by_urgency)
+
+    async def followed_up(self, *, within: timedelta = timedelta(0)) -> list[str]:
+        return [each.id for each in self.incidents.values() if not each.open and any(item.open for item in each.action_items)]
+
+    async def admit(self, incident: str) -> None:
+        self._known(incident)
 
     async def row(self, incident: str) -> Row:
         return self._row(self._known(incident))
@@ -127,6 +137,10 @@ class MemoryDesk(Desk):
         self._known(incident)
         return []
 
+    async def latest_history(self, incident: str) -> WorkflowHistory | None:
+        self._known(incident)
+        return self.latest.get(incident)
+
     async def follow_up_histories(self, incident: str) -> list[WorkflowHistory]:
         return []
 
@@ -142,7 +156,7 @@ class MemoryDesk(Desk):
             self._listeners.discard(listener)
 
     def _known(self, incident: str) -> Incident:
-        if incident not in self.incidents:
+        if incident not in self.incidents or not privacy.may_see(self._row(self.incidents[incident])):
             raise UnknownIncident(incident)
         return self.incidents[incident]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from starter import pulse as pulses
 from starter.health import Health
-from starter.web import home
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.test_room import SCRIPT, Markup, opened
 
@@ -35,20 +36,22 @@ async def test_the_most_urgent_clock_is_on_top(http: httpx2.AsyncClient, desk: M
 
 
 async def test_what_is_overdue_or_mine_needs_me(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
-    """On top stands what I owe next, and what is late whoever owes it."""
-    desk.ahead = timedelta(minutes=-20)
+    """On top stands what is late, whoever owes it, and what I owe, each with the button that does it."""
+    desk.ahead = timedelta(minutes=-12)
     late = await opened(desk, title="late")
     desk.ahead = timedelta(0)
     mine, other = await opened(desk, title="mine"), await opened(desk, title="of others")
-    for incident, person in ((mine, "ana"), (other, "ben")):
-        await desk.command(incident, "assign", {"by": "x", "role": "commander", "person": person})
-    page = Markup((await http.get("/")).text).text
+    for incident, role, person in ((mine, "communications", "ana"), (other, "communications", "ben")):
+        await desk.command(incident, "assign", {"by": "x", "role": role, "person": person})
+    html = (await http.get("/")).text
+    page = Markup(html).text
     needs = page[page.index("Needs you") : page.index("Open incidents")]
 
-    assert "Needs you (2)" in needs
     assert [incident for incident in (late, mine, other) if incident in needs] == [late, mine]
-    assert "you command" in needs
-    assert "overdue" in needs
+    assert "internal update 2:0" in needs
+    assert "commander owes it" in needs
+    assert re.search(r"external update due in 1[45]:\d\d yours", needs)
+    assert f'href="/incidents/{mine}?do=post_update&amp;audience=external#do-post_update"' in html
 
 
 async def test_drills_are_marked_and_can_be_left_out(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
@@ -126,7 +129,7 @@ class Looked(Health):
 async def test_all_pages_together_look_for_a_worker_once_in_a_while() -> None:
     """A hundred open lists don't ask a hundred times."""
     health = Looked()
-    pulse = home.Pulse(health)
+    pulse = pulses.Pulse(health)
     troubles = [await pulse.trouble() for _ in range(3)]
 
     assert troubles == [None, None, None]
@@ -135,16 +138,16 @@ async def test_all_pages_together_look_for_a_worker_once_in_a_while() -> None:
 
 async def test_a_worker_that_stops_is_noticed_by_the_pages_that_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The word of a moment ago is not taken for the present."""
-    monkeypatch.setattr(home, "PULSE_KEPT", timedelta(0))
-    monkeypatch.setattr(home, "PULSE_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(pulses, "PULSE_KEPT", timedelta(0))
+    monkeypatch.setattr(pulses, "PULSE_WITHIN", timedelta(milliseconds=20))
     health = Looked()
-    pulse = home.Pulse(health)
+    pulse = pulses.Pulse(health)
     well, silent = await pulse.trouble(), await pulse.trouble()
     health.looks[-1].set_result({"ok": False, "checks": [{"ok": False, "detail": "gone"}]})
     gone = await pulse.trouble()
 
     assert well is None
-    assert silent == home.NO_SIGN
+    assert silent == pulses.NO_SIGN
     assert gone == {"ok": False, "detail": "gone"}
 
 
@@ -191,6 +194,16 @@ async def test_a_mistake_names_its_field_and_keeps_the_rest_and_the_key(http: ht
     }
     assert SCRIPT in Markup(answer.text).text
     assert 'name="key" value="k1"' in answer.text
+    assert desk.incidents == {}
+
+
+async def test_an_empty_form_says_what_is_needed_by_its_label(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The title is missing, and it is called what the form calls it."""
+    answer = await http.post("/declare", data={"title": "", "severity": "", "users_affected": "some"})
+
+    assert answer.status_code == 422
+    assert '<li><a href="#o-title">Title</a> is missing</li>' in answer.text
+    assert 'value="some"' in answer.text
     assert desk.incidents == {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from starlette.requests import Request
 
 from starter.api import Door, create_app
 from starter.live import Rooms
+from starter.pulse import Pulse
+from starter.web import live
 from starter.web.live import Readings, changes, gathered
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.test_room import SCRIPT, opened
@@ -36,13 +39,24 @@ async def desk() -> Counting:
     return made
 
 
+class Signs(Pulse):
+    """Gives these signs of life one after another, and the last for ever; None is a good one."""
+
+    def __init__(self, *signs: str | None) -> None:
+        self._signs = list(signs)
+
+    async def trouble(self) -> dict[str, Any] | None:
+        sign = (self._signs.pop(0) if len(self._signs) > 1 else self._signs[0]) if self._signs else None
+        return {"detail": sign} if sign else None
+
+
 class Viewer:
     """Reads one stream, an event at a time."""
 
-    def __init__(self, desk: MemoryDesk, rooms: Rooms, readings: Readings, incident: str, since: int) -> None:
+    def __init__(self, desk: MemoryDesk, rooms: Rooms, readings: Readings, incident: str, since: int, pulse: Pulse | None = None) -> None:
         app = create_app(desk, Door(user="ana", version="0"), rooms=rooms)
         scope = {"type": "http", "method": "GET", "path": f"/incidents/{incident}/live", "headers": [], "query_string": b"", "app": app}
-        self._stream = changes(Request(scope), rooms, readings, incident, since, over=False)
+        self._stream = changes(Request(scope), rooms, readings, incident, since, pulse=pulse or Signs(), over=False)
         self._parts: list[str] = []
 
     async def message(self) -> tuple[int, str]:
@@ -57,6 +71,14 @@ class Viewer:
     async def first(self) -> str:
         async with asyncio.timeout(SOON):
             return await anext(self._stream)
+
+    async def trouble(self) -> str:
+        """What the next event about the workers says; empty where they work again."""
+        async with asyncio.timeout(SOON):
+            while True:
+                found = re.search(r"event: trouble\ndata: (.*)\n", await anext(self._stream))
+                if found:
+                    return found.group(1)
 
     async def leave(self) -> None:
         await self._stream.aclose()  # type: ignore[attr-defined]  # it is a generator
@@ -161,3 +183,18 @@ async def test_a_closed_incident_ends_its_stream_with_a_word(desk: Counting) -> 
         rest = [part async for part in viewer._stream]
 
     assert rest[-1] == "event: over\ndata: closed\n\n"
+
+
+async def test_an_open_room_hears_that_nobody_works_and_that_somebody_does_again(desk: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that dies under an open room is told of once, and so is the next one; nothing is said where all is well."""
+    monkeypatch.setattr(live, "LOOKED_AFTER", timedelta(milliseconds=10))
+    incident = await opened(desk)
+    rooms = Rooms(desk, desk.history)
+    viewer = Viewer(
+        desk, rooms, Readings(desk), incident, desk.incidents[incident].seq, Signs(None, "no worker answers", "no worker answers", None)
+    )
+    said = [await viewer.trouble(), await viewer.trouble()]
+    await viewer.leave()
+    rooms.close()
+
+    assert said == ["no worker answers", ""]
