@@ -223,6 +223,25 @@ async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeyp
     assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
 
 
+async def test_answers_to_a_page_go_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an address for answers, an urgent page can be answered by mail; without, it asks for no answer that nobody would hear."""
+    found: list[str] = []
+    async with MailServer.running() as server:
+        mail = {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none", "SENDER": "tocsin@example.org"}
+        for answered_at in (None, "ack@tocsin.example.org"):
+            for name, value in {**mail, "REPLY_ADDRESS": answered_at or ""}.items():
+                if value:
+                    monkeypatch.setenv(f"TOCSIN_MAIL_{name}", value)
+            settings = load_settings(data=tmp_path, paging="email")
+            ledger = Ledger(settings.embedded_url)
+            page = Page(to="ana@example.org", role="primary on-call", text="down")
+            await configured_adapters(settings, ledger, Policy()).pager.page(delivery(page, len(found) + 1))
+            found.append(str(server.taken[-1]["Reply-To"] or "none").partition("+")[0])
+            await ledger.close()
+
+    assert found == ["none", "ack"]
+
+
 async def test_a_stopping_worker_lets_go_of_its_pagers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to a pager that stays open would keep a stopping worker, and the vendor's side, waiting."""
     for name, value in VENDORS.items():
@@ -246,25 +265,6 @@ def test_a_chat_with_channels_is_read_back(chat: str, read: bool, tmp_path: Path
 
     assert (adapters.channels is not None) is read
     assert adapters.is_read_back is (read and chat != "embedded")
-
-
-async def test_answers_to_a_page_go_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an address for answers, an urgent page can be answered by mail; without, it asks for no answer that nobody would hear."""
-    found: list[str] = []
-    async with MailServer.running() as server:
-        mail = {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none", "SENDER": "tocsin@example.org"}
-        for answered_at in (None, "ack@tocsin.example.org"):
-            for name, value in {**mail, "REPLY_ADDRESS": answered_at or ""}.items():
-                if value:
-                    monkeypatch.setenv(f"TOCSIN_MAIL_{name}", value)
-            settings = load_settings(data=tmp_path, paging="email")
-            ledger = Ledger(settings.embedded_url)
-            page = Page(to="ana@example.org", role="primary on-call", text="down")
-            await configured_adapters(settings, ledger, Policy()).pager.page(delivery(page, len(found) + 1))
-            found.append(str(server.taken[-1]["Reply-To"] or "none").partition("+")[0])
-            await ledger.close()
-
-    assert found == ["none", "ack"]
 
 
 async def test_calendars_are_wired_and_the_other_roles_stay_with_the_rota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
