@@ -11,7 +11,7 @@ import pytest
 from temporalio import activity, workflow
 
 from incident.deployments import Deployment
-from incident.effects import PORT_OF, Port
+from incident.effects import PORT_OF, Page, Port
 from incident.policy import Policy
 from incident.queries import Watching
 from incident.vocabulary import Severity
@@ -23,6 +23,7 @@ from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
 from starter.serve import policy_in_force
 from tests.integrations.asks import delivery, of_port
+from tests.integrations.mail_server import MailServer
 from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, load_rules, workflow_classes
 
 
@@ -220,6 +221,25 @@ async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeyp
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
+
+
+async def test_answers_to_a_page_go_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an address for answers, an urgent page can be answered by mail; without, it asks for no answer that nobody would hear."""
+    found: list[str] = []
+    async with MailServer.running() as server:
+        mail = {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none", "SENDER": "tocsin@example.org"}
+        for answered_at in (None, "ack@tocsin.example.org"):
+            for name, value in {**mail, "REPLY_ADDRESS": answered_at or ""}.items():
+                if value:
+                    monkeypatch.setenv(f"TOCSIN_MAIL_{name}", value)
+            settings = load_settings(data=tmp_path, paging="email")
+            ledger = Ledger(settings.embedded_url)
+            page = Page(to="ana@example.org", role="primary on-call", text="down")
+            await configured_adapters(settings, ledger, Policy()).pager.page(delivery(page, len(found) + 1))
+            found.append(str(server.taken[-1]["Reply-To"] or "none").partition("+")[0])
+            await ledger.close()
+
+    assert found == ["none", "ack"]
 
 
 async def test_a_stopping_worker_lets_go_of_its_pagers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

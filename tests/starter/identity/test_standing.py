@@ -116,7 +116,7 @@ async def test_a_form_says_which_role_it_needs_where_one_lacks_it(office: Office
     forms = re.findall(r'<details class="verb" id="do-(\w+)".*?</details>', responders, re.DOTALL)
     needing = [verb for verb in forms if "needs-role" in responders.split(f'id="do-{verb}"')[1].split("</details>")[0]]
 
-    assert {"resolve", "close", "waive", "approve"} == set(needing)
+    assert {"resolve", "close", "waive", "approve", "give_up_delivery"} == set(needing)
     assert "Needs the role commander, communications or admin" in responders.split('id="audience-hint"')[1].split("</p>")[0]
     assert "needs-role" not in commanders
 
