@@ -65,7 +65,7 @@ class Site:
         self.drafts = HeldDrafts()
         self.refusals_of_live = 0
         self.live_requests: list[str | None] = []
-        self.live_cut_after: int | None = None
+        self.live_cut_at: bytes | None = None
         self.lines_cut = 0
         self.live_is_a_hole = False
         self.viewers: Callable[[], int] = lambda: 0
@@ -81,6 +81,7 @@ class Site:
             return
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
+        self._rooms = rooms
         app = create_app(self.desk, self.door(), rooms=rooms, drafts=self.drafts)
         config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
         self._server = server = Quiet(config)
@@ -126,20 +127,17 @@ class Site:
         return watched
 
     def _through_a_bad_line(self, send: Send) -> Send:
-        """A stream as it gets through: cut after `live_cut_after` bytes, once, or not at all while `live_is_a_hole`."""
-        sent = 0
+        """A stream as it gets through: cut in the middle of what holds `live_cut_at`, once, or not at all while `live_is_a_hole`."""
 
         async def through(message: Message) -> None:
-            nonlocal sent
             body: bytes = message.get("body", b"")
-            sent += len(body)
             if self.live_is_a_hole and body:
                 return
-            if self.live_cut_after is not None and sent > self.live_cut_after:
-                keep = len(body) - (sent - self.live_cut_after)
-                self.live_cut_after = None
+            if self.live_cut_at is not None and self.live_cut_at in body:
+                kept = body[: body.index(self.live_cut_at)]
+                self.live_cut_at = None
                 self.lines_cut += 1
-                await send({**message, "body": body[:keep]})
+                await send({**message, "body": kept})
                 raise ConnectionAbortedError("the line is cut, as the test wants it")
             await send(message)
 
@@ -170,6 +168,11 @@ class Site:
         self.desk.entries[incident] = walk.timeline
         return incident
 
+    def unseen(self, incident: str, verb: str, by: str = "wei", **fields: Any) -> None:
+        """Somebody at another door does something while this one is closed."""
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(lambda: asyncio.run(self.desk.command(incident, verb, {"by": by, **fields}))).result()
+
     def forward(self, incident: str, **span: float) -> None:
         """Let time pass at the desk, with somebody looking at the clocks afterwards; open rooms hear of it."""
         self.desk.ahead += timedelta(**span)
@@ -181,10 +184,11 @@ class Site:
         self._loop.call_soon_threadsafe(lambda: done.set_result(act()))
         return done.result(10)
 
-    def holds_no_stream(self) -> bool:
-        """Whether every stream has been given back; a server hears of it a moment later."""
-        for _ in range(600):
-            if self.viewers() == 0:
+    def holds_no_stream(self, incident: str) -> bool:
+        """Whether nobody streams this incident any more; a server hears of it a moment later."""
+        for _ in range(200):
+            room = self._rooms._rooms.get(incident)
+            if room is None or not room.queues:
                 return True
             threading.Event().wait(0.02)
         return False

@@ -36,9 +36,10 @@ def test_twelve_seconds_without_a_server_are_said_and_made_up_for(site: Site, ta
     later(page, first - 12)
     page.locator("#composer button").click()
     page.locator("#answer .warn", has_text="the server can't be reached").wait_for()
+    site.unseen(incident, "note", text="unseen")
+    site.unseen(incident, "note", text="while you were away")
     site.start()
     page.wait_for_selector(LIVE, timeout=4000)
-    site.does(incident, "note", text="while you were away")
     told(page, "while you were away")
     page.locator("#composer button").click()
     page.wait_for_selector("#answer .good")
@@ -52,12 +53,10 @@ def test_twelve_seconds_without_a_server_are_said_and_made_up_for(site: Site, ta
 def test_a_stream_that_is_cut_in_the_middle_of_an_event_comes_again_whole(site: Site, tab: Open) -> None:
     """Half an event is no event: nothing of it shows, and all of it shows once with the next connection."""
     incident = site.begins(Phase.TRIAGE)
-    window = tab()
-    page = enter(window, incident)
-    site.live_cut_after, site.lines_cut = 3000, 0
-    page.reload()
+    page = enter(tab(), incident)
+    site.live_cut_at, site.lines_cut = b"note 1", 0
     for number in range(3):
-        site.does(incident, "note", text=f"note {number} " + "x" * 900)
+        site.does(incident, "note", text=f"note {number}")
     told(page, "note 2")
     page.wait_for_selector(LIVE)
 
@@ -102,7 +101,7 @@ def test_the_title_of_a_tab_that_nobody_looks_at_is_right_within_a_minute(site: 
         page.clock.fast_forward(31_000)
     page.wait_for_function("() => parseInt(document.title) < 15")
     page.clock.run_for(3000)
-    away, free = minutes(page), site.holds_no_stream()
+    away, free = minutes(page), site.holds_no_stream(incident)
     page.evaluate(AWAY, False)
     page.clock.run_for(2000)
     page.locator("#r-clocks .clock.met[data-clock=acknowledge]").wait_for(state="attached")

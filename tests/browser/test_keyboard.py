@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from incident.vocabulary import Phase
-from tests.browser.conftest import Site, Tab
+from tests.browser.conftest import PHONE, Site, Tab
 from tests.browser.keyboard import Keyboard
 from tests.browser.test_room import LIVE, enter
 
@@ -200,6 +200,26 @@ def test_focus_stays_where_it_is_when_somebody_else_does_what_i_was_about_to(sit
     keys.arrives("#checklist-triage button.tick")
     assert abs(place(page, second) - top) < MOVES_AT_MOST
     assert page.locator("#announce").inner_text().startswith(site.desk.entries[incident][-1].text)
+
+
+def test_what_grows_above_does_not_push_away_what_i_write_in(site: Site, tab: Open) -> None:
+    """The next step becomes longer while I type below it: my line stays where my eyes are."""
+    incident = site.begins(Phase.DETECTION, severity=None)
+    window = tab()
+    window.page.set_viewport_size(PHONE)
+    page = enter(window, incident)
+    field = page.locator("#f-post_update-text")
+    field.focus()
+    page.locator("#r-next").evaluate("next => scrollBy({top: next.getBoundingClientRect().top + 40, behavior: 'instant'})")
+    size = page.locator("#r-next").bounding_box()["height"]
+    top = field.bounding_box()["y"]
+    site.does(incident, "acknowledge")
+    site.does(incident, "declare", severity="SEV1", customer_facing=True)
+    page.locator("#r-head [aria-current=step]", has_text="Declaration").wait_for(state="attached")
+
+    assert 0 < top < PHONE["height"]
+    assert abs(page.locator("#r-next").bounding_box()["height"] - size) > 20
+    assert abs(field.bounding_box()["y"] - top) < 2
 
 
 MOVES_AT_MOST = 100
