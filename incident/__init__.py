@@ -19,7 +19,7 @@ In reading order:
     measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
-    messages, naming, postmortem, pictures: what people read
+    messages, naming, postmortem, pictures, durations: what people read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """
