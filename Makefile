@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# uv, where it is there, installs the same lock much faster than pip.
-INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
+# uv, where it is there, installs the same lock much faster than pip; compiled, as by pip, since the first start would take a minute otherwise.
+INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 .PHONY: up drill test test-live test-redmine browser screenshots vendor check format lint types docs bench golden soak lock clean
 
@@ -30,7 +30,7 @@ else
 endif
 
 # The short form of `make browser`: one test of each promise that only a browser can break.
-SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is
+SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is or keyboard_alone or empty_field_is_told
 
 ## browser: the pages in headless Chromium, with axe-core; installs Chromium where it is missing and apt is there
 browser: $(STAMP) .cache/axe.min.js
@@ -55,9 +55,14 @@ LIVE_PROGRAMS := prometheus prometheus-alertmanager
 ## test-live: install Debian's Prometheus and Alertmanager where they are missing, and live through a real outage
 test-live: $(STAMP)
 	@for program in $(LIVE_PROGRAMS); do command -v $$program >/dev/null || missing=1; done; test -z "$$missing" || $(MAKE) --no-print-directory live-programs
-	$(BIN)/python -m pytest tests/live -o addopts="-q --strict-markers" $(ARGS)
+	$(BIN)/python -m pytest tests/live -o addopts="-q --strict-markers" -o faulthandler_timeout=600 $(ARGS)
 
-.PHONY: live-programs
+## live-sev1: a whole SEV1 on real Synapse, Roundup, SMTP, Prometheus and Alertmanager, each taken away in turn; says what it counted
+live-sev1: $(STAMP)
+	@for program in $(LIVE_PROGRAMS); do command -v $$program >/dev/null || missing=1; done; test -z "$$missing" || $(MAKE) --no-print-directory live-programs
+	$(BIN)/python -m pytest tests/live/test_sev1.py -o addopts="-q --strict-markers" -o faulthandler_timeout=0 $(ARGS)
+
+.PHONY: live-programs live-sev1
 live-programs:
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends $(LIVE_PROGRAMS)
@@ -89,6 +94,7 @@ bench: $(STAMP)
 ## golden: record histories of this version beside the old ones (old ones are never rewritten)
 golden: $(STAMP)
 	$(BIN)/python -m tests.workflows.recording
+	$(BIN)/python -m tests.workflows.group_recording
 
 ## soak: many kills of worker and server under a story, counted (KILLS=200)
 soak: $(STAMP)

@@ -14,6 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.failures import translated
+from activities.whole_timeline import whole_timeline
 from incident.effects import Brief, Delivery, Receipt
 from incident.investigation import InvestigationInput, Report
 from integrations.errors import Rejected
@@ -21,9 +22,6 @@ from integrations.ports import Specialist
 
 BEAT = timedelta(seconds=1)
 """A cancellation is heard of with a beat, and a dead worker noticed after a few."""
-
-READ_WITHIN = timedelta(seconds=5)
-"""A query that got lost is asked again with the whole activity."""
 
 
 class Investigator(Protocol):
@@ -75,10 +73,9 @@ class InvestigationActivities:
 
     @activity.defn(name="investigate")
     async def investigate(self, asked: InvestigationInput) -> Report:
-        """Read the timeline, and let the investigator work. A cancelled activity cancels the work."""
-        handle = self._client.get_workflow_handle(asked.incident)
+        """Read the whole timeline, and let the investigator work. A cancelled activity cancels the work."""
         async with _beating():
-            entries: list[dict[str, Any]] = await handle.query("timeline", result_type=list[dict[str, Any]], rpc_timeout=READ_WITHIN)
+            entries = await whole_timeline(self._client, asked.incident)
             with translated():
                 return await self._investigator.investigate(asked, entries)
 

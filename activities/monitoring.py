@@ -83,8 +83,7 @@ class MonitoringActivities:
         for query in ask.queries:
             points = await self._monitoring.measure(query, ask.since, ask.until, every)
             measured.append(Measured(query=query.name, points=evidence.thinned(points, query)).model_dump(mode="json"))
-            newest = next((value for _, value in reversed(points) if value is not None), None)
-            lines.append(evidence.figure(query, newest))
+            lines.append(evidence.newest(points, query))
         return _finding("signals", "; ".join(lines) or "nothing is measured", [], pictures=measured)
 
     @activity.defn(name="sample")

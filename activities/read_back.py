@@ -17,14 +17,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.failures import translated
 from incident import drift
-from incident.drift import PageShown, ReadBack, TicketShown
+from incident.drift import ChannelShown, PageShown, ReadBack, TicketShown
 from incident.model import Incident
-from integrations.ports import StatusReading, TicketReading
+from integrations.ports import ChatReading, StatusReading, TicketReading
 
 RUNNING = 'WorkflowType IN ("Incident", "FollowUp") AND ExecutionStatus = "Running"'
 
 TICKETS_A_ROUND = 60
 """Each is a call of its own at the tracker; more of them take turns."""
+
+CHANNELS_A_ROUND = 30
+"""Two calls each, at vendors that let us read fifty times a minute."""
 
 INCIDENTS_A_ROUND = 500
 
@@ -46,14 +49,18 @@ class Round(BaseModel):
 
 
 class ReadBackActivities:
-    """`tracker` and `page` are None where the port's part is embedded: it shows what it was told."""
+    """`tracker` and `page` are None where the port's part is embedded: it shows what it was told; `chat` where it has no channels."""
 
-    def __init__(self, client: Client, *, tracker: TicketReading | None = None, page: StatusReading | None = None) -> None:
+    def __init__(
+        self, client: Client, *, tracker: TicketReading | None = None, page: StatusReading | None = None, chat: ChatReading | None = None
+    ) -> None:
         self._client = client
         self._tracker = tracker
         self._page = page
+        self._chat = chat
         # Where the last round stopped. A new process begins anew, which costs one turn.
         self._last = ("", "")
+        self._last_channel = ("", "")
 
     @activity.defn(name="read_tickets_back")
     async def read_tickets_back(self) -> Round:
@@ -70,6 +77,25 @@ class ReadBackActivities:
             activity.heartbeat()
             shown = tuple(TicketShown(ticket=each.reference, state=each.state) for each in seen)
             told += await self._tell(id, incidents[id], ReadBack(system=self._tracker.vendor, tickets=shown))
+        return Round(incidents=len(incidents), told=tuple(told), silent=tuple(silent))
+
+    @activity.defn(name="read_channels_back")
+    async def read_channels_back(self) -> Round:
+        if self._chat is None:
+            return Round()
+        incidents, silent = await self._incidents()
+        wanted = [
+            (id, one.channel_id) for id, one in incidents.items() if one.channel_id is not None and one.channel is not None and one.open
+        ]
+        turn = in_turn(wanted, CHANNELS_A_ROUND, self._last_channel)
+        self._last_channel = turn[-1] if turn else self._last_channel
+        told = []
+        for id, reference in turn:
+            with translated():
+                seen = await self._chat.read_channel(reference, incidents[id].channel or "")
+            activity.heartbeat()
+            shown = ChannelShown(state=seen.state, name=seen.name[:300], topic=seen.topic[:10_000], card=seen.card)
+            told += await self._tell(id, incidents[id], ReadBack(system=self._chat.vendor, channel=shown))
         return Round(incidents=len(incidents), told=tuple(told), silent=tuple(silent))
 
     @activity.defn(name="read_page_back")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bench import latency, lateness, lifecycle, memory, pages, recovery, replay, tick
+from bench import latency, lateness, lifecycle, memory, pages, recovery, replay, storm, tick
 from bench.report import HEADER, Figure
 
 Measure = Callable[..., Awaitable[list[Figure]]]
@@ -21,6 +21,7 @@ FIGURES: dict[str, Measure] = {
     "memory": memory.figures,
     "recovery": recovery.figures,
     "latency": latency.figures,
+    "storm": storm.figures,
     "pages": pages.figures,
 }
 """What a run without names prints."""

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,8 +32,9 @@ def free_port() -> int:
 class Process:
     """One child process, with what it has used so far."""
 
-    def __init__(self, arguments: list[str], output: Path | None = None) -> None:
+    def __init__(self, arguments: list[str], output: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
         self.arguments = arguments
+        self._environment = {**os.environ, **(environment or {})}
         self._output = output
         self._process: asyncio.subprocess.Process | None = None
 
@@ -51,6 +52,7 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE if ready else (errors or asyncio.subprocess.DEVNULL),
                 stderr=errors,
+                env=self._environment,
             )
         finally:
             if errors is not None:

@@ -7,19 +7,22 @@ In reading order:
     model        the incident and its parts, as frozen values
     commands     what people may ask             events     what happened; the timeline is these
     permissions  who may ask it: one table, verb to roles
+    repeats      what tells a repeat from another request under its key
     lifecycle    decide, record, tick: the way in
     deciding     one function a verb             refusals   every way we say no
     evolving     what an event makes of the state
     clocks       what is due when                blockers   what stands in the way
     asking       what an event asks of the world effects    what an ask looks like
     routing      where an alert goes             flapping   which word on it is news
+    storms       what nothing holds together
     merging      two incidents that are one trouble
     queries      what is measured                evidence   baselines, readings, verdicts
     verifying    verification by evidence        lookups    what the detection checklist asks
     measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
-    messages, naming, postmortem, pictures, durations: what people read
+    messages, naming, postmortem, placeholders, pictures, durations: what people read
+    invisible    what nobody can see in a text  previewing what the public would read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """

@@ -7,7 +7,7 @@ delivers at least once and out of order, so what is known already, or older than
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -45,8 +45,8 @@ def _empty_is_none(value: Any) -> Any:
 class AlertInput(BaseModel):
     """One alert as monitoring posts it; fields of newer versions are left out.
 
-    What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, and
-    how often it has changed, where it flaps.
+    What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, how
+    often it has changed, where it flaps, and which storm brought its group to an incident that is not its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -62,6 +62,7 @@ class AlertInput(BaseModel):
     group: str = Field(default="", max_length=100)
     joins: bool = False
     flapping: int = 0
+    storm: str = Field(default="", max_length=VALUE_LIMIT)
 
     @property
     def name(self) -> str:
@@ -226,7 +227,7 @@ def joining(alerts: Sequence[AlertInput], policy: Policy) -> list[Joined]:
     for alert in alerts:
         if alert.group and alert.joins and alert.routed is not None and alert.group not in found:
             known = alert.routed.model_copy(update={"planned": None, "calendars": False})
-            found[alert.group] = Joined(group=alert.group, routed=known, presumed=presumed_by([alert], policy))
+            found[alert.group] = Joined(group=alert.group, routed=known, presumed=presumed_by([alert], policy), storm=alert.storm)
     return list(found.values())
 
 
@@ -256,7 +257,8 @@ def _came_with(joined: Sequence[Joined]) -> str:
     if not joined:
         return ""
     services = ", ".join(sorted({each.routed.service or "no service" for each in joined})[:3])
-    return f"{len(joined)} more alert group{'s' if len(joined) > 1 else ''} of {services} joined, since the incident is open"
+    why = next((each.storm for each in joined if each.storm), "the incident is open")
+    return f"{len(joined)} more alert group{'s' if len(joined) > 1 else ''} of {services} joined, since {why}"
 
 
 def _raised(incident: Incident, joined: Sequence[Joined], now: datetime) -> list[Event]:
@@ -360,6 +362,7 @@ def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
 def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     """The alert as its group hands it to an incident."""
     wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping"})
+    wire["fingerprint"] = alert.identity
     if group:
         wire["group"] = group
     known = alert.routed if joins else slim(alert.routed)
@@ -370,3 +373,22 @@ def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     if alert.flapping:
         wire["flapping"] = alert.flapping
     return wire
+
+
+def waves(batch: Sequence[dict[str, Any]], a_signal: int, at_once: int) -> Iterator[list[list[dict[str, Any]]]]:
+    """The alerts as they are handed on: waves of at most `at_once` signals of at most `a_signal` alerts each.
+
+    The signals of one wave may overtake each other; so one with a second word on an alert waits for the next wave.
+    """
+    wave: list[list[dict[str, Any]]] = []
+    said: set[str] = set()
+    for start in range(0, len(batch), a_signal):
+        part = list(batch[start : start + a_signal])
+        names = {alert["fingerprint"] for alert in part}
+        if len(wave) == at_once or names & said:
+            yield wave
+            wave, said = [], set()
+        wave.append(part)
+        said |= names
+    if wave:
+        yield wave

@@ -36,6 +36,9 @@ CADENCES = frozenset({"internal_update", "external_update"})
 
 NO_SERVICE = "(no service)"
 
+LEFT_OUT = {"drills": "drill", "no-incident": "no-incident"}
+"""The two numbers of what is not counted, each with the reason that its rows give."""
+
 
 class Item(NamedTuple):
     """One action item, as far as the timeline tells."""
@@ -247,6 +250,11 @@ def report(found: Iterable[Facts], now: datetime, window: Window = EVERYTHING) -
         "refusals": _refusals(counted),
         "action_items": _action_items(counted, now.date()),
         "rows": [_row(each, now) for each in counted],
+        "left_out": [
+            {"why": "drill" if each.drill else "no-incident", "outcome": each.outcome, **_row(each, now)}
+            for each in sorted(within, key=lambda each: (each.opened_at, each.incident), reverse=True)
+            if not each.counts
+        ],
     }
 
 
@@ -258,7 +266,8 @@ def spread(seconds: Iterable[float]) -> dict[str, Any]:
 def _wide_spread(seconds: Iterable[float]) -> dict[str, Any]:
     ordered = sorted(seconds)
     mean = round(sum(ordered) / len(ordered), 3) if ordered else None
-    return {**spread(ordered), "mean": mean, "too_few": len(ordered) < TOO_FEW}
+    ends = {"shortest": ordered[0] if ordered else None, "longest": ordered[-1] if ordered else None}
+    return {**spread(ordered), **ends, "mean": mean, "too_few": len(ordered) < TOO_FEW}
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
@@ -321,6 +330,9 @@ def _action_items(found: Sequence[Facts], today: date) -> dict[str, Any]:
         "overdue": len(overdue),
         "incidents_open": list(dict.fromkeys(each.incident for each, _ in pending)),
         "incidents_overdue": list(dict.fromkeys(each.incident for each, _ in overdue)),
+        "incidents_done": list(dict.fromkeys(each.incident for each, item in items if item.status == "done")),
+        "incidents_waived": list(dict.fromkeys(each.incident for each, item in items if item.status == "waived")),
+        "incidents_total": list(dict.fromkeys(each.incident for each, _ in items)),
     }
 
 
@@ -388,11 +400,16 @@ def _row(one: Facts, now: datetime) -> dict[str, Any]:
 def behind(made: Mapping[str, Any], number: str) -> list[str] | None:
     """The incidents behind one number of a report; None where no number is called so.
 
-    Names: `open`, `resolve` and the other times, `severity:SEV1`, `service:checkout`, `late:internal_update`,
-    `due:internal_update`, `refused:wrong-phase`, `items:open`, `items:overdue`, `without-details`.
+    Names: `all`, `open`, `resolve` and the other times, `severity:SEV1`, `service:checkout`, `late:internal_update`,
+    `due:internal_update`, `refused:wrong-phase`, `items:open` (`overdue`, `done`, `waived`, `total`), `without-details`,
+    and of those that are left out `drills` and `no-incident`.
     """
     rows = made["rows"]
     kind, _, name = number.partition(":")
+    if number == "all":
+        return [row["incident"] for row in rows]
+    if number in LEFT_OUT:
+        return [row["incident"] for row in made["left_out"] if row["why"] == LEFT_OUT[number]]
     if number == "open":
         return [row["incident"] for row in rows if row["open"]]
     if number in MILESTONES:
@@ -405,7 +422,7 @@ def behind(made: Mapping[str, Any], number: str) -> list[str] | None:
         return list(made["on_time"][name]["late" if kind == "late" else "incidents"])
     if kind == "refused":
         return next((list(row["incidents"]) for row in made["refusals"] if row["code"] == name), None)
-    if kind == "items" and name in {"open", "overdue"}:
+    if kind == "items" and name in {"open", "overdue", "done", "waived", "total"}:
         return list(made["action_items"][f"incidents_{name}"])
     return list(made["without_details"]) if number == "without-details" else None
 

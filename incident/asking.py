@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, lookups, messages, verifying
+from incident import clocks, evidence, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -27,18 +27,24 @@ from incident.effects import (
     StoreDocument,
 )
 from incident.events import Event
+from incident.invisible import for_the_public
 from incident.model import Incident
 from incident.naming import channel_name
 from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
 
 
 class Draft(NamedTuple):
-    """One effect before it has a number. `important`: while chat is down it goes out as a page as well."""
+    """One effect before it has a number. `important`: while chat is down it goes out as a page as well.
+
+    `about` is the clock that it speaks of, `stands_for` the number of the effect that it goes another way for.
+    """
 
     ask: Ask
     purpose: str
     collapse: str | None = None
     important: bool = False
+    about: str = ""
+    stands_for: int | None = None
 
 
 def after(before: Incident, incident: Incident, event: Event) -> Incident:
@@ -47,7 +53,7 @@ def after(before: Incident, incident: Incident, event: Event) -> Incident:
     if asker is None:
         return incident
     drafts = list(asker(before, incident, event))
-    drafts += _other_ways(incident, drafts)
+    drafts += other_ways(incident, drafts, first=incident.effect_number + 1)
     if not drafts:
         return incident
     number = incident.effect_number
@@ -62,6 +68,8 @@ def after(before: Incident, incident: Incident, event: Event) -> Incident:
             collapse=draft.collapse,
             important=draft.important,
             purpose=draft.purpose,
+            about=draft.about,
+            stands_for=draft.stands_for,
         )
         outbox = [other for other in outbox if not _replaced(incident, other, effect)]
         outbox.append(effect)
@@ -69,17 +77,29 @@ def after(before: Incident, incident: Incident, event: Event) -> Incident:
 
 
 def _replaced(incident: Incident, old: Effect, new: Effect) -> bool:
-    """While a port is down, a newer message takes the place of one that says less; otherwise each is sent."""
-    return new.collapse is not None and old.collapse == new.collapse and old.port in incident.down
+    """While a port is down or paused, a newer message takes the place of one that says less; otherwise each is sent."""
+    return new.collapse is not None and old.collapse == new.collapse and _waits(incident, old.port)
 
 
-def _other_ways(incident: Incident, drafts: Iterable[Draft]) -> Iterator[Draft]:
-    """What matters goes another way while chat is down."""
-    if Port.CHAT not in incident.down:
-        return
-    for draft in drafts:
-        if draft.important and isinstance(draft.ask, Post):
-            yield _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, draft.ask.text), "chat_down")
+def _waits(incident: Incident, port: Port) -> bool:
+    return port in incident.down or port in incident.paused
+
+
+def other_ways(incident: Incident, drafts: Iterable[Draft], *, first: int) -> Iterator[Draft]:
+    """What matters goes another way while chat or the status page is down or paused. `first` is the number that the first draft gets."""
+    for number, draft in enumerate(drafts, start=first):
+        if isinstance(draft.ask, Post) and draft.important and _waits(incident, Port.CHAT):
+            page = _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, draft.ask.text), "chat_down")
+            yield page._replace(stands_for=number)
+        elif isinstance(draft.ask, Publish) and (Port.STATUS in incident.paused or (Port.STATUS in incident.down and incident.edition > 1)):
+            yield _publish_by_hand(incident, draft.ask.body, number)
+
+
+def _publish_by_hand(incident: Incident, body: str, number: int | None) -> Draft:
+    """The communications lead is told what should stand on the page; a newer text takes the place of one not yet told."""
+    who = (incident.communications, "communications") if incident.communications else _commander_or_on_call(incident)
+    page = _page(incident, who, messages.status_page_down(incident, body), "status_down")
+    return page._replace(collapse="status_down" if incident.edition > 1 else None, stands_for=number)
 
 
 def _post(incident: Incident, text: str, purpose: str, *, important: bool = False, collapse: str | None = None) -> Draft:
@@ -115,7 +135,7 @@ def _look_up(incident: Incident, now: datetime) -> Iterator[Draft]:
     """Ask monitoring what nobody has answered yet; not twice at once."""
     waiting = any(effect.port is Port.MONITORING for effect in incident.outbox)
     questions = lookups.unanswered(incident)
-    if incident.policy.monitoring is not None and incident.open and questions and not waiting:
+    if evidence.watched(incident) is not None and incident.open and questions and not waiting:
         yield Draft(lookups.ask(incident, questions, now), "look_up")
 
 
@@ -203,12 +223,13 @@ def _public_status(incident: Incident) -> PublicStatus:
 
 def _publish(incident: Incident, status: PublicStatus, body: str, purpose: str) -> Draft:
     clock = incident.clocks.get(clocks.EXTERNAL_UPDATE)
+    services = incident.public_services if incident.private else incident.services
     ask = Publish(
-        title=incident.title,
+        title=for_the_public(incident.title).strip() or incident.id,
         status=status,
         severity=incident.severity or incident.presumed_severity,
         body=body,
-        components=incident.public_services if incident.private else incident.services,
+        components=tuple(name for service in services if (name := for_the_public(service).strip())),
         next_update_by=clock.due if clock is not None and clock.open else None,
     )
     return Draft(ask, purpose, collapse="status")
@@ -320,7 +341,12 @@ def _action_item_completed(before: Incident, incident: Incident, event: Event) -
 
 
 def _drift(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    yield _post(incident, messages.told(incident, event), "drift", collapse=f"drift:{event.data['name']}")
+    text, collapse = messages.told(incident, event), f"drift:{event.data['name']}"
+    if event.data["name"] == "channel":
+        # Nobody would read it there.
+        yield _page(incident, _commander_or_on_call(incident), text, "drift")._replace(collapse=collapse)
+    else:
+        yield _post(incident, text, "drift", collapse=collapse)
 
 
 def _told(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -356,9 +382,11 @@ def _dismissed(before: Incident, incident: Incident, event: Event) -> Iterator[D
 def _reminder(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     clock = incident.clocks[event.data["clock"]]
     if clock.name.startswith(clocks.ACTION_ITEM) or clock.name == clocks.POSTMORTEM:
-        yield _page(incident, (clock.owner, clock.owner), messages.reminder(incident, clock, event.at), "reminder", urgent=False)
+        page = _page(incident, (clock.owner, clock.owner), messages.reminder(incident, clock, event.at), "reminder", urgent=False)
+        yield page._replace(about=clock.name)
     else:
-        yield _post(incident, messages.reminder(incident, clock, event.at), "reminder", collapse=f"reminder:{clock.name}")
+        post = _post(incident, messages.reminder(incident, clock, event.at), "reminder", collapse=f"reminder:{clock.name}")
+        yield post._replace(about=clock.name)
 
 
 def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -366,11 +394,12 @@ def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Dra
     clock = incident.clocks[event.data["clock"]]
     text = messages.overdue(incident, clock, event.at)
     if clock.name == clocks.ACKNOWLEDGE:
-        yield Draft(Post(room="general", text=text), "overdue", important=True)
+        yield Draft(Post(room="general", text=text), "overdue", important=True, about=clock.name)
         return
     patient = clock.name.startswith(clocks.ACTION_ITEM) or clock.name in (clocks.POSTMORTEM, clocks.CHANGE_DOCUMENTATION)
     patient = patient or clock.name.startswith(f"{clocks.DRIFT}ticket:")
-    yield _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
+    page = _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
+    yield page._replace(about=clock.name)
 
 
 def _asked(incident: Incident, owner: str, times: int, *, patient: bool) -> tuple[str, str]:
@@ -401,23 +430,77 @@ def _parked(before: Incident, incident: Incident, event: Event) -> Iterator[Draf
     if port is Port.CHAT:
         important = next((effect for effect in waiting if effect.important), waiting[0] if waiting else None)
         if important is not None and isinstance(important.ask, Post | OpenChannel):
-            text = important.ask.text if isinstance(important.ask, Post) else messages.topic(incident)
-            yield _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, text), "chat_down")
+            yield _in_chats_place(incident, important)
     elif port is Port.STATUS:
-        who = (incident.communications, "communications") if incident.communications else _commander_or_on_call(incident)
-        body = next((effect.ask.body for effect in reversed(waiting) if isinstance(effect.ask, Publish)), "")
-        yield _page(incident, who, messages.status_page_down(incident, body), "status_down")
+        newest = next((effect for effect in reversed(waiting) if isinstance(effect.ask, Publish)), None)
+        body = newest.ask.body if newest is not None and isinstance(newest.ask, Publish) else ""
+        yield _publish_by_hand(incident, body, newest.number if newest is not None else None)
     else:
         yield Draft(Post(room="incident", text=messages.port_down(incident, port, event.data["error"])), "port_down", f"down:{port.value}")
 
 
+def _in_chats_place(incident: Incident, effect: Effect) -> Draft:
+    text = effect.ask.text if isinstance(effect.ask, Post) else messages.topic(incident)
+    page = _page(incident, _commander_or_on_call(incident), messages.chat_down_page(incident, text), "chat_down")
+    return page._replace(stands_for=effect.number)
+
+
 def _undeliverable(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    text = messages.undeliverable(incident, event.text)
-    if Port(event.data["port"]) is Port.CHAT:
+    number = event.data["number"]
+    text = messages.undeliverable(incident, event.text, number)
+    port = Port(event.data["port"])
+    if port is Port.CHAT:
         if event.data.get("important") or event.data["action"] == "open_channel":
-            yield _page(incident, _commander_or_on_call(incident), text, "undeliverable")
-    else:
-        yield _post(incident, text, "undeliverable")
+            yield _page(incident, _commander_or_on_call(incident), text, "undeliverable")._replace(stands_for=number)
+        return
+    yield _post(incident, text, "undeliverable")
+    refused = next((effect for effect in before.outbox if effect.number == number), None)
+    if refused is None or incident.edition < 2:
+        return
+    if isinstance(refused.ask, Page):
+        following = _next_person(incident, refused.ask)
+        if following is not None:
+            told = messages.passed_on(refused.ask.text, refused.ask.to)
+            passed = _page(incident, following, told, refused.purpose, urgent=refused.ask.urgency == "high")
+            yield passed._replace(about=refused.about, stands_for=number)
+    elif isinstance(refused.ask, Publish):
+        yield _publish_by_hand(incident, refused.ask.body, number)
+
+
+def _next_person(incident: Incident, page: Page) -> tuple[str, str] | None:
+    """Who is paged where somebody can't be: up the escalation chain; what can wait goes to the commander. None at its end."""
+    if page.urgency == "low":
+        commander = incident.commander
+        return (commander, "commander") if commander is not None and page.to != commander and page.role != "commander" else None
+    chain = incident.rule.escalation_chain
+    rung = chain.index(page.role) + 1 if page.role in chain else 0
+    return (chain[rung], chain[rung]) if rung < len(chain) else None
+
+
+def _waived(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """The ticket of an action item that is let go is closed, with the reason; else it would be worked on, or contradict us."""
+    name = event.data["obligation"]
+    if incident.edition > 1 and name.startswith(clocks.ACTION_ITEM):
+        yield Draft(CloseTicket(ref=name.removeprefix(clocks.ACTION_ITEM), note=event.text), "action_item_waived")
+
+
+def _channel_paused(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """What matters of that which waits goes another way; a pause that is only prolonged is told in the room alone."""
+    port = Port(event.data["port"])
+    if port in before.paused:
+        return
+    waiting = [effect for effect in incident.outbox if effect.port is port]
+    if port is Port.CHAT:
+        yield from (_in_chats_place(incident, effect) for effect in waiting if effect.important)
+        return
+    yield _post(incident, messages.told(incident, event), "channel_paused", collapse=f"paused:{port.value}")
+    newest = next((effect for effect in reversed(waiting) if isinstance(effect.ask, Publish)), None)
+    if newest is not None and isinstance(newest.ask, Publish):
+        yield _publish_by_hand(incident, newest.ask.body, newest.number)
+
+
+def _channel_resumed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    yield _post(incident, messages.told(incident, event), "channel_resumed", collapse=f"paused:{event.data['port']}")
 
 
 def _paging_failed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -429,6 +512,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _told,
+    "unrelated": _told,
     "merge_failed": _told,
     "merged": _merged,
     "absorbed": _absorbed,
@@ -454,7 +538,10 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "retrospective_scheduled": _retrospective_scheduled,
     "action_item_added": _action_item_added,
     "action_item_completed": _action_item_completed,
+    "waived": _waived,
     "drift": _drift,
+    "channel_paused": _channel_paused,
+    "channel_resumed": _channel_resumed,
     "postmortem_filed": _postmortem_filed,
     "dismissed": _dismissed,
     "restricted": _restricted,

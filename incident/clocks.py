@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from incident.evidence import binds
+from incident.evidence import binds, watched
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Phase
 
@@ -168,7 +168,7 @@ def _wanted(incident: Incident, at: datetime) -> Iterator[Wanted]:
 
 def _monitoring(incident: Incident) -> Iterator[Wanted]:
     """Verification waits for monitoring that can't be reached, so reaching it is owed."""
-    lost, watching = incident.monitoring_lost_at, incident.policy.monitoring
+    lost, watching = incident.monitoring_lost_at, watched(incident)
     if lost is None or watching is None:
         return
     back = incident.monitoring_back_at
@@ -340,8 +340,8 @@ def again_after(incident: Incident, name: str) -> timedelta | None:
         return rule.resolve_within
     if name.startswith(DISPATCH):
         return incident.policy.report_within
-    if name == MONITORING and incident.policy.monitoring is not None:
-        return incident.policy.monitoring.reachable_within
+    if name == MONITORING and (watching := watched(incident)) is not None:
+        return watching.reachable_within
     return incident.policy.deadline_again_after
 
 

@@ -376,6 +376,37 @@ class Waive(Command):
     reason: Text
 
 
+class RetryDelivery(Command):
+    """Have something told outside now that is parked, or that was refused."""
+
+    verb = "retry_delivery"
+    delivery: Line = Field(description="its key or number, as deliveries lists it")
+
+
+class ReplaceDelivery(Command):
+    """Have something else told outside instead of what has not arrived: another text, another target."""
+
+    verb = "replace_delivery"
+    delivery: Line = Field(description="its key or number, as deliveries lists it")
+    text: Text | None = Field(default=None, description="what it says instead")
+    to: Line | None = Field(default=None, description="where it goes instead: a room, a person, an owner, a name")
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ReplaceDelivery:
+        if self.text is None and self.to is None:
+            raise ValueError("text or to is needed: what it says instead, or where it goes")
+        return self
+
+
+class GiveUpDelivery(Command):
+    """Let go of something that has not arrived outside, on record."""
+
+    verb = "give_up_delivery"
+    delivery: Line = Field(description="its key or number, as deliveries lists it")
+    reason: Text
+
+
 class Restrict(Command):
     """Make it private: from now on only those in it see it."""
 
@@ -453,6 +484,9 @@ COMMANDS: dict[str, type[Command]] = {
         CompleteActionItem,
         FilePostmortem,
         Waive,
+        RetryDelivery,
+        ReplaceDelivery,
+        GiveUpDelivery,
         Restrict,
         Invite,
         Close,

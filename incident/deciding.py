@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, severity, verifying
+from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, redelivering, severity, verifying
 from incident.checklists import find
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
@@ -478,9 +478,20 @@ def complete_action_item(incident: Incident, command: commands.CompleteActionIte
 
 
 def file_postmortem(incident: Incident, command: commands.FilePostmortem, now: datetime) -> Outcome:
+    return _filed(incident, command, now, postmortem.problems)
+
+
+def file_postmortem_before(incident: Incident, command: commands.FilePostmortem, now: datetime) -> Outcome:
+    """As it was decided before placeholders were looked for: what was filed then stays filed."""
+    return _filed(incident, command, now, postmortem.problems_before)
+
+
+def _filed(
+    incident: Incident, command: commands.FilePostmortem, now: datetime, problems: Callable[[str, Incident], tuple[str, ...]]
+) -> Outcome:
     if incident.phase is not Phase.POST_INCIDENT:
         return _not_yet(incident, Phase.POST_INCIDENT, "The post-mortem")
-    missing = postmortem.problems(command.document, incident)
+    missing = problems(command.document, incident)
     if missing:
         return refuse(
             "undocumented",
@@ -581,6 +592,9 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "complete_action_item": complete_action_item,
     "file_postmortem": file_postmortem,
     "waive": waive,
+    "retry_delivery": redelivering.retry,
+    "replace_delivery": redelivering.replace,
+    "give_up_delivery": redelivering.give_up,
     "restrict": restrict,
     "invite": invite,
     "close": close,
@@ -588,4 +602,7 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "merge": merging.merge,
 }
 
-__all__ = ["DECIDERS", "Outcome", "verification_passed"]
+DECIDERS_BEFORE: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {**DECIDERS, "file_postmortem": file_postmortem_before}
+"""As it was decided by earlier versions, for the histories that they wrote."""
+
+__all__ = ["DECIDERS", "DECIDERS_BEFORE", "Outcome", "verification_passed"]

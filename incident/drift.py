@@ -1,8 +1,9 @@
 """What outside systems show, held against what the incident has told them.
 
-People close tickets at the tracker and edit the status page by hand. A schedule reads both back (`workflows.read_back`); `told`
-says what follows. A ticket that was closed there completes its action item here. Everything else that differs is a *drift*: an
-obligation, with both versions, until the two agree again or somebody waives it. What is still on its way out is not compared.
+People close tickets at the tracker, edit the status page by hand, and archive channels. A schedule reads all of them back
+(`workflows.read_back`); `told` says what follows. A ticket that was closed there completes its action item here. Everything else
+that differs is a *drift*: an obligation, with both versions, until the two agree again or somebody waives it. What is still on its
+way out is not compared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from incident.commands import InvalidInput, problems
-from incident.effects import PORT_OF, CloseTicket, OpenTicket, Port
+from incident.effects import PORT_OF, CloseTicket, OpenChannel, OpenTicket, Port
 from incident.events import Event
 from incident.model import Frozen, Incident, Publication
 from incident.vocabulary import Phase, PublicStatus
@@ -23,8 +24,13 @@ from incident.vocabulary import Phase, PublicStatus
 STATUS_PAGE = "status_page"
 COMPONENTS = "components"
 TICKET = "ticket:"
+CHANNEL = "channel"
+CHANNEL_NAME = "channel_name"
+CHANNEL_TOPIC = "channel_topic"
+CHANNEL_CARD = "channel_card"
 
 NOTHING_THERE = "no entry"
+NO_TOPIC = "no topic"
 
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _SHORTENED = re.compile(r"…\s\(shortened; [\d,]+ characters in all\)$")
@@ -43,6 +49,15 @@ class PageShown(Frozen):
     operational: tuple[str, ...] = Field(default=(), max_length=500)
 
 
+class ChannelShown(Frozen):
+    """The incident's channel as it is there. `card`: whether its pinned message is there still; None where it has none."""
+
+    state: Literal["open", "archived", "gone"]
+    name: str = Field(default="", max_length=300)
+    topic: str = Field(default="", max_length=10_000)
+    card: Literal["there", "gone"] | None = None
+
+
 class ReadBack(Frozen):
     """What one outside system shows of one incident."""
 
@@ -51,6 +66,7 @@ class ReadBack(Frozen):
     system: str = Field(min_length=1, max_length=60)
     tickets: tuple[TicketShown, ...] = Field(default=(), max_length=500)
     page: PageShown | None = None
+    channel: ChannelShown | None = None
 
     @field_validator("system")
     @classmethod
@@ -78,7 +94,23 @@ def references(incident: Incident) -> tuple[str, ...]:
 
 def told(incident: Incident, seen: ReadBack, now: datetime) -> list[Event]:
     """What follows from what a system shows; nothing where all is as it was told, or as it was read before."""
-    return [*_tickets(incident, seen, now), *_page(incident, seen, now)]
+    return [*_tickets(incident, seen, now), *_page(incident, seen, now), *_channel(incident, seen, now)]
+
+
+def _channel(incident: Incident, seen: ReadBack, now: datetime) -> Iterator[Event]:
+    """Archived, renamed, its topic changed or its card deleted; of a channel that is gone, nothing else is said."""
+    shown, name = seen.channel, incident.channel
+    if shown is None or name is None or any(isinstance(effect.ask, OpenChannel) for effect in incident.outbox):
+        return
+    if shown.state != "open":
+        yield from _compared(incident, seen, now, CHANNEL, f"{name} is open", f"{name} is {shown.state}")
+        return
+    yield from _compared(incident, seen, now, CHANNEL, "", "")
+    yield from _compared(incident, seen, now, CHANNEL_NAME, name, "" if shown.name in ("", name) else shown.name)
+    topic = incident.channel_topic
+    same = not topic or _same(topic, shown.topic)
+    yield from _compared(incident, seen, now, CHANNEL_TOPIC, topic, "" if same else shown.topic or NO_TOPIC)
+    yield from _compared(incident, seen, now, CHANNEL_CARD, "a pinned card", "it was deleted" if shown.card == "gone" else "")
 
 
 def _tickets(incident: Incident, seen: ReadBack, now: datetime) -> Iterator[Event]:

@@ -192,7 +192,11 @@ PORT_OF: dict[str, Port] = {
 
 
 class Effect(Frozen):
-    """One ask in the outbox. A newer effect with the same `collapse` replaces one that is not delivered yet."""
+    """One ask in the outbox. A newer effect with the same `collapse` replaces one that is not delivered yet.
+
+    `stands_for` is the number of another effect for which this one goes another way, `about` the clock that it speaks of.
+    `worded`: a person has said what it says, so it is not worded anew when it is sent.
+    """
 
     number: int
     key: str
@@ -201,6 +205,9 @@ class Effect(Frozen):
     collapse: str | None = None
     important: bool = False
     purpose: str = ""
+    stands_for: int | None = Field(default=None, exclude_if=_nothing)
+    about: str = Field(default="", exclude_if=_nothing)
+    worded: bool = Field(default=False, exclude_if=_nothing)
 
     @property
     def port(self) -> Port:

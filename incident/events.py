@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "alert": "monitoring told of alerts, firing or resolved",
     "flapping": "alerts come and go: counted from here on, not told one by one",
     "related": "another open incident may be the same trouble",
+    "unrelated": "that other incident has ended: the suggestion is withdrawn",
     "acknowledged": "somebody is on it",
     "described": "symptom, services, users or start were written down",
     "declared": "it is an incident of this severity",
@@ -91,7 +92,12 @@ KINDS: dict[str, str] = {
     "delivered": "an outside system has accepted what it was told",
     "parked": "an outside system can't be reached; what it is owed is kept",
     "undeliverable": "an outside system refused for good",
-    "replaced": "a newer message took the place of one that was still waiting",
+    "replaced": "a newer message took the place of one that was still waiting, or it was out of date",
+    "delivery_retried": "somebody had a delivery tried again",
+    "delivery_replaced": "somebody had something else told in place of a delivery that has not arrived",
+    "delivery_given_up": "somebody let go of a delivery that has not arrived",
+    "channel_paused": "somebody told an outside system's queue to wait",
+    "channel_resumed": "what waited for an outside system goes out again",
 }
 
 BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})

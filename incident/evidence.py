@@ -152,9 +152,19 @@ SIGNAL_ITEMS = {Signal.ERRORS: "error_patterns_analyzed", Signal.SATURATION: "re
 # ---------------------------------------------------------------------- what is measured
 
 
+def watched(incident: Incident) -> Watching | None:
+    """How monitoring is asked; None where nothing is measured.
+
+    Rules that name queries bind an incident also where no monitoring is configured: it can't be reached then, which is no green.
+    """
+    if incident.policy.monitoring is None and incident.routed is not None and incident.routed.binds and not incident.drill:
+        return Watching()
+    return incident.policy.monitoring
+
+
 def queries(incident: Incident) -> tuple[Query, ...]:
     """What is measured for this incident: the policy's queries of its services, then its rules', then its own, less what was dropped."""
-    watching = incident.policy.monitoring
+    watching = watched(incident)
     if watching is None:
         return ()
     found = {query.name: query for service in incident.services for query in watching.queries.get(service, ())}
@@ -165,8 +175,8 @@ def queries(incident: Incident) -> tuple[Query, ...]:
 
 
 def binds(incident: Incident) -> bool:
-    """Whether verification goes by measurements: monitoring was configured, and there is something to measure."""
-    return incident.policy.monitoring is not None and bool(queries(incident))
+    """Whether verification goes by measurements: there is something to measure, even where nobody can be asked."""
+    return bool(queries(incident))
 
 
 def began_at(incident: Incident) -> datetime:
@@ -261,6 +271,14 @@ def figure(query: Query, value: float | None) -> str:
 def allowed(query: Query, limit: float) -> str:
     word = "at most" if query.better is Better.LOWER else "at least"
     return f"{word} {limit:.4g} is well"
+
+
+def newest(points: Sequence[Point], query: Query) -> str:
+    """The newest value in words; where there is none any more, the last one and since when."""
+    known = next(((at, value) for at, value in reversed(points) if value is not None), None)
+    if known is None or known == tuple(points[-1]):
+        return figure(query, known[1] if known is not None else None)
+    return f"{figure(query, known[1])} at {known[0]:%H:%M:%S} UTC, no data since"
 
 
 def overall(readings: Iterable[Reading]) -> Verdict:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, clocks, lookups, measuring, merging
+from incident import asking, channels, clocks, deliveries, lookups, measuring, merging, redelivering
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.evidence import Finding
@@ -38,6 +38,9 @@ def evolve(incident: Incident, event: Event) -> Incident:
     apply = APPLIERS.get(event.kind)
     changes: Changes = apply(incident, event) if apply is not None else {}
     changes["seq"] = event.seq
+    ended = deliveries.settled(incident, event)
+    if ended:
+        changes["settled"] = (*incident.settled, *ended)[-deliveries.SETTLED_KEPT :]
     after = incident.model_copy(update=changes)
     if event.kind in QUIET and "executives_told_at" not in changes:
         return asking.after(incident, after, event) if event.kind in asking.ASKERS else after
@@ -50,7 +53,8 @@ def evolve(incident: Incident, event: Event) -> Incident:
 
 _SPOKEN = ("note", "refused", "invalid", "reminder", "overdue")
 _SENT = ("delivered", "parked", "undeliverable", "replaced", "paged", "paging_failed", "paging_stopped")
-QUIET = frozenset({*_SPOKEN, *_SENT})
+_SEEN_TO = ("delivery_retried", "delivery_replaced", "delivery_given_up", "channel_paused", "channel_resumed")
+QUIET = frozenset({*_SPOKEN, *_SENT, *_SEEN_TO})
 """Kinds that move no clock's facts; the clocks' own events among them say what they change themselves."""
 
 
@@ -130,6 +134,7 @@ def _known_too(before: Routed | None, more: Routed | None) -> Routed | None:
             "runbook": before.runbook or more.runbook,
             "factors": before.factors or more.factors,
             "queries": (*before.queries, *(query for query in more.queries if query.name not in names)),
+            "binds": before.binds or more.binds,
             "related": tuple(dict.fromkeys((*before.related, *more.related))),
         }
     )
@@ -139,6 +144,11 @@ def _related(incident: Incident, event: Event) -> Changes:
     suggestion = Suggestion.model_validate(event.data)
     others = (each for each in incident.suggestions if each.incident != suggestion.incident)
     return {"suggestions": (*others, suggestion)}
+
+
+def _unrelated(incident: Incident, event: Event) -> Changes:
+    gone = event.data["incident"]
+    return {"suggestions": tuple(each for each in incident.suggestions if each.incident != gone)}
 
 
 def _merge_asked(incident: Incident, event: Event) -> Changes:
@@ -606,6 +616,8 @@ def _delivered(incident: Incident, event: Event) -> Changes:
     port = Port(event.data["port"])
     if port in incident.down:
         changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
+        if incident.edition > 1:
+            changes["outbox"] = channels.still_true(incident.model_copy(update=changes), port)
     items = _ITEMS_OF_PURPOSE.get(event.data.get("purpose", ""), ())
     if items:
         changes["checklist"] = _ticked(incident, event, *items)
@@ -663,6 +675,9 @@ def _drift_settled(incident: Incident, event: Event) -> Changes:
 def _channel_opened(incident: Incident, event: Event) -> Changes:
     changes = _delivered(incident, event)
     changes["channel"] = event.data["channel"]
+    changes["channel_id"] = event.data.get("reference")
+    asked = (one.ask for one in incident.outbox if one.number == event.data["number"])
+    changes["channel_topic"] = next((ask.topic for ask in asked if isinstance(ask, OpenChannel)), "")
     changes["channel_private"] = event.data.get("private", False)
     changes["checklist"] = _ticked(incident, event, "channel_created", note=event.data["channel"])
     return changes
@@ -685,6 +700,8 @@ def _parked(incident: Incident, event: Event) -> Changes:
 def _undeliverable(incident: Incident, event: Event) -> Changes:
     number = event.data["number"]
     changes: Changes = {"outbox": tuple(effect for effect in incident.outbox if effect.number != number)}
+    refused = tuple(effect for effect in incident.outbox if effect.number == number)
+    changes["unsent"] = (*incident.unsent, *refused)[-deliveries.UNSENT_KEPT :]
     port = Port(event.data["port"])
     if port in incident.down:
         changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
@@ -696,6 +713,7 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "alert": _alert,
     "flapping": _alert,
     "related": _related,
+    "unrelated": _unrelated,
     "merge_asked": _merge_asked,
     "merge_failed": _merge_failed,
     "merged": _merged,
@@ -743,4 +761,9 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "channel_opened": _channel_opened,
     "parked": _parked,
     "undeliverable": _undeliverable,
+    "delivery_retried": redelivering.retried,
+    "delivery_replaced": redelivering.replaced,
+    "delivery_given_up": redelivering.given_up,
+    "channel_paused": channels.paused,
+    "channel_resumed": channels.resumed,
 }

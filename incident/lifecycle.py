@@ -16,15 +16,27 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from incident import alerts, clocks, lookups, merging, messages, permissions
+from incident import alerts, channels, clocks, deliveries, lookups, merging, messages, permissions
 from incident.alerts import AlertInput
 from incident.checklists import fresh
-from incident.commands import COMMANDS, AddActionItem, Command, Declare, Describe, InvalidInput, Open, ScheduleRetrospective
-from incident.deciding import DECIDERS, Outcome, verification_passed
+from incident.commands import (
+    COMMANDS,
+    AddActionItem,
+    Command,
+    Declare,
+    Describe,
+    GiveUpDelivery,
+    InvalidInput,
+    Open,
+    ReplaceDelivery,
+    RetryDelivery,
+    ScheduleRetrospective,
+)
+from incident.deciding import DECIDERS, DECIDERS_BEFORE, Outcome, verification_passed
 from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
-from incident.model import Incident, Suggestion
+from incident.model import Incident, Pause, Suggestion, Withdrawn
 from incident.naming import channel_name
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse
@@ -63,6 +75,8 @@ class Opening(BaseModel):
     routed: Routed | None = None
     related: tuple[Suggestion, ...] = ()
     registered: bool = False
+    edition: int = 1
+    paused: tuple[Pause, ...] = ()
 
 
 def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
@@ -73,6 +87,9 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
     if request.private:
         first = first.model_copy(update={"data": {**first.data, "private": True}})
     incident, events = record(blank(start, now), _through(request.via, request.by, [first]))
+    if start.paused:
+        incident, told = record(incident, channels.told(incident, channels.Pauses(paused=start.paused, by=SYSTEM), now))
+        events += told
     for follow_up in _opened_with(start, now):
         outcome = decide(incident, follow_up, now)
         more = [refused(follow_up.verb, follow_up.by, outcome, now, via=request.via)] if isinstance(outcome, Refusal) else outcome
@@ -110,6 +127,7 @@ def blank(start: Opening, now: datetime) -> Incident:
         routed=start.routed,
         groups=tuple(dict.fromkeys(item.group for item in start.alerts if item.group)),
         registered=start.registered,
+        edition=start.edition,
         checklist=fresh(),
         page_number=1,
         paging=True,
@@ -141,6 +159,16 @@ def related(incident: str, suggestion: Suggestion, now: datetime) -> Event:
     return Event(kind="related", by=MONITORING, at=now, text=text, data=data)
 
 
+def unrelated(incident: Incident, withdrawn: Withdrawn, now: datetime) -> list[Event]:
+    """The entry by which a suggestion is withdrawn; none where there is no such suggestion, as after a merge into this one."""
+    if withdrawn.incident not in {each.incident for each in incident.suggestions}:
+        return []
+    how = f"goes on in {withdrawn.into}" if withdrawn.into is not None else "is closed"
+    text = f"{withdrawn.incident} {how}: the suggestion to go on there is withdrawn"
+    data = withdrawn.model_dump(mode="json", exclude_none=True)
+    return [Event(kind="unrelated", by=MONITORING, at=now, text=text, data=data)]
+
+
 def _only_a_ticket(by: str, now: datetime) -> list[Event]:
     """SEV4: nobody is affected, so it becomes a ticket."""
     reason = "no user impact (SEV4): not an incident, it becomes a ticket"
@@ -149,25 +177,31 @@ def _only_a_ticket(by: str, now: datetime) -> list[Event]:
     return [dismissed, closed]
 
 
-def decide(incident: Incident, command: Command, now: datetime) -> Outcome:
+def decide(incident: Incident, command: Command, now: datetime, *, earlier: bool = False) -> Outcome:
     """The events that follow from `command`, or the refusal where the process forbids it.
 
-    No events: it has been done already.
+    No events: it has been done already. `earlier`: by the rules that were in force when an older history was written.
     """
     if incident.phase is Phase.CLOSED:
-        return refuse("already-closed")
+        return _last_deliveries(incident, command, now)
     merging_now = merging.being_merged(incident)
     if merging_now is not None:
         return merging_now
-    return permitted(incident, command, now)
+    return permitted(incident, command, now, earlier=earlier)
 
 
-def permitted(incident: Incident, command: Command, now: datetime) -> Outcome:
+def _last_deliveries(incident: Incident, command: Command, now: datetime) -> Outcome:
+    """A closed incident ends once all that it owes outside is sent or given up; until then, that can be seen to."""
+    waits = isinstance(command, RetryDelivery | ReplaceDelivery | GiveUpDelivery) and deliveries.find(incident, command.delivery)
+    return permitted(incident, command, now) if waits else refuse("already-closed")
+
+
+def permitted(incident: Incident, command: Command, now: datetime, *, earlier: bool = False) -> Outcome:
     """What follows from `command` by somebody who may; also after the end, where the follow-up decides what is still taken."""
     objection = permissions.objection(incident, command)
     if objection is not None:
         return objection
-    outcome = DECIDERS[command.verb](incident, command, now)
+    outcome = (DECIDERS_BEFORE if earlier else DECIDERS)[command.verb](incident, command, now)
     return outcome if isinstance(outcome, Refusal) else _through(command.via, command.by, outcome)
 
 
@@ -216,24 +250,38 @@ def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[
 
 def _replaced(before: Incident, incident: Incident, event: Event) -> list[Effect]:
     """What left the outbox without having been sent: `event` asks for something newer in its place."""
-    if incident.outbox is before.outbox or not before.outbox or event.kind in LEAVES_THE_OUTBOX:
+    if incident.outbox is before.outbox or not before.outbox:
         return []
     left = {effect.number for effect in incident.outbox}
+    if event.kind in LEAVES_THE_OUTBOX:
+        left.add(event.data["number"])
     return [effect for effect in before.outbox if effect.number not in left]
 
 
-LEAVES_THE_OUTBOX = frozenset({"delivered", "channel_opened", "undeliverable"})
+LEAVES_THE_OUTBOX = frozenset({"delivered", "channel_opened", "undeliverable", "delivery_replaced", "delivery_given_up"})
 """Kinds that take the effect that they speak of out of the outbox."""
 
 
 def replaced(effect: Effect, event: Event) -> Event:
-    """The entry for a message that was never sent: a newer one says more."""
-    data = {"number": effect.number, "port": effect.port.value, "action": effect.ask.action, "purpose": effect.purpose, "by": event.seq}
+    """The entry for a message that was never sent: a newer one says more, or it is out of date."""
+    data: dict[str, Any] = {
+        "number": effect.number,
+        "port": effect.port.value,
+        "action": effect.ask.action,
+        "purpose": effect.purpose,
+        "by": event.seq,
+    }
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     text = f"{effect.port.value}: {what} {effect.number} was not sent, a newer one takes its place"
+    if event.kind in OUT_OF_DATE:
+        text, data["stale"] = f"{effect.port.value}: {what} {effect.number} was not sent, it is out of date by now", True
     if effect.port is Port.MONITORING:
         text = f"{effect.port.value}: {what} {effect.number} is not asked any more, the incident is closed"
     return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)
+
+
+OUT_OF_DATE = frozenset({"channel_resumed", "delivered", "channel_opened"})
+"""Kinds after which a port's queue moves again, and what is out of date in it is left out."""
 
 
 def registration_after(incident: Incident, newer: Sequence[AlertInput]) -> Registration:
@@ -367,7 +415,7 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
         ask = ask.model_copy(update=messages.private_ticket(incident, ask))
     if ask.action == "post":
         worded = AS_IT_STANDS.get(effect.purpose)
-        if worded is not None:
+        if worded is not None and not effect.worded:
             ask = ask.model_copy(update={"text": worded(incident, effect.at)})
         rooms = {
             "incident": incident.channel or incident.policy.general_channel,

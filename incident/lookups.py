@@ -85,11 +85,14 @@ def items(finding: Finding, incident: Incident) -> tuple[str, ...]:
 def message(incident: Incident) -> str:
     """What the channel reads: each finding in a line, each measurement with its small picture."""
     lines = [f"{incident.id}: looked up by itself. Somebody confirms or corrects it (correct)."]
+    known = {query.name: query for query in evidence.queries(incident)}
     for finding in incident.findings.values():
         mark = "x" if finding.looked_up else " "
         lines.append(f"- [{mark}] {NAMES[finding.id]}: {finding.corrected_to or finding.text}")
         lines += [f"    {line}" for line in finding.lines[:3]]
         for picture in finding.pictures:
             values = [value for _, value in picture.points]
-            lines.append(f"    {blocks(values)} {picture.query}")
+            query = known.get(picture.query)
+            said = f"{evidence.newest(picture.points, query)} ({query.signal.value})" if query is not None else picture.query
+            lines.append(f"    {blocks(values)} {said}")
     return plain("\n".join(lines))

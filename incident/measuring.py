@@ -24,7 +24,7 @@ def _event(kind: str, by: str, text: str, now: datetime, /, **data: Any) -> Even
 def measure(incident: Incident, command: commands.Measure, now: datetime) -> list[Event] | Refusal:
     if incident.phase is Phase.POST_INCIDENT:
         return refuse("wrong-phase", message=f"What is measured can't be set in {incident.phase.label} any more.")
-    if incident.policy.monitoring is None:
+    if evidence.watched(incident) is None:
         return refuse(
             "not-permitted",
             message="Nothing can be measured: no monitoring was configured when this incident opened.",

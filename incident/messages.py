@@ -16,8 +16,9 @@ from incident.checklists import TRIAGE_QUESTIONS
 from incident.commands import LINE_LIMIT, Open
 from incident.effects import CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
+from incident.invisible import for_the_public, undirected
 from incident.mitigation_options import label
-from incident.model import Clock, Incident
+from incident.model import Clock, Incident, Pause
 from incident.vocabulary import Severity
 
 UNKNOWN = "unknown"
@@ -26,8 +27,8 @@ _MENTION = re.compile(r"<!|@(?=here|channel|everyone|(?:all|room)\b)", re.IGNORE
 
 
 def plain(text: str) -> str:
-    """Text from outside with its mass mentions defused: they would wake people whom nobody meant to wake."""
-    return _MENTION.sub(lambda found: found.group() + "\u200b", text)
+    """Text from outside with its mass mentions defused, which would wake people whom nobody meant to wake, and read as it is written."""
+    return _MENTION.sub(lambda found: found.group() + "\u200b", undirected(text))
 
 
 def moment(at: datetime | None) -> str:
@@ -41,7 +42,8 @@ def duration(length: timedelta) -> str:
     return f"{hours} hour{'' if hours == 1 else 's'} {minutes} minute{'' if minutes == 1 else 's'}"
 
 
-def _short(length: timedelta) -> str:
+def short(length: timedelta) -> str:
+    """A length in one unit, or two: `90 s`, `15 min`, `2 h 05 min`, `3 d`."""
     seconds = int(length.total_seconds())
     if seconds < 120:
         return f"{seconds} s"
@@ -157,7 +159,7 @@ def executives(incident: Incident, now: datetime) -> str:
         f"{_head(incident, 'For your information; nothing is asked of you now.')}\n"
         f"{facing} Services: {', '.join(map(plain, incident.services)) or UNKNOWN}. Users affected: {impact}.\n"
         f"Commander: {_person(incident.commander)}. {current_status(incident)}\n"
-        f"Told {moment(now)}; the channel has updates every {_short(incident.rule.internal_update_every)}."
+        f"Told {moment(now)}; the channel has updates every {short(incident.rule.internal_update_every)}."
     )
 
 
@@ -202,7 +204,7 @@ def internal_update(incident: Incident) -> str:
 
 def public_body(incident: Incident, text: str) -> str:
     """What the status page says: the person's own words. When the next update comes stands beside it, as data."""
-    return plain(text)
+    return plain(for_the_public(text))
 
 
 def public_resolution(incident: Incident) -> str:
@@ -302,22 +304,22 @@ def clock_spoke(clock: Clock, now: datetime, *, overdue: bool, late: timedelta |
     due = clock.due or now
     if overdue:
         again = f", for the {clock.times_missed + 1}. time" if clock.times_missed else ""
-        past = f" {_short(now - due)} ago" if now - due >= timedelta(seconds=1) else ""
+        past = f" {short(now - due)} ago" if now - due >= timedelta(seconds=1) else ""
         text = f"{name[0].upper()}{name[1:]} is overdue: it was due{past or ' now'}{again}; {clock.owner} owes it"
     else:
-        text = f"{name[0].upper()}{name[1:]} is due in {_short(due - now)}; {clock.owner} owes it"
-    return text + (f" (noticed late by {_short(late)}: nothing was running)" if late is not None else "")
+        text = f"{name[0].upper()}{name[1:]} is due in {short(due - now)}; {clock.owner} owes it"
+    return text + (f" (noticed late by {short(late)}: nothing was running)" if late is not None else "")
 
 
 def reminder(incident: Incident, clock: Clock, now: datetime) -> str:
-    left = _short(clock.due - now) if clock.due is not None and clock.due > now else "no time"
+    left = short(clock.due - now) if clock.due is not None and clock.due > now else "no time"
     return _head(
         incident, f"{_person(clock.owner)}: {clocks.label(clock.name)} is due in {left} ({moment(clock.due)}). {_how(incident, clock)}"
     )
 
 
 def overdue(incident: Incident, clock: Clock, now: datetime) -> str:
-    late = _short(now - clock.due) if clock.due is not None and now - clock.due >= timedelta(seconds=1) else "just now"
+    late = short(now - clock.due) if clock.due is not None and now - clock.due >= timedelta(seconds=1) else "just now"
     missed = f", missed {clock.times_missed} times" if clock.times_missed > 1 else ""
     what = f"OVERDUE: {clocks.label(clock.name)}, {late}{missed}; owed by {plain(clock.owner)}. {_how(incident, clock)}"
     return _head(incident, what)
@@ -361,8 +363,25 @@ def port_down(incident: Incident, port: Port, error: str) -> str:
     return _head(incident, f"{port.value} can not be reached ({plain(error[:200])}); what it is owed is kept and sent later.")
 
 
-def undeliverable(incident: Incident, text: str) -> str:
-    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}")
+def undeliverable(incident: Incident, text: str, number: int) -> str:
+    way = f"tocsin delivery replace {incident.id} {number} (or retry, give-up)"
+    return _head(incident, f"Could not be delivered, see to it by hand: {plain(text)}") + f"\n{way}"
+
+
+def forgotten_pause(pause: Pause, now: datetime) -> str:
+    """The page about a channel that is still paused: what waits there reaches nobody."""
+    port = pause.port.value
+    return (
+        f"{port} is still paused, for {short(now - pause.since)}: nothing goes out there. Resume it: tocsin channel resume {port}\n"
+        f"Paused by {plain(pause.by)} until {moment(pause.until)}: {plain(pause.reason)}\n"
+        f"To keep it paused: tocsin channel pause {port} --reason … --minutes 60"
+    )
+
+
+def passed_on(text: str, who: str) -> str:
+    """A page that somebody else could not be given: its first line stays the one that counts."""
+    first, line, rest = text.partition("\n")
+    return f"{first}\n{plain(who)} can't be paged, so you are asked.{line}{rest}"
 
 
 def fires_again_page(incident: Incident, text: str) -> str:
@@ -395,7 +414,7 @@ def not_production_ticket(group: str, batch: Sequence[AlertInput]) -> tuple[str,
 
 def public_merging(title: str) -> str:
     """What the status page says of an incident whose updates go on under another one."""
-    return f"This is part of another problem that we are working on: {plain(title)}. Updates go on there."
+    return f"This is part of another problem that we are working on: {plain(for_the_public(title))}. Updates go on there."
 
 
 def held_note(group: str, batch: Sequence[AlertInput], name: str, until: datetime) -> str:

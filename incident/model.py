@@ -38,11 +38,13 @@ __all__ = [
     "Merged",
     "Mitigation",
     "MitigationOption",
+    "Pause",
     "Phase",
     "PortHealth",
     "PublicStatus",
     "Publication",
     "Role",
+    "Settled",
     "Severity",
     "Suggestion",
     "Update",
@@ -132,6 +134,7 @@ class Joined(Frozen):
     group: str
     routed: Routed
     presumed: Severity | None = None
+    storm: str = ""
 
 
 class Suggestion(Frozen):
@@ -141,6 +144,13 @@ class Suggestion(Frozen):
     title: str
     why: str
     at: datetime
+
+
+class Withdrawn(Frozen):
+    """A suggestion that holds no more: the other incident has ended, or goes on in a third one."""
+
+    incident: str
+    into: str | None = None
 
 
 class Merged(Frozen):
@@ -260,6 +270,45 @@ class PortHealth(Frozen):
     told: tuple[int, ...] = ()
 
 
+class Pause(Frozen):
+    """A port that people have told to wait, for an outage of its vendor. Whoever did it is reminded from `until` on."""
+
+    port: Port
+    by: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
+class Settled(Frozen):
+    """What became of one effect that is not in the outbox any more.
+
+    `reference` is the provider's own. `note` says why it was refused or given up, or by which way it went; `instead` is the key
+    of what took its place, `stands_for` the number of the effect that this one went another way for.
+    """
+
+    key: str
+    port: Port
+    action: str
+    purpose: str = ""
+    state: Literal["delivered", "replaced", "refused", "given_up"]
+    at: datetime
+    to: str = ""
+    reference: str = ""
+    note: str = ""
+    instead: str = ""
+    stands_for: int | None = None
+
+
+EDITION = 2
+"""How incidents are carried out that begin now.
+
+An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
+2: a waived item's ticket is closed; a page that was refused goes to the next person; what waited and is out of date by then is not
+sent; while the status page is down, each update is told to the communications lead.
+"""
+
+
 class Incident(Frozen):
     """The whole state of one incident: the fold of its events."""
 
@@ -272,6 +321,7 @@ class Incident(Frozen):
     group: str | None = None
     drill: bool = False
     private: bool = False
+    edition: int = 1
 
     phase: Phase = Phase.DETECTION
     phase_entered_at: datetime
@@ -294,6 +344,8 @@ class Incident(Frozen):
     channel_wanted: bool = False
     channel: str | None = None
     channel_private: bool = False
+    channel_id: str | None = None
+    channel_topic: str = ""
 
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -352,6 +404,9 @@ class Incident(Frozen):
 
     outbox: tuple[Effect, ...] = ()
     down: dict[Port, PortHealth] = Field(default_factory=dict)
+    paused: dict[Port, Pause] = Field(default_factory=dict)
+    unsent: tuple[Effect, ...] = ()
+    settled: tuple[Settled, ...] = ()
     effect_number: int = 0
     delivered: int = 0
     page_number: int = 0

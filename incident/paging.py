@@ -88,6 +88,8 @@ class PageReport(BaseModel):
     rung: int = 0
     key: str = Field(default="", max_length=200)
     error: str = Field(default="", max_length=1_000)
+    reference: str = Field(default="", max_length=300)
+    pager: str = Field(default="", max_length=100)
 
     @classmethod
     def read(cls, raw: Any) -> PageReport:

@@ -8,7 +8,11 @@ that role may: a commander by assignment commands, whatever the directory says.
 
 from __future__ import annotations
 
-from incident.commands import Assign, ChangeSeverity, Command, Open, PostUpdate
+from collections.abc import Mapping
+
+from incident import deliveries
+from incident.commands import Assign, ChangeSeverity, Command, GiveUpDelivery, Open, PostUpdate, ReplaceDelivery
+from incident.effects import Port
 from incident.model import Incident
 from incident.refusals import Blocker, Refusal, refuse
 from incident.vocabulary import Access, Audience, Role
@@ -56,6 +60,9 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "post_update": RESPONDERS,
     "restrict": RESPONDERS,
     "invite": RESPONDERS,
+    "retry_delivery": RESPONDERS,
+    "replace_delivery": RESPONDERS,
+    "resume_channel": RESPONDERS,
     # What is said to the outside, and what ends or lowers something, is somebody's own responsibility.
     "post_update:external": SPEAKERS,
     "assign:held": COMMANDERS,
@@ -63,6 +70,10 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "approve": COMMANDERS,
     "resolve": COMMANDERS,
     "waive": COMMANDERS,
+    "give_up_delivery": COMMANDERS,
+    "give_up_delivery:public": SPEAKERS,
+    "replace_delivery:public": SPEAKERS,
+    "pause_channel": COMMANDERS,
     "close": COMMANDERS,
 }
 """What is done, to the access roles of which one is enough. A name with a colon is the stricter case of the verb before it."""
@@ -91,12 +102,18 @@ def objection(incident: Incident, command: Command) -> Refusal | None:
     if command.roles is None:
         return None
     act = act_of(incident, command)
-    held = _held(incident, command.by)
-    worth = frozenset(command.roles) | {GRANTS[role] for role in held}
-    if allows(worth, act):
+    held = _held(incident.roles, command.by)
+    if allows(worth(frozenset(command.roles), incident.roles, command.by), act):
         return None
     handing_over = isinstance(command, Assign) and command.role in held
     return None if handing_over else _not_permitted(command.by, command.roles, act, incident)
+
+
+def refusal_of(command: Command, act: str) -> Refusal | None:
+    """The refusal where a door vouches for somebody who may not do what belongs to no incident; None where they may."""
+    if command.roles is None or allows(frozenset(command.roles), act):
+        return None
+    return _not_permitted(command.by, command.roles, act, None)
 
 
 def objection_to_opening(request: Open) -> Refusal | None:
@@ -114,24 +131,49 @@ def act_of(incident: Incident, command: Command) -> str:
         return "assign:held"
     if isinstance(command, ChangeSeverity) and incident.severity is not None and command.severity.rank > incident.severity.rank:
         return "change_severity:lower"
+    if isinstance(command, ReplaceDelivery | GiveUpDelivery):
+        found = deliveries.find(incident, command.delivery)
+        if found is not None and found.effect.port is Port.STATUS:
+            return f"{command.verb}:public"
     return command.verb
 
 
-def _held(incident: Incident, person: str) -> frozenset[Role]:
-    return frozenset(role for role, holder in incident.roles.items() if holder and same_person(holder, person))
+def worth(roles: frozenset[Access], holders: Mapping[Role, str | None], person: str) -> frozenset[Access]:
+    """What somebody's access roles are worth in an incident whose roles are held by `holders`."""
+    return roles | {GRANTS[role] for role in _held(holders, person)}
+
+
+def enough(act: str) -> str:
+    """The access roles of which one is enough for this row of the table, as a sentence has them."""
+    return _or([access.value for access in Access if access in PERMISSIONS[act]])
+
+
+def _held(holders: Mapping[Role, str | None], person: str) -> frozenset[Role]:
+    return frozenset(role for role, holder in holders.items() if holder and same_person(holder, person))
 
 
 _SAID = {
     "post_update:external": "telling the public",
     "assign:held": "taking a role from its holder",
     "change_severity:lower": "lowering the severity",
+    "replace_delivery:public": "saying something else to the public",
+    "give_up_delivery:public": "not telling the public",
     "open": "opening an incident",
+    "read": "reading",
+    "alert": "sending alerts",
+    "export_audit": "reading the record with its proof",
+    "manage_tokens_of_others": "managing the tokens of others",
+    "file_postmortem": "writing a post-mortem",
 }
 
 
+def doing(act: str) -> str:
+    """What a row of the table is about, as the subject of a sentence."""
+    return _SAID.get(act, act.replace("_", " "))
+
+
 def _not_permitted(by: str, roles: tuple[Access, ...], act: str, incident: Incident | None) -> Refusal:
-    doing = _SAID.get(act, act.replace("_", " "))
-    enough = [access.value for access in Access if access in PERMISSIONS[act]]
+    wanted = enough(act)
     has = ", ".join(sorted(access.value for access in roles)) or "no role"
     holders = {
         role.value: holder
@@ -142,9 +184,9 @@ def _not_permitted(by: str, roles: tuple[Access, ...], act: str, incident: Incid
     ask = f"Ask {asked}, or somebody" if asked else "Ask somebody"
     return refuse(
         "not-permitted",
-        message=f"{by} has {has}; {doing} needs {_or(enough)}.",
-        action=f"{ask} with the role {_or(enough)}. Roles come with signing in; an administrator of Tocsin maps them.",
-        blockers=[Blocker(code="not-permitted", message=f"needs the role {_or(enough)}")]
+        message=f"{by} has {has}; {doing(act)} needs {wanted}.",
+        action=f"{ask} with the role {wanted}. Roles come with signing in; an administrator of Tocsin maps them.",
+        blockers=[Blocker(code="not-permitted", message=f"needs the role {wanted}")]
         + [Blocker(code="not-permitted", message=f"{holder} may: {role} of this incident") for role, holder in holders.items()],
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from incident.events import Event
-from incident.messages import UNKNOWN, duration, moment, plain
+from incident import placeholders
+from incident.events import SYSTEM, Event
+from incident.messages import UNKNOWN, duration, moment, plain, short
+from incident.mitigation_options import label
 from incident.model import ActionItem, Incident
 
 SECTIONS = (
@@ -22,16 +24,6 @@ SECTIONS = (
     "Action Items",
     "Lessons Learned",
 )
-
-PLACEHOLDERS = {
-    "Summary": "[2-3 sentence summary of what happened]",
-    "Root Cause": "[Technical description of the root cause]",
-    "Contributing Factors": "1. [Factor 1]\n2. [Factor 2]",
-    "What Went Well": "1. [Item 1]\n2. [Item 2]",
-    "What Could Be Improved": "1. [Item 1]\n2. [Item 2]",
-    "Lessons Learned": "[Key takeaways for the team]",
-}
-"""What stands where only people can fill in."""
 
 CELL_LIMIT = 500
 """Characters of one event in the table; the timeline itself has the whole text."""
@@ -91,6 +83,7 @@ NOT_WRITTEN_HERE = frozenset({"Action Items"})
 """Sections that are made from the record each time: their lines are changed by commands, not by typing."""
 
 TABLE_HEAD = "| Time (UTC) | Event |\n|------------|-------|"
+NONE_OWED = "| None | - | - | - |"
 ITEMS_HEAD = "| Item | Owner | Due Date | Status |\n|------|-------|----------|--------|"
 
 
@@ -123,21 +116,71 @@ def assembled(incident: Incident, texts: Mapping[str, str]) -> str:
 
 def prefilled(incident: Incident, timeline: Sequence[Event]) -> dict[str, tuple[Line, ...]]:
     """Each section as the record fills it, each line with the entry that it comes from."""
+
+    def or_template(name: str, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+        return lines or (Line(placeholders.BY_SECTION[name]),)
+
     return {
-        "Summary": _said(incident.summary, timeline, "summary", ("declared", "opened")) or (Line(PLACEHOLDERS["Summary"]),),
+        "Summary": or_template("Summary", _summary(incident, timeline)),
         "Impact": _impact(incident, timeline),
-        "Timeline": (Line(TABLE_HEAD), *(_timeline(timeline) or (Line("| HH:MM | [event] |"),))),
-        "Root Cause": _said(incident.root_cause, timeline, "root_cause", ("resolved",)) or (Line(PLACEHOLDERS["Root Cause"]),),
-        "Contributing Factors": _factors(incident, timeline) or (Line(PLACEHOLDERS["Contributing Factors"]),),
-        "What Went Well": (Line(PLACEHOLDERS["What Went Well"]),),
-        "What Could Be Improved": _misses(timeline) or (Line(PLACEHOLDERS["What Could Be Improved"]),),
-        "Action Items": (Line(ITEMS_HEAD), *_items(incident.action_items, timeline)),
-        "Lessons Learned": (Line(PLACEHOLDERS["Lessons Learned"]),),
+        "Timeline": (Line(TABLE_HEAD), *(_timeline(timeline) or (Line(placeholders.NO_EVENT),))),
+        "Root Cause": or_template("Root Cause", _cause(incident, timeline)),
+        "Contributing Factors": or_template("Contributing Factors", _factors(incident, timeline)),
+        "What Went Well": or_template("What Went Well", _numbered(_wins(incident, timeline))),
+        "What Could Be Improved": or_template("What Could Be Improved", _misses(timeline)),
+        "Action Items": (Line(ITEMS_HEAD), *_items(incident, timeline)),
+        "Lessons Learned": or_template("Lessons Learned", ()),
     }
 
 
-def _said(text: str, timeline: Sequence[Event], field: str, kinds: tuple[str, ...]) -> tuple[Line, ...]:
-    return (Line(plain(text), _source(timeline, kinds, field, text)),) if text else ()
+def _summary(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
+    """Two or three sentences: what happened, how bad it was and who said so, and how it ended."""
+    found: list[Line] = []
+    if incident.summary:
+        found.append(Line(_sentence(incident.summary), _source(timeline, ("declared", "opened"), "summary", incident.summary)))
+    elif incident.symptom:
+        found.append(Line(_sentence(incident.symptom), _source(timeline, ("described",), "symptom", incident.symptom)))
+    declared = _latest(timeline, "declared")
+    if declared is not None:
+        affected = f", affecting {', '.join(map(plain, incident.services))}" if incident.services else ""
+        severity = incident.severity.value if incident.severity else UNKNOWN
+        found.append(Line(f"{plain(declared.by)} declared it {severity} at {moment(declared.at)}{affected}.", declared.seq))
+    resolved = _latest(timeline, "resolved")
+    if resolved is not None and incident.resolved_at is not None:
+        ways = ", ".join(f"{label(one.option).lower()} ({plain(one.owner)})" for one in incident.mitigations if one.succeeded)
+        mitigated = f"Mitigated by {ways}; resolved" if ways else "Resolved"
+        length = duration(incident.resolved_at - (incident.started_at or incident.opened_at))
+        fix = f": {_sentence(incident.fix_applied)}" if incident.fix_applied else "."
+        found.append(Line(f"{mitigated} by {plain(resolved.by)} at {moment(incident.resolved_at)} after {length}{fix}", resolved.seq))
+    return tuple(found)
+
+
+def _sentence(text: str) -> str:
+    """Somebody's words with an end, so that another sentence can follow."""
+    said = plain(text.strip())
+    return said if said.endswith((".", "!", "?", ":", "`")) else f"{said}."
+
+
+def _latest(timeline: Sequence[Event], kind: str) -> Event | None:
+    return next((event for event in reversed(timeline) if event.kind == kind), None)
+
+
+def _cause(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
+    """What was said on resolving; until then the newest hypothesis, which is still a placeholder."""
+    if incident.root_cause:
+        return (Line(plain(incident.root_cause), _source(timeline, ("resolved",), "root_cause", incident.root_cause)),)
+    if incident.hypotheses:
+        newest = incident.hypotheses[-1]
+        said = _OUTSIDE_BRACKETS.sub(" ", plain(newest.text))
+        return (Line(f"[Hypothesis of {_OUTSIDE_BRACKETS.sub(' ', plain(newest.by))}, to be confirmed: {said}]", _at(timeline, newest.at)),)
+    return ()
+
+
+_OUTSIDE_BRACKETS = re.compile(r"[\[\]\s]+")
+
+
+def _at(timeline: Sequence[Event], at: datetime) -> int | None:
+    return next((event.seq for event in timeline if event.kind == "hypothesis" and event.at == at), None)
 
 
 def _source(timeline: Sequence[Event], kinds: tuple[str, ...], field: str, text: str) -> int | None:
@@ -148,20 +191,60 @@ def _source(timeline: Sequence[Event], kinds: tuple[str, ...], field: str, text:
 
 
 def _impact(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
-    affected = f"- **Users Affected:** {plain(incident.users_affected) or UNKNOWN}"
-    seq = _source(timeline, ("described",), "users_affected", incident.users_affected) if incident.users_affected else None
-    return (Line(affected, seq), Line(f"- **Revenue Impact:** {UNKNOWN}"), Line(f"- **SLA Impact:** {UNKNOWN}"))
+    """The template's three lines; what is not known stays its placeholder."""
+    percent = (incident.factors or {}).get("users_affected_percent")
+    users = plain(incident.users_affected) or (f"{percent:g} %" if isinstance(percent, int | float) and percent else "")
+    seq = None
+    if incident.users_affected:
+        seq = _source(timeline, ("described", "opened"), "users_affected", incident.users_affected)
+    elif users:
+        declared = _latest(timeline, "declared")
+        seq = declared.seq if declared is not None else None
+    facing = {True: "customers notice it", False: "customers do not notice it"}.get(incident.customer_facing) if users else None
+    services = f"services: {', '.join(map(plain, incident.services))}" if users and incident.services else None
+    affected = "; ".join(part for part in (users or placeholders.HOW_MANY, services, facing) if part)
+    return (
+        Line(f"- **Users Affected:** {affected}", seq),
+        Line(f"- **Revenue Impact:** {placeholders.IF_ANY}"),
+        Line(f"- **SLA Impact:** {placeholders.IF_ANY}"),
+    )
 
 
 def _factors(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
-    seqs = {event.at: event.seq for event in timeline if event.kind == "hypothesis"}
-    return tuple(Line(f"{n}. {plain(h.text)}", seqs.get(h.at)) for n, h in enumerate(incident.hypotheses, start=1))
+    found = ((f"{plain(one.text)} (hypothesis of {plain(one.by)}, {moment(one.at)})", _at(timeline, one.at)) for one in incident.hypotheses)
+    return tuple(Line(f"{n}. {text}", seq) for n, (text, seq) in enumerate(found, start=1))
+
+
+def _wins(incident: Incident, timeline: Sequence[Event]) -> Iterator[Line]:
+    """What the record itself shows to have gone well; what people made of it, they write."""
+    acknowledged = _latest(timeline, "acknowledged")
+    if incident.acknowledged_at is not None and acknowledged is not None:
+        took, allowed = incident.acknowledged_at - incident.opened_at, incident.rule.acknowledge_within
+        if took <= allowed:
+            text = f"{plain(acknowledged.by)} acknowledged it after {short(took)}; {short(allowed)} were allowed"
+            yield Line(text, acknowledged.seq)
+    for one in incident.mitigations:
+        if one.succeeded:
+            finished = _latest(timeline, "mitigation_finished")
+            text = f"The {label(one.option).lower()} worked: {' '.join(plain(one.action).split())} ({plain(one.owner)})"
+            yield Line(text, finished.seq if finished is not None else None)
+
+
+def _numbered(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(Line(f"{number}. {line.text}", line.seq) for number, line in enumerate(lines, start=1))
 
 
 def event_line(event: Event, day: date | None = None) -> Line:
     """One row of the timeline's table; the date is left out where it is `day`'s."""
     at = f"{event.at:%H:%M}" if event.at.date() == day else f"{event.at:%Y-%m-%d %H:%M}"
-    return Line(f"| {at} | {_cell(event.text)} |", event.seq)
+    return Line(f"| {at} | {_cell(told(event))} |", event.seq)
+
+
+def told(event: Event) -> str:
+    """An entry for people who were not there: what kind of thing it was, who did it, and the words."""
+    kind = event.kind.replace("_", " ").capitalize()
+    named = event.by == SYSTEM or event.text.startswith(f"{event.by} ")
+    return f"{kind}: {event.text}" if named else f"{kind} ({event.by}): {event.text}"
 
 
 def parsed(document: str) -> dict[str, str]:
@@ -209,7 +292,7 @@ def _timeline(timeline: Sequence[Event]) -> tuple[Line, ...]:
     rows: list[Line] = []
     day = None
     for event in timeline:
-        if event.kind in KEY_EVENTS:
+        if event.kind in KEY_EVENTS and event.data.get("verb") != "file_postmortem":
             rows.append(event_line(event, day))
             day = event.at.date()
     return tuple(rows)
@@ -217,16 +300,18 @@ def _timeline(timeline: Sequence[Event]) -> tuple[Line, ...]:
 
 def _misses(timeline: Sequence[Event]) -> tuple[Line, ...]:
     late = [event for event in timeline if event.kind == "overdue"]
-    return tuple(Line(f"{n}. {_cell(event.text)} ({moment(event.at)})", event.seq) for n, event in enumerate(late[:20], start=1))
+    return _numbered(Line(f"{_cell(event.text)} ({moment(event.at)})", event.seq) for event in late[:20])
 
 
-def _items(items: Sequence[ActionItem], timeline: Sequence[Event]) -> tuple[Line, ...]:
+def _items(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
+    """One row an item. Where none is owed and none was added, that is what it says."""
     seqs = {event.data.get("id"): event.seq for event in timeline if event.kind == "action_item_added"}
     rows = (
         Line(f"| {item.id}: {_cell(item.item)} | {_cell('@' + item.owner)} | {item.due} | {_status(item)} |", seqs.get(item.id))
-        for item in items
+        for item in incident.action_items
     )
-    return tuple(rows) or (Line("| [action] | @[name] | YYYY-MM-DD | Open |"),)
+    none_owed = incident.resolved_at is not None and incident.rule.postmortem == "optional"
+    return tuple(rows) or (Line(NONE_OWED if none_owed else placeholders.NO_ITEM),)
 
 
 def _status(item: ActionItem) -> str:
@@ -273,7 +358,14 @@ def _unfilled(text: str) -> bool:
 
 
 def problems(document: str, incident: Incident) -> tuple[str, ...]:
-    """What keeps the document from being a post-mortem at all: no root cause, or the template's own placeholders."""
+    """What keeps the document from being a post-mortem: no root cause, or placeholders that were left standing."""
+    unfilled = placeholders.problems(document)
+    other = [problem for problem in problems_before(document, incident) if problem.partition(":")[0] not in unfilled]
+    return (*other, *(f"{section}: {problem}" for section, problem in unfilled.items()))
+
+
+def problems_before(document: str, incident: Incident) -> tuple[str, ...]:
+    """What was looked for before placeholders were: no root cause, and a summary or root cause that is nothing else."""
     found: list[str] = []
     cause = _section(document, "Root Cause")
     if cause is not None and _unfilled(cause):

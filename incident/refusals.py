@@ -47,6 +47,10 @@ Code = Literal[
     "unknown-obligation",
     "being-merged",
     "drift-unsettled",
+    "unknown-delivery",
+    "not-replaceable",
+    "channel-paused",
+    "not-pausable",
 ]
 
 CODES: dict[Code, tuple[str, str]] = {
@@ -125,6 +129,22 @@ CODES: dict[Code, tuple[str, str]] = {
     "drift-unsettled": (
         "An outside system shows something else than the incident has told it.",
         "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
+    ),
+    "unknown-delivery": (
+        "Nothing by this name waits to be delivered.",
+        "Name one that has not arrived, as deliveries lists it.",
+    ),
+    "not-replaceable": (
+        "This can't be told in another way.",
+        "Give it another text or target that it has, or give it up and do it by hand.",
+    ),
+    "channel-paused": (
+        "Somebody has told this channel to wait.",
+        "Resume it (tocsin channel resume); all that waits then goes out in order.",
+    ),
+    "not-pausable": (
+        "Paging, the rota and monitoring are never told to wait: nobody would be woken.",
+        "Put another way to page first (TOCSIN_PAGING); one that fails is passed over by itself.",
     ),
 }
 """Each code with the sentence that explains it and the way forward."""

@@ -3,6 +3,7 @@
 [alerts]
 attach = true                                  # another group of a service with an open incident joins that incident
 flapping = { changes = 6, within = "15m" }
+storm = { groups = 20, within = "5m" }         # more groups without a service than this join one incident
 
 [[route]]
 name = "payments in production"
@@ -13,7 +14,7 @@ runbook = "https://runbooks.example/{alertname}"
 
 [service.checkout]
 depends_on = ["payments"]
-queries = [{ name = "error ratio", query = "…", at_most = 0.01 }]
+queries = [{ name = "error ratio", query = "…", at_most = 0.01, unit = "%", signal = "errors" }]
 
 [[maintenance]]
 name = "database upgrade"
@@ -38,8 +39,8 @@ from typing import Any, get_args
 
 from incident.commands import Factors
 from incident.policy_file import duration
-from incident.routing import BUILT_IN, Action, Calendar, Flapping, Matcher, Query, Route, Routes, Service, Window
-from incident.vocabulary import Severity
+from incident.routing import BUILT_IN, Action, Calendar, Flapping, Matcher, Query, Route, Routes, Service, Storm, Window
+from incident.vocabulary import Severity, Signal
 
 TABLES = ("alerts", "route", "service", "maintenance", "calendar")
 ACTIONS = get_args(Action)
@@ -221,7 +222,19 @@ def _short(limit: int) -> Reader:
     return read
 
 
-_QUERY: dict[str, Reader] = {"name": _short(100), "query": _short(2_000), "at_most": _number, "at_least": _number}
+def _signal(value: Any) -> Signal:
+    _must(value in list(Signal), f"must be one of {', '.join(Signal)}")
+    return Signal(value)
+
+
+_QUERY: dict[str, Reader] = {
+    "name": _short(100),
+    "query": _short(2_000),
+    "at_most": _number,
+    "at_least": _number,
+    "unit": _short(20),
+    "signal": _signal,
+}
 
 
 def _match(value: Any) -> tuple[dict[str, Matcher], ...]:
@@ -264,6 +277,20 @@ def _flapping(value: Any) -> Flapping:
     return Flapping(changes=changes, within=within)
 
 
+def _storm(value: Any) -> Storm:
+    fields = set(Storm.model_fields)
+    _must(isinstance(value, dict) and set(value) <= fields, 'must be a table, like { groups = 20, within = "5m", every_service = false }')
+    groups, every = value.get("groups", Storm().groups), value.get("every_service", False)
+    _must(isinstance(groups, int) and not isinstance(groups, bool) and 2 <= groups <= 1_000, "groups must be a number from 2 to 1,000")
+    _must(isinstance(every, bool), "every_service must be true or false")
+    within = Storm().within
+    if "within" in value:
+        length = duration(value["within"]) if isinstance(value["within"], str) else None
+        _must(length is not None and 10 <= length.total_seconds() <= 86_400, 'within must be a duration from "10s" to "1d"')
+        within = length or within
+    return Storm(groups=groups, within=within, every_service=every)
+
+
 def _moment(value: Any) -> datetime:
     _must(isinstance(value, datetime) and value.tzinfo is not None, "must be a time with its zone, like 2026-11-25T01:00:00Z")
     moment: datetime = value
@@ -298,7 +325,7 @@ _SAID: dict[str, Reader] = {
     "queries": _queries,
     "attach": _flag,
 }
-_ALERTS: dict[str, Reader] = {"attach": _flag, "flapping": _flapping}
+_ALERTS: dict[str, Reader] = {"attach": _flag, "flapping": _flapping, "storm": _storm}
 _ROUTE: dict[str, Reader] = {
     "name": _short(100),
     "match": _match,
@@ -330,6 +357,7 @@ def about(rules: Routes) -> dict[str, Any]:
         "digest": rules.digest,
         "attach": rules.attach,
         "flapping": {"changes": rules.flapping.changes, "within": round(rules.flapping.within.total_seconds())},
+        "storm": {**rules.storm.model_dump(), "within": round(rules.storm.within.total_seconds())},
         "routes": [*(spoken(each, "file") for each in rules.routes), *(spoken(each, "built-in") for each in BUILT_IN)],
         "services": {name: each.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for name, each in rules.services.items()},
         "maintenance": [each.model_dump(mode="json") for each in rules.windows],

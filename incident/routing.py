@@ -22,7 +22,7 @@ from incident.commands import Factors
 from incident.queries import NAME_LIMIT
 from incident.queries import Query as Measurement
 from incident.severity import decide
-from incident.vocabulary import Better, Severity
+from incident.vocabulary import Better, Severity, Signal
 
 Action = Literal["incident", "ticket", "note", "drop"]
 
@@ -57,14 +57,16 @@ class Query(Value):
     query: str = Field(min_length=1, max_length=2_000)
     at_most: float | None = None
     at_least: float | None = None
+    unit: str = Field(default="", max_length=20)
+    signal: Signal = Signal.ERRORS
 
     def measured(self) -> tuple[Measurement, ...]:
         """What is asked of monitoring: two measurements where both bounds are set, since each has one side that is worse."""
-        below = Measurement(name=self.name, expression=self.query, threshold=self.at_most)
+        below = Measurement(name=self.name, expression=self.query, threshold=self.at_most, unit=self.unit, signal=self.signal)
         if self.at_least is None:
             return (below,)
         name = self.name if self.at_most is None else f"{self.name[: NAME_LIMIT - len(AT_LEAST)]}{AT_LEAST}"
-        above = Measurement(name=name, expression=self.query, threshold=self.at_least, better=Better.HIGHER)
+        above = below.model_copy(update={"name": name, "threshold": self.at_least, "better": Better.HIGHER})
         return (above,) if self.at_most is None else (below, above)
 
 
@@ -185,6 +187,18 @@ class Flapping(Value):
     within: timedelta = timedelta(minutes=15)
 
 
+class Storm(Value):
+    """Once so many alert groups have opened an incident each within this time, more of them join the newest of those.
+
+    It holds for groups without a service; a service's groups join its open incident anyway. `every_service`: for those too,
+    where that one is not open. It goes on until there has been no such group for as long as `within` says.
+    """
+
+    groups: int = Field(default=20, ge=2, le=1_000)
+    within: timedelta = timedelta(minutes=5)
+    every_service: bool = False
+
+
 class Routes(Value):
     """The rules in force. `digest` names this very text of them."""
 
@@ -194,6 +208,7 @@ class Routes(Value):
     calendars: tuple[Calendar, ...] = ()
     attach: bool = True
     flapping: Flapping = Flapping()
+    storm: Storm = Storm()
     digest: str = ""
 
     def related(self, service: str) -> tuple[str, ...]:
@@ -208,7 +223,8 @@ class Routed(Value):
     """What the rules make of one alert.
 
     `planned` is the planned work that holds it back; `calendars`: there are feeds to ask whether there is any. `why`
-    names the rules that spoke, `rules` the text of the file that they stood in.
+    names the rules that spoke, `rules` the text of the file that they stood in. `binds`: verification goes by its queries,
+    also where nobody can be asked them; the alerts of earlier versions do not say so, and theirs were only shown there.
     """
 
     action: Action = "incident"
@@ -227,6 +243,8 @@ class Routed(Value):
     planned: Window | None = None
     calendars: bool = False
     flapping: Flapping = Flapping()
+    binds: bool = False
+    storm: Storm | None = None
 
 
 _TRUE = {"regex": f"(?i){'|'.join(TRUE)}"}
@@ -309,6 +327,8 @@ def route(rules: Routes, labels: Mapping[str, str], now: datetime, annotations: 
         planned=latest(rules.windows, service, environment, now) if held else None,
         calendars=held and bool(rules.calendars),
         flapping=rules.flapping,
+        binds=bool(said.get("queries")),
+        storm=rules.storm if action == "incident" else None,
     )
 
 

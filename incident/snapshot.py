@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from incident import blockers, clocks, evidence, guidance
+from incident import blockers, clocks, deliveries, evidence, guidance
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Criterion, Phase, Role
 
@@ -86,21 +86,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
             "internal": incident.internal_update.model_dump(mode="json") if incident.internal_update else None,
             "external": incident.external_update.model_dump(mode="json") if incident.external_update else None,
         },
-        "deliveries": {
-            "delivered": incident.delivered,
-            "waiting": [
-                {
-                    "key": effect.key,
-                    "port": effect.port.value,
-                    "action": effect.ask.action,
-                    "purpose": effect.purpose,
-                    "state": "parked" if effect.port in incident.down else "queued",
-                    "at": _iso(effect.at),
-                }
-                for effect in incident.outbox
-            ],
-            "down": {port.value: health.model_dump(mode="json", exclude={"told"}) for port, health in incident.down.items()},
-        },
+        "deliveries": deliveries.view(incident),
         "seq": incident.seq,
         "now": _iso(now),
     }

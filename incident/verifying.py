@@ -58,7 +58,7 @@ def request(incident: Incident, now: datetime) -> SampleRequest:
 
     So a worker that was away, or a look that failed, leaves no hole where monitoring itself has the data.
     """
-    watching = incident.policy.monitoring
+    watching = evidence.watched(incident)
     assert watching is not None, "only an incident that is looked at has something to ask"
     since, until = evidence.baseline_window(incident, watching)
     wanted = evidence.queries(incident)
@@ -84,7 +84,7 @@ def request(incident: Incident, now: datetime) -> SampleRequest:
 
 def sampled(incident: Incident, asked: SampleRequest, report: SampleReport, now: datetime) -> list[Event]:
     """What follows from a look that was answered: its entry, the criteria that it confirms or takes back, the period's end."""
-    watching = incident.policy.monitoring
+    watching = evidence.watched(incident)
     if watching is None or not looking(incident):
         return []
     given = {measured.query: measured for measured in report.measured}
@@ -153,7 +153,7 @@ def _named(firing: tuple[FiringNow, ...]) -> list[str]:
 
 
 def _next(incident: Incident, verdict: Verdict, now: datetime) -> datetime:
-    watching = incident.policy.monitoring
+    watching = evidence.watched(incident)
     assert watching is not None
     known = incident.evidence
     same = known.same + 1 if known is not None and known.verdict == verdict else 1
@@ -175,7 +175,7 @@ def _criterion(incident: Incident, criterion: Criterion, against: str, shown_by:
 
 def unreachable(incident: Incident, error: str, now: datetime) -> list[Event]:
     """What follows from a look that nobody answered. A short silence costs nothing: the next look fetches what it missed."""
-    watching = incident.policy.monitoring
+    watching = evidence.watched(incident)
     if watching is None or not looking(incident):
         return []
     known = incident.evidence

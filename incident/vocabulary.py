@@ -68,6 +68,7 @@ class Via(StrEnum):
     CHAT = "chat"
     WEBHOOK = "webhook"
     LINK = "link"
+    MAIL = "mail"
 
 
 class Criterion(StrEnum):

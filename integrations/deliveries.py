@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
+from incident.channels import CHANNELS
 from incident.effects import Brief, Delivery
 from integrations.errors import Rejected
 
@@ -33,6 +34,11 @@ def marked(delivery: Delivery, text: str) -> str:
     if not delivery.drill or text.startswith(DRILL_MARK):
         return text
     return DRILL_MARK + text
+
+
+def address(public_url: str, incident: str) -> str:
+    """Where people read more about what a delivery is of: an incident's room, or the page of paused channels."""
+    return f"{public_url}/{incident}" if incident == CHANNELS else f"{public_url}/incidents/{incident}"
 
 
 def channel_name(wanted: str, nth: int) -> str:
@@ -62,8 +68,11 @@ def clipped(text: str, limit: int) -> str:
 
 
 def defused(text: str) -> str:
-    """Text from outside with every mention broken: it must call nobody whom nobody meant to call."""
-    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", text)
+    """Text from outside with every mention broken: it must call nobody whom nobody meant to call.
+
+    `@here`, Slack's `<!channel>` (and GitHub's comments, in which our own marks stand) and Matrix's links to people and rooms.
+    """
+    return _FUSE.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def mark(incident: str, ref: str) -> str:
@@ -71,5 +80,5 @@ def mark(incident: str, ref: str) -> str:
     return f"tocsin.{_PLAIN.sub('-', incident)}.{_PLAIN.sub('-', ref)}"
 
 
-_MENTION = re.compile(r"@(?=\w)")
+_FUSE = re.compile(r"@(?=\w)|<(?=[!@#])|\bmatrix(?=\.to/)|\bmatrix:(?=(?:u|r|roomid|e)/)", re.IGNORECASE)
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")

@@ -32,6 +32,7 @@ from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import httpx2
 from pydantic import SecretStr
@@ -55,6 +56,9 @@ LONGEST_WAIT = timedelta(hours=1)
 
 SAID_LIMIT = 300
 """Characters of a vendor's own words that go into an error."""
+
+SECRET_WORD = 12
+"""Characters from which on a part of an address counts as a key by itself; Mattermost's have 26."""
 
 LATER = frozenset({408, 420, 425, 429})
 """420 is what Statuspage calls too many requests."""
@@ -84,7 +88,11 @@ def user_agent() -> str:
 
 
 class Http:
-    """One vendor's address. `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here."""
+    """One vendor's address.
+
+    `vendor` is its name in messages; `secrets` are blotted out of every text that leaves here; `setting` is the variable that holds
+    the credentials, for whoever has to mend it.
+    """
 
     def __init__(
         self,
@@ -93,11 +101,15 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         secrets: Collection[SecretStr] = (),
+        setting: str = "",
         transport: httpx2.AsyncBaseTransport | None = None,
         limit: timedelta = LIMIT,
     ) -> None:
         self.vendor = vendor
-        self._secrets = tuple(secret.get_secret_value() for secret in secrets if secret.get_secret_value())
+        self._setting = setting
+        # The longest first: one may be a part of another.
+        found = (secret.get_secret_value() for secret in secrets)
+        self._secrets = tuple(sorted(filter(None, found), key=len, reverse=True))
         self._limit = limit
         self._base_url = base_url.rstrip("/")
         self._client = httpx2.AsyncClient(
@@ -141,8 +153,11 @@ class Http:
                 body = await self._body(response, asked)
         except httpx2.HTTPError as error:
             # Without its cause: that holds the request, and the request its credentials.
-            raise Unanswered(self._clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
-        if response.is_success or response.status_code in also:
+            raise Unanswered(self.clean(f"{self.vendor} did not answer {asked}: {_why(error)}")) from None
+        if not response.is_success:
+            body = self._cleaned(body)
+        # What stands before a vendor has web pages of its own for the same statuses.
+        if response.is_success or (response.status_code in also and (raw or _is_json(body))):
             data = body.decode("utf-8", "replace") if raw else self._json(response, body, asked)
             return Answer(response.status_code, data, response.headers)
         self._raise(response, body, asked)
@@ -162,12 +177,13 @@ class Http:
             return jsonlib.loads(body)
         except ValueError:
             # A maintenance page, or a proxy's page that asks to sign in, with a friendly 200.
-            told = _words(body)
-            raise Unanswered(self._clean(f"{self.vendor} answered {asked} with {response.status_code} and no JSON: {told}")) from None
+            told = _words(self._cleaned(body))
+            raise Unanswered(self.clean(f"{self.vendor} answered {asked} with {response.status_code} and no JSON: {told}")) from None
 
     def _raise(self, response: httpx2.Response, body: bytes, asked: str) -> NoReturn:
         status = response.status_code
-        text = self._clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}: {_words(body)}")
+        # The advice first: where room is short, the vendor's words are cut.
+        text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self._setting)}: {_words(body)}")
         limited = status == 403 and (response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers)
         if status in LATER or status >= 500 or limited:
             raise Unavailable(text, retry_after=retry_after(response.headers, datetime.now(UTC)))
@@ -177,13 +193,48 @@ class Http:
         elif status in (404, 410):
             kind = NotFound
         elif 300 <= status < 400:
-            text = self._clean(f"{self.vendor} has moved: {asked} leads to {response.headers.get('location', 'nowhere')[:SAID_LIMIT]}")
+            text = self.clean(
+                f"{self.vendor} has moved: {asked} leads to {self.clean(response.headers.get('location', 'nowhere'))[:SAID_LIMIT]}"
+            )
         raise kind(text)
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """The text without our secrets in it."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+    def _cleaned(self, body: bytes) -> bytes:
+        """As `clean`, before anything is cut: half a secret would not be recognised."""
+        return self.clean(body.decode("utf-8", "replace")).encode()
+
+
+def address_secrets(address: SecretStr) -> list[SecretStr]:
+    """What an address that is a credential must not show: all of it, what comes after the host, and each part that may be a key."""
+    whole = address.get_secret_value()
+    parts = urlsplit(whole)
+    rest = whole[whole.find(parts.netloc) + len(parts.netloc) :] if parts.netloc else ""
+    words = [word for word in re.split(r"[/?&=.#]", rest) if len(word) >= SECRET_WORD]
+    return [SecretStr(found) for found in (whole, rest, parts.password or "", *words) if len(found) > 1]
+
+
+def advice(status: int, setting: str) -> str:
+    """What to do about a vendor's no, in brackets; empty where only its own words can say."""
+    if not setting:
+        return ""
+    if status in (401, 403, 407):
+        return f" (renew {setting} or what it may do; `tocsin doctor` tries it)"
+    if status in (404, 410):
+        return f" (see whether what {setting.rpartition('_')[0]}_… names is there; `tocsin doctor` looks)"
+    return ""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        jsonlib.loads(body or b"null")
+    except ValueError:
+        return False
+    return True
 
 
 def _local(url: str) -> bool:

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 from email.message import EmailMessage
@@ -110,20 +111,28 @@ class Mailer:
         translated = self._translated(error, "")
         return Unavailable(str(translated)) if isinstance(translated, Unanswered) else translated
 
+    def _said(self, text: str) -> str:
+        """The server's own words, without the password that some repeat."""
+        password = self._password.get_secret_value()
+        coded = [base64.b64encode(each.encode()).decode() for each in (password, f"\0{self._user}\0{password}")]
+        for secret in (coded[1], coded[0], password) if password else ():
+            text = text.replace(secret, "***")
+        return _words(text)
+
     def _translated(self, error: Exception, to: str) -> IntegrationError:
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
             refused = error.recipients[0]
-            text = f"the mail server {self.server} does not take mail for {to}: {refused.code} {_words(refused.message)}"
+            text = f"the mail server {self.server} does not take mail for {to}: {refused.code} {self._said(refused.message)}"
             return Unavailable(text) if refused.code < 500 else NotFound(text)
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            text = f"the mail server {self.server} refuses the login: {error.code} {_words(error.message)}"
+            text = f"the mail server {self.server} refuses the login (renew TOCSIN_MAIL_PASSWORD): {error.code} {self._said(error.message)}"
             return Unavailable(text) if error.code < 500 else Unauthorized(text)
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 400:
-            text = f"the mail server {self.server} answered {error.code} {_words(error.message)}"
+            text = f"the mail server {self.server} answered {error.code} {self._said(error.message)}"
             return Unavailable(text) if error.code < 500 else Rejected(text)
         if isinstance(error, aiosmtplib.SMTPNotSupported):
-            return Rejected(f"the mail server {self.server} can't do what is asked of it: {_words(str(error))}")
-        return Unanswered(f"the mail server {self.server} did not answer: {_words(str(error)) or type(error).__name__}")
+            return Rejected(f"the mail server {self.server} can't do what is asked of it: {self._said(str(error))}")
+        return Unanswered(f"the mail server {self.server} did not answer: {self._said(str(error)) or type(error).__name__}")
 
 
 def _words(text: str) -> str:

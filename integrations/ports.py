@@ -172,6 +172,29 @@ class StatusReading(Protocol):
     async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]: ...
 
 
+class ChannelSeen(BaseModel):
+    """How an incident's channel stands at its chat. `card`: whether the pinned message that we keep is there; None where there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["open", "archived", "gone"]
+    name: str = ""
+    topic: str = ""
+    card: Literal["there", "gone"] | None = None
+
+
+class ChatReading(Protocol):
+    """What a chat with channels offers besides: people rename and archive them. Reading only.
+
+    `reference` is the channel's own, from the receipt of its opening; `name` the one that it got.
+    """
+
+    @property
+    def vendor(self) -> str: ...
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen: ...
+
+
 class Checkable(Protocol):
     """What an adapter of a vendor offers besides: one harmless call, for the doctor.
 

@@ -12,6 +12,22 @@ from temporalio import activity, workflow
 
 Fields = MutableMapping[str, Any]
 
+NOISY = (
+    "uvicorn.access",
+    "httpx2",
+    "httpcore2",
+    "aiosqlite",
+    "asyncio",
+    "urllib3",
+    "requests",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "aiosmtplib",
+    "mail.log",
+)
+"""Libraries whose lines hold addresses, headers or whole conversations, and with them credentials: they warn, and say no more."""
+
 
 def not_while_replaying(_logger: Any, _method: str, fields: Fields) -> Fields:
     """Drop what a workflow logs while its past is replayed: it was logged when it happened."""
@@ -90,5 +106,5 @@ def configure_logs(format: str = "auto", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx2", "httpcore2", "aiosqlite", "asyncio"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -190,6 +190,38 @@ class PagerDuty(Vendor):
         return {role: keys[0] for role, keys in pairs(self.roles, "role=KEY; role=KEY", f"{PREFIX}PAGERDUTY_ROLES").items()}
 
 
+class PagerDutyAnswers(Vendor):
+    """PagerDuty's webhooks, as the door takes them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}PAGERDUTY_", extra="ignore", frozen=True)
+    chosen = ("paging", "pagerduty")
+    permissions = (
+        ("take acknowledgements", "a version 3 webhook to /webhooks/pagerduty, its secret as hmac of [pagerduty] in TOCSIN_WEBHOOKS"),
+        ("know people by e-mail address", "a REST API key that may read users (TOCSIN_PAGERDUTY_API_TOKEN)"),
+        ("write a note there on a page that was resolved", "one that may write as well"),
+    )
+
+    api_url: CloudAddress = Field(default="https://api.pagerduty.com", description="the REST API; https://api.eu.pagerduty.com in the EU")
+    api_token: SecretStr | None = Field(default=None, description="REST API key; without it, people are known by id alone")
+    people: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description='who is who, as JSON, by PagerDuty\'s user id or by address: `{"PJ0LVEB": "ana", "ben@example.org": "ben"}`; '
+        "the rota's addresses count as well",
+    )
+
+    @field_validator("people", mode="before")
+    @classmethod
+    def _who(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"PJ0LVEB": "ana", "ben@example.org": "ben"}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict) or not all(isinstance(name, str) and name.strip() for name in found.values()):
+            raise ValueError(rule)
+        return {str(key).strip(): name.strip() for key, name in found.items()}
+
+
 class Mail(Vendor):
     """A mail server."""
 
@@ -205,11 +237,29 @@ class Mail(Vendor):
     sender: str = Field(pattern=r"^[^\s@<>]+@[A-Za-z0-9.-]+$", description="address in whose name mail goes out, as tocsin@example.org")
 
 
+class MailReplies(Vendor):
+    """Answers to pages by mail."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MAIL_REPLY_", extra="ignore", frozen=True)
+    chosen = ("paging", "email")
+    permissions = (("acknowledge by answering", "your mail server brings mail for ADDRESS, and for what has a + in it, to LISTEN"),)
+
+    address: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,18}@[A-Za-z0-9.-]+$",
+        description="address at which answers come in, as ack@tocsin.example.org; for worker and door (default: pages can't be answered)",
+    )
+    listen: str | None = Field(
+        default=None, pattern=r"^[^\s:]+:\d{1,5}$", description="host:port at which the door takes them by SMTP, as 127.0.0.1:8025"
+    )
+
+
 class Apprise(Vendor):
     """The many others, by way of Apprise."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}APPRISE_", extra="ignore", frozen=True)
     chosen = ("paging", "apprise")
+    permissions = (("page people", "whatever each address needs to send, by its service's page in Apprise's documentation"),)
 
     urls: SecretStr = Field(
         min_length=1, description="Apprise addresses of people, as `ana=ntfys://…; ana=pover://…; *=slack://…`; `*` is everybody else"
@@ -225,6 +275,7 @@ class ICalendar(Vendor):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}ICALENDAR_", extra="ignore", frozen=True)
     chosen = ("oncall", "icalendar")
+    permissions = (("know who is on call", "the feed's own private address, or a file that the worker's account can read"),)
 
     feeds: SecretStr = Field(
         min_length=1, description="address or path of each role's feed, as `primary on-call=https://…; CTO=/etc/tocsin/cto.ics`"
@@ -290,6 +341,7 @@ class Matrix(Vendor):
     permissions = (
         ("make rooms, post, set topics, invite", "an account of its own on the homeserver that may make rooms and aliases"),
         ("post to the general and the stakeholders' room", "those rooms are public, or the account is invited"),
+        ("take commands and reactions", "TOCSIN_MATRIX_COMMANDS at the door, with the same token; the account is in the room"),
     )
 
     url: Address = Field(description="the homeserver's client API, https://matrix.example.org")
@@ -298,8 +350,26 @@ class Matrix(Vendor):
     )
     invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
     people: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict, description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in"
+        default_factory=dict,
+        description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in, and may command",
     )
+    commands: bool = Field(default=False, description="whether the door takes `!tocsin …` and reactions from those people")
+    groups: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        default_factory=dict,
+        description='groups of those who never sign in, as JSON: `{"ana": ["sre"]}`; the others keep those of their last sign-in',
+    )
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        rule = 'must be JSON like {"ana": ["sre"]}'
+        try:
+            found = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(rule) from None
+        if not isinstance(found, dict) or not all(isinstance(each, list | tuple) for each in found.values()):
+            raise ValueError(rule)
+        return {str(name).strip(): tuple(map(str, each)) for name, each in found.items()}
 
     @field_validator("people", mode="before")
     @classmethod
@@ -413,13 +483,25 @@ VENDORS: tuple[type[Vendor], ...] = (
     SlackCommands,
     ChatWebhook,
     PagerDuty,
+    PagerDutyAnswers,
     Mail,
+    MailReplies,
     Apprise,
     ICalendar,
     Git,
     S3,
     ModelAgent,
 )
+
+
+MONITORING = ("prometheus_url", "alertmanager_url", "monitoring_token", "service_label", "deployments_query")
+"""The settings (`runtime.settings`) of Prometheus and Alertmanager: the door needs them, too, so they are no group."""
+
+MONITORING_PERMISSIONS = (
+    ("measure, look deployments up", "Prometheus: GET /api/v1/query_range"),
+    ("see what fires", "Alertmanager: GET /api/v2/alerts; without it, Prometheus: GET /api/v1/alerts"),
+)
+"""Nothing is ever written there."""
 
 
 def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:

@@ -32,17 +32,19 @@ from integrations.errors import IntegrationError
 from integrations.monitoring.routes_file import RoutesFile
 from integrations.paging.links import AckLinks
 from integrations.ports import KeptDeployments
-from starter import audit, metrics, openapi, privacy, record_api
+from starter import audit, delivery_api, metrics, openapi, privacy, record_api
 from starter.analytics import Records
 from starter.answers import problem_response
 from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
+from starter.channels import ChannelDesk
 from starter.chatops.slack import SlackDesk, SlackDoor
 from starter.chatops.slack import router as slack_router
 from starter.desk import Desk
 from starter.drafts import Drafts
 from starter.endtoend import EndToEnd, Post
 from starter.facts import Ended
+from starter.filing import FilePostmortem, Filing
 from starter.guard import Guard
 from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
@@ -51,10 +53,12 @@ from starter.identity.entrance import Entrance
 from starter.identity.store import Store
 from starter.intake import webhooks
 from starter.live import Rooms, event_stream
+from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
-from starter.web import frame, pages
+from starter.ticket_news import TicketDesk
+from starter.web import frame, pages, public_preview
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
 from starter.web.status_page import PublicSite, Unread
@@ -107,6 +111,8 @@ class Door:
     keyring: Keyring | None = None
     rules: RoutesFile = field(default_factory=lambda: RoutesFile(None))
     deployments: KeptDeployments | None = None
+    answerers: PageAnswerers = field(default_factory=PageAnswerers)
+    """Who is who where pages are answered elsewhere."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -145,6 +151,7 @@ def create_app(
     rooms = rooms or Rooms(desk)
     records = Records(desk, ended)
     postmortems = Postmortems(desk, drafts)
+    desk.looks_first[FilePostmortem.verb] = Filing(desk, postmortems).looked_at
     slack = SlackDesk(desk, door.slack, door.signing_in, door.identity) if door.slack is not None else None
 
     @asynccontextmanager
@@ -165,9 +172,12 @@ def create_app(
     )
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     requests = metrics.Requests()
-    health = Health(desk.client, task_queue=desk.task_queue, more=door.looks)
+    channels = ChannelDesk(desk.client, task_queue=desk.task_queue)
+    health = Health(desk.client, task_queue=desk.task_queue, more=(channels.look, *door.looks))
     app.include_router(_reads(desk, rooms))
     app.include_router(record_api.router(desk, records, postmortems, door))
+    app.include_router(delivery_api.router(desk, channels))
+    app.include_router(public_preview.api(desk, door, PREFIX))
     app.include_router(_commands(desk))
     app.include_router(_surroundings(desk, health, requests, embedded))
     app.include_router(_public_files(door))
@@ -175,9 +185,10 @@ def create_app(
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
-    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules))
+    answers, tickets = PageAnswers(desk, door.answerers), TicketDesk(desk.client)
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, answers, tickets))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
-    app.include_router(pages(desk, rooms, door, health, records, postmortems))
+    app.include_router(pages(desk, rooms, door, health, records, postmortems, channels))
     app.state.door = door
     arrangement = door.signing_in
     app.add_middleware(privacy.Looking, who=door.viewer)
@@ -449,7 +460,8 @@ def _tell_problems(app: FastAPI) -> None:
             answer.headers["Allow"] = allowed
             return answer
         if error.status_code == 404:
-            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is."))
+            people = f"There is nothing at {path}. The address may be mistyped, or what stood here is gone."
+            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is.", people=people))
         return told(request, NotJson(str(error.detail)))
 
     @app.exception_handler(IntegrationError)

@@ -97,7 +97,9 @@ def tally(states: list[dict[str, Any]], now: datetime) -> list[str]:
                 labels = (("clock", _kind(clock["name"])), drill)
                 late[labels] = max(late[labels], float(clock["late_by"]))
         for effect in state["deliveries"]["waiting"]:
-            waiting[(drill, ("port", effect["port"]), ("state", effect["state"]))] += 1
+            # What went another way meanwhile still waits for its provider.
+            stands = "parked" if effect["state"] == "failed_over" else effect["state"]
+            waiting[(drill, ("port", effect["port"]), ("state", stands))] += 1
             labels = (drill, ("port", effect["port"]))
             oldest[labels] = max(oldest[labels], (now - datetime.fromisoformat(effect["at"])).total_seconds())
         known = state.get("evidence")

@@ -1,15 +1,16 @@
 """Every verb once, over Temporal handles: what all doors share.
 
 What the door knows of who acts is laid over every command here (`starter.identity.actor`), so that no page and no route
-can forget it. A command carries a key, which is both its update id and a field of its payload. The first recognises a repeat
-within a run, the second after the incident has continued as new.
+can forget it. A command carries a key, which is both in its update id and a field of its payload. The first recognises a repeat
+within a run, the second after the incident has continued as new. The id also says what is asked: another request under a key
+that is spent is another update, which the incident turns away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
-from incident import lifecycle
+from incident import lifecycle, repeats
 from incident.commands import Describe, InvalidInput, Open, parse, problems
 from incident.policy import Policy
 from incident.refusals import refuse
@@ -27,6 +28,7 @@ from incident.registration import Registration
 from incident.vocabulary import Phase
 from starter.calls import patiently
 from starter.identity.actor import vouched
+from starter.mistakes import located
 from starter.problems import Broken, Invalid, NotPermitted, Problem, UnknownIncident
 from starter.reading import Reading, checked
 from workflows import contract, options
@@ -37,8 +39,11 @@ COMMAND_WITHIN = timedelta(seconds=10)
 DRILL_SPEED = 60
 """How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
 
-AFTER_THE_END = frozenset({"complete_action_item", "waive", "note"})
+AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
 """What can still be done for an incident that has ended: its follow-up takes it."""
+
+LooksFirst = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
+"""What a door looks at before it asks an incident for one verb: it gives the fields to ask with, or raises a `Problem`."""
 
 RACES = 5
 """How often a command follows an incident that continues as new under it."""
@@ -67,6 +72,7 @@ class Desk(Reading):
         self.drill_policy = drill_policy or self.policy.scaled(DRILL_SPEED)
         self.within = within
         self._related = related or (lambda _: ())
+        self.looks_first: dict[str, LooksFirst] = {}
 
     async def open(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Open an incident and give its state; the same key gives the same incident.
@@ -90,7 +96,11 @@ class Desk(Reading):
             )
             try:
                 answer: dict[str, Any] = await self.client.execute_update_with_start_workflow(
-                    contract.REGISTRY_OPEN, registration, id=registration.key, result_type=dict[str, Any], start_workflow_operation=registry
+                    contract.REGISTRY_OPEN,
+                    registration,
+                    id=repeats.update_id(registration.key, asked),
+                    result_type=dict[str, Any],
+                    start_workflow_operation=registry,
                 )
             except (TemporalError, RPCError):
                 # The operation keeps the failure as well, and asyncio complains of a failure that nobody looks at.
@@ -112,6 +122,7 @@ class Desk(Reading):
             Unreachable, NoWorker, Busy: repeating it with the same key is safe.
         """
         checked(incident)
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         await self.admit(incident)
         for _ in range(RACES):
@@ -126,6 +137,15 @@ class Desk(Reading):
             if await self._ended(incident):
                 return await self._late(incident, verb, asked)
         raise Broken(f"{incident} continued as new {RACES} times under one command. Repeat it with the key {asked['key']}.")
+
+    async def looked_at(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
+        """The fields to ask with, once the door has looked at what it alone knows of (drafts, for one)."""
+        look = self.looks_first.get(verb)
+        return fields if look is None else await look(incident, fields, key)
+
+    async def answered(self, incident: str, verb: str, fields: Mapping[str, Any], key: str) -> bool:
+        """Whether this very request was carried out already, under its key."""
+        return await self._former_answer(incident, _update_id(verb, request(verb, fields, key))) is not None
 
     async def alert(self, incident: str, alerts: list[dict[str, Any]]) -> None:
         """Hand alerts to one incident, as monitoring does; they are recorded, valid or not."""
@@ -146,7 +166,7 @@ class Desk(Reading):
         handle = self.client.get_workflow_handle(workflow_id)
 
         async def call() -> dict[str, Any]:
-            answer: dict[str, Any] = await handle.execute_update(verb, asked, id=asked["key"], result_type=dict[str, Any])
+            answer: dict[str, Any] = await handle.execute_update(verb, asked, id=_update_id(verb, asked), result_type=dict[str, Any])
             return answer
 
         try:
@@ -160,7 +180,7 @@ class Desk(Reading):
 
     async def _late(self, incident: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a command that came after the end: as before where it is a repeat, else by the follow-up, else no."""
-        repeated = await self._former_answer(incident, asked["key"])
+        repeated = await self._former_answer(incident, _update_id(verb, asked)) or await self._former_answer(incident, asked["key"])
         if repeated is not None:
             return repeated
         refusal = refuse("already-closed").model_dump(mode="json", exclude_none=True)
@@ -176,8 +196,9 @@ class Desk(Reading):
                 raise
         return otherwise
 
-    async def _former_answer(self, incident: str, key: str) -> dict[str, Any] | None:
-        handle = self.client.get_workflow_handle(incident).get_update_handle(key, result_type=dict[str, Any])
+    async def _former_answer(self, incident: str, update_id: str) -> dict[str, Any] | None:
+        """What an update was answered; None for an id that nobody has used."""
+        handle = self.client.get_workflow_handle(incident).get_update_handle(update_id, result_type=dict[str, Any])
 
         async def call() -> dict[str, Any]:
             answer: dict[str, Any] = await handle.result()
@@ -198,6 +219,10 @@ def fresh_key() -> str:
     return uuid.uuid4().hex
 
 
+def _update_id(verb: str, asked: Mapping[str, Any]) -> str:
+    return repeats.update_id(str(asked["key"]), parse(verb, dict(asked)))
+
+
 def request(verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The JSON that the update `verb` takes.
 
@@ -207,7 +232,7 @@ def request(verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     try:
         command = parse(verb, {**vouched(fields), "key": key})
     except InvalidInput as error:
-        raise Invalid(error.problems) from error
+        raise Invalid(located(verb, error.problems)) from error
     return command.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -1,6 +1,7 @@
 """`tocsin drill`: a practice incident on a fast clock, told step by step, each step with the command that does it.
 
-It plays against the server of `tocsin up`, or starts one of its own in a folder for temporary files. Alone
+It plays against the server of `tocsin up`, or starts one of its own in a folder for temporary files. Where people sign in it plays
+as the owner of the personal token in TOCSIN_TOKEN, which needs the role commander. Alone
 (`--auto`) it presses every key itself and checks what it sees; it ends with 0 only if every check held. A drill is
 marked everywhere, reaches nobody real, and counts in no statistics.
 """
@@ -20,10 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
-from starter.drill_script import STEPS, Drill, DrillFailed
+from starter.drill_script import STEPS, Drill, DrillFailed, NotLetIn
+from starter.guard import is_loopback
 
 STARTS_WITHIN = 60.0
 """Seconds that a server of its own may take to start: it sets up its data folder first."""
@@ -39,12 +42,23 @@ def main(argv: list[str] | None = None) -> int:
     interactive = not options.auto and sys.stdin.isatty()
     try:
         with _server(options.url, Path(options.data)) as (url, data):
-            drill = Drill(url=url, data=data, say=_say, pause=_pause if interactive else _go_on)
+            drill = Drill(
+                url=url,
+                data=data,
+                say=_say,
+                pause=_pause if interactive else _go_on,
+                token=_secret("TOCSIN_TOKEN", url),
+                webhook_token=_secret("TOCSIN_WEBHOOK_TOKEN", url),
+            )
+            drill.introduce()
             _say(f"The drill plays on {url}. Every wait is 60 times shorter than in earnest; nobody real is reached.\n")
             for number, (title, step) in enumerate(STEPS, start=1):
                 _say(f"\n── {number} of {len(STEPS)}: {title}")
                 step(drill)
             _say(f"\nThe drill is over: all {len(STEPS)} steps were checked, in {drill.elapsed:.0f} s.")
+    except NotLetIn as error:
+        sys.stderr.write(f"The drill can't begin: {error}\n")
+        return error.exit_code
     except DrillFailed as error:
         _say(f"\nThe drill found something wrong: {error}")
         return 1
@@ -70,11 +84,12 @@ def _go_on() -> None:
 
 
 @contextmanager
-def _server(url: str | None, data: Path) -> Iterator[tuple[str, Path]]:
+def _server(url: str | None, data: Path) -> Iterator[tuple[str, Path | None]]:
     """The server that runs on `data`, else a new one on free ports in a folder of its own."""
-    found = url or _running(data)
+    found = (url or _running(data) or "").rstrip("/") or None
     if found is not None and _ready(found):
-        yield found, data
+        here = _running(data) or ""
+        yield found, data if here.rstrip("/") == found else None
         return
     if url is not None:
         raise DrillFailed(f"nothing answers at {url}; start it with: tocsin up")
@@ -105,6 +120,23 @@ def _own_server(folder: Path) -> Iterator[tuple[str, Path]]:
                 process.wait(timeout=40)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _secret(name: str, url: str) -> str | None:
+    """A secret of the environment, or of the file that it names; None where there is none.
+
+    Raises:
+        NotLetIn: it would cross the network in the clear, or its file can't be read.
+    """
+    file = os.environ.get(f"{name}_FILE")
+    try:
+        found = Path(file).read_text().strip() if file else os.environ.get(name, "").strip()
+    except OSError as error:
+        raise NotLetIn(f"{name}_FILE can't be read: {error}", 2) from error
+    parts = urlsplit(url)
+    if found and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise NotLetIn(f"{name} is not sent to {url}: it would cross the network in the clear; use https", 2)
+    return found or None
 
 
 def _running(data: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import time
@@ -20,24 +21,76 @@ class DrillFailed(Exception):
     """A step did not do what it must; the text says which and what was seen instead."""
 
 
-class Drill:
-    """One practice incident, its server, and the clock on the wall."""
+class NotLetIn(DrillFailed):
+    """The server does not know who plays, or they may not do what the drill does."""
 
-    def __init__(self, *, url: str, data: Path, say: Callable[[str], None], pause: Callable[[], None]) -> None:
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Drill:
+    """One practice incident, its server, and the clock on the wall.
+
+    Where people sign in, the player is whose `token` it is, and does alone what a drill has a second person do elsewhere.
+    `webhook_token` is what monitoring proves itself with; without it the incident is reported, and handed its alert. `data` is the
+    server's own folder; None where it runs on another machine, so that its worker is not ours to kill.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        data: Path | None,
+        say: Callable[[str], None],
+        pause: Callable[[], None],
+        token: str | None = None,
+        webhook_token: str | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
         self.url = url
         self.data = data
         self.say = say
         self.pause = pause
         self.id = ""
         self.player = os.environ.get("TOCSIN_USER") or "you"
+        self.signed_in = False
+        self.embeds = True
+        self.webhook_token = webhook_token
         self.alertname = f"DrillCheckoutErrors{uuid.uuid4().hex[:6]}"
         self.started_at = datetime.now(UTC)
         self._begun = time.monotonic()
-        self._http = httpx2.Client(base_url=url, timeout=20)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx2.Client(base_url=url, timeout=20, headers=headers, transport=transport)
 
     @property
     def elapsed(self) -> float:
         return time.monotonic() - self._begun
+
+    def introduce(self) -> None:
+        """Find out who plays, and what this server has.
+
+        Raises:
+            NotLetIn: says exactly what is missing.
+        """
+        answer = self._send("GET", "/api/v1/whoami")
+        if answer.status_code == 401:
+            told = answer.json().get("detail", "")
+            how = f"Make a token with the role commander at {self.url}/login/tokens, then: export TOCSIN_TOKEN=tocsin_…"
+            raise NotLetIn(f"people sign in at {self.url}, and the drill plays as one of them. {told}\n{how}", 4)
+        me: dict[str, Any] = answer.json()
+        if answer.status_code != 200:
+            raise NotLetIn(str(me.get("detail", me)), 5)
+        if me.get("signed_in"):
+            self.signed_in, self.player = True, str(me["name"])
+            if not ENOUGH & set(me["roles"]):
+                has = ", ".join(me["roles"]) or "none"
+                raise NotLetIn(
+                    f"the drill tells the public, approves, resolves and closes: that takes the role {' or '.join(sorted(ENOUGH))}, "
+                    f"and {self.player}'s token has {has}. Make one with it at {self.url}/login/tokens, or ask an administrator.",
+                    5,
+                )
+        self.embeds = self._send("GET", "/api/v1/embedded/pages").status_code != 404
 
     def does(self, verb: str, typed: str, *, by: str | None = None, **fields: Any) -> dict[str, Any]:
         """Show the command, wait for the player, send it, and check that it was accepted."""
@@ -49,22 +102,46 @@ class Drill:
         """Show the command, wait for the player, send it, and answer whatever came back."""
         self.say(f"   $ tocsin {typed}")
         self.pause()
-        body = {"by": by or self.player, **{"as" if key == "as_" else key: value for key, value in fields.items()}}
+        body = {**self._by(by), **{"as" if key == "as_" else key: value for key, value in fields.items()}}
         answer: dict[str, Any] = self._send("POST", f"/api/v1/incidents/{self.id}/{verb}", body).json()
         return answer
 
+    def _by(self, by: str | None = None) -> dict[str, str]:
+        """Who does it, as a body says it: where people sign in the server knows."""
+        return {} if self.signed_in else {"by": by or self.player}
+
+    @property
+    def reports(self) -> bool:
+        """Whether the drill can't speak as monitoring, and so reports the incident itself."""
+        return self.signed_in and self.webhook_token is None
+
+    @property
+    def colleague(self) -> str:
+        """Who owns the mitigation: where the player has to approve it, it is not theirs."""
+        return "a colleague" if self.signed_in else self.player
+
+    def reports_it(self) -> str:
+        """Open the incident as a person does who has seen the alert."""
+        fields = {"title": f"{self.alertname}: {SYMPTOM}", "services": ["checkout"], "drill": True}
+        answer: dict[str, Any] = self._send("POST", "/api/v1/incidents", {**self._by(), **fields}).json()
+        self.check("incident" in answer, f"opening the practice incident was refused: {json.dumps(answer)}")
+        return str(answer["incident"])
+
     def posts_alert(self, status: str) -> dict[str, Any]:
-        """Post what Alertmanager would post."""
+        """Post what Alertmanager would post, or hand it to the incident."""
         ends = datetime.now(UTC).isoformat() if status == "resolved" else "0001-01-01T00:00:00Z"
         labels = {"alertname": self.alertname, "service": "checkout", "severity": "critical", "drill": "true"}
         alert = {
             "status": status,
             "labels": labels,
-            "annotations": {"summary": "Checkout answers 18% of requests with errors"},
+            "annotations": {"summary": SYMPTOM},
             "startsAt": self.started_at.isoformat(),
             "endsAt": ends,
             "fingerprint": uuid.uuid5(uuid.NAMESPACE_URL, self.alertname).hex[:16],
         }
+        if self.reports:
+            handed: dict[str, Any] = self._send("POST", f"/api/v1/incidents/{self.id}/alert", [alert]).json()
+            return handed
         body = {
             "version": "4",
             "groupKey": f'{{}}:{{alertname="{self.alertname}"}}',
@@ -77,7 +154,7 @@ class Drill:
             "externalURL": "",
             "truncatedAlerts": 0,
         }
-        answer: dict[str, Any] = self._send("POST", "/webhooks/alertmanager", body).json()
+        answer: dict[str, Any] = self._send("POST", "/webhooks/alertmanager", body, bearer=self.webhook_token).json()
         return answer
 
     def state(self) -> dict[str, Any]:
@@ -89,6 +166,8 @@ class Drill:
         return entries
 
     def embedded(self, kind: str) -> list[dict[str, Any]]:
+        if not self.embeds:
+            return []
         answer = self._send("GET", f"/api/v1/embedded/{kind}").json()
         rows: list[dict[str, Any]] = answer[kind] if isinstance(answer, dict) else answer
         return [row for row in rows if row["incident"] == self.id]
@@ -114,28 +193,27 @@ class Drill:
         if not holds:
             raise DrillFailed(otherwise)
 
-    def kill_worker(self) -> int:
+    def kill_worker(self, data: Path) -> int:
         """`kill -9` the worker, as the run file names it; answers with its process id."""
-        run: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        run: dict[str, Any] = json.loads((data / "run.json").read_text())
         pid = int(run["pids"]["worker"])
         self.say(f"   $ kill -9 {pid}")
         self.pause()
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def worker_pid(self) -> int | None:
+    def worker_pid(self, data: Path) -> int | None:
         try:
-            run: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+            run: dict[str, Any] = json.loads((data / "run.json").read_text())
             return int(run["pids"]["worker"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def document(self) -> Path:
-        return self.data / "archive" / self.id / "postmortem.md"
-
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: Any = None, *, bearer: str | None = None) -> httpx2.Response:
         """One request, repeated under the same key while the server is away for a moment."""
-        headers = {"Idempotency-Key": uuid.uuid4().hex} if method == "POST" and "/incidents" in path else {}
+        keyed = method == "POST" and "/incidents" in path and not path.endswith("/alert")
+        headers = {"Idempotency-Key": uuid.uuid4().hex} if keyed else {}
+        headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
         for attempt in range(20):
             try:
                 response = self._http.request(method, path, json=body, headers=headers)
@@ -149,7 +227,31 @@ class Drill:
         raise DrillFailed(f"{method} {path} fails: {response.status_code} {response.text[:300]}")
 
 
+ENOUGH = {"commander", "admin"}
+"""The access roles of which one is enough for everything in a drill."""
+
+SYMPTOM = "Checkout answers 18% of requests with errors"
+
+
+def _reported(drill: Drill) -> None:
+    drill.say("   Alerts are taken here from who proves to be monitoring (TOCSIN_WEBHOOK_TOKEN), which the drill does not have:")
+    drill.say("   so you report what the alert says, and hand it to the incident.")
+    drill.say(f"   $ tocsin report '{drill.alertname}: …' --service checkout --drill")
+    drill.pause()
+    drill.id = drill.reports_it()
+    drill.say(f"   {drill.id} is open, in detection. Watch it in a second terminal: tocsin watch {drill.id}")
+    drill.posts_alert("firing")
+    drill.until("the alert in the incident", lambda: any(alert["firing"] for alert in drill.state()["alerts"]))
+    alerts = len(drill.state()["alerts"])
+    drill.posts_alert("firing")
+    drill.say("   The same alert is handed over again: it changes nothing.")
+    drill.check(len(drill.state()["alerts"]) == alerts, "the repeated alert stands there twice")
+
+
 def _alert(drill: Drill) -> None:
+    if drill.reports:
+        _reported(drill)
+        return
     drill.say("   Monitoring posts a critical alert for checkout to the webhook.")
     drill.say(f"   $ curl -H 'Content-Type: application/json' -d @alert.json {drill.url}/webhooks/alertmanager")
     drill.pause()
@@ -205,7 +307,8 @@ def _updates(drill: Drill) -> None:
     told = "Some card payments fail. We are working on it and will tell you more soon."
     drill.does("post_update", f'update {drill.id} --external -m "{told}"', audience="external", text=told, status="investigating")
     drill.does("post_update", f'update {drill.id} --internal -m "Looking at v248"', audience="internal", text="Looking at v248")
-    drill.until("the status page's entry", lambda: drill.embedded("status"))
+    if drill.embeds:
+        drill.until("the status page's entry", lambda: drill.embedded("status"))
     drill.check(drill.clock("status_page")["state"] == "met", "the first status-page post did not satisfy its clock")
     drill.say("   Both cadences count anew from now; the page is a drill's, so the public one shows nothing of it.")
 
@@ -220,13 +323,13 @@ def _triage(drill: Drill) -> None:
 
 
 def _mitigate(drill: Drill) -> None:
-    typed = f"mitigate {drill.id} --option rollback --owner {shlex.quote(drill.player)} --rationale … --action … …"
+    typed = f"mitigate {drill.id} --option rollback --owner {shlex.quote(drill.colleague)} --rationale … --action … …"
     drill.does(
         "mitigate",
         typed,
         option="rollback",
         rationale="the deployment of v248 began the errors",
-        owner=drill.player,
+        owner=drill.colleague,
         action="Roll back to v247",
         verification=["error rate under 1 %"],
         rollback_plan="Deploy v248 again",
@@ -266,11 +369,17 @@ def _red_again(drill: Drill) -> None:
 
 
 def _kill(drill: Drill) -> None:
+    data = drill.data
+    if data is None:
+        drill.say("   This server runs on another machine, so its worker is not ours to kill. To see it, kill one there (kill -9):")
+        drill.say("   the clocks go on, another worker carries on, and nothing is lost or told twice. The step is passed over.")
+        drill.pause()
+        return
     entries = drill.timeline()
     pages = sorted(row["key"] for kind in ("chat", "pages", "status") for row in drill.embedded(kind))
-    pid = drill.kill_worker()
+    pid = drill.kill_worker(data)
     drill.say("   The worker is dead. The clocks are not its: they are Temporal's, and they go on.")
-    drill.until("a new worker", lambda: drill.worker_pid() not in (None, pid))
+    drill.until("a new worker", lambda: drill.worker_pid(data) not in (None, pid))
     drill.does("note", f'note {drill.id} --text "worker killed and back"', text="worker killed and back")
     again = drill.timeline()
     drill.check(again[: len(entries)] == entries, "the timeline lost or changed entries")
@@ -305,22 +414,45 @@ def _close(drill: Drill) -> None:
         if item["state"] == "open":
             drill.does("check", f"check {drill.id} --item {item['item']}", item=item["item"], note="done in the drill")
     drill.does("close", f"close {drill.id}")
-    drill.until("the post-mortem on disk", drill.document().exists)
-    drill.check(drill.document().read_text().strip() == document.strip(), "the post-mortem on disk is not the one that was filed")
-    drill.say(f"   Closed. The post-mortem: {drill.document()}")
+    if drill.data is not None:
+        file = drill.data / "archive" / drill.id / "postmortem.md"
+        drill.until("the post-mortem on disk", file.exists)
+        drill.check(file.read_text().strip() == document.strip(), "the post-mortem on disk is not the one that was filed")
+        drill.say(f"   Closed. The post-mortem: {file}")
+    else:
+        filed = drill.get(f"/api/v1/incidents/{drill.id}/postmortem")["document"]
+        drill.check(str(filed).strip() == document.strip(), "the post-mortem on record is not the one that was filed")
+        drill.say(f"   Closed. The post-mortem: {drill.url}/incidents/{drill.id}/postmortem")
     rows = drill.get("/api/v1/incidents?drill=false")["incidents"]
     drill.check(all(row["incident"] != drill.id for row in rows), "the drill stands among the real incidents")
 
 
+LEARNED = {
+    "impact": "none",
+    "what-went-well": "The page found somebody within two minutes.",
+    "what-could-be-improved": "The release went out to everybody at once.",
+    "otherwise": "The retry of v248 had no limit; see the timeline.",
+}
+"""What the player writes where the record says nothing."""
+
+
 def _completed(draft: str) -> str:
-    """The draft with its placeholders written out, as a person would."""
-    lines = []
+    """The draft with its placeholders written out, as a person would; of a list, the first point is enough."""
+    lines: list[str] = []
+    section, written = "", False
     for line in draft.splitlines():
-        stripped = line.strip()
-        placeholder = stripped.startswith("[") and stripped.endswith("]")
-        lines.append("The retry of v248 had no limit; see the timeline." if placeholder else line)
+        if line.startswith("## "):
+            section, written = line.removeprefix("## ").lower().replace(" ", "-"), False
+        placeholder = _PLACEHOLDER.search(line)
+        if placeholder is None:
+            lines.append(line)
+        elif section == "impact" or not written:
+            written = True
+            lines.append(line.replace(placeholder.group(), LEARNED.get(section, LEARNED["otherwise"])))
     return "\n".join(lines) + "\n"
 
+
+_PLACEHOLDER = re.compile(r"\[[^\[\]]+\]$")
 
 STEPS: tuple[tuple[str, Callable[[Drill], None]], ...] = (
     ("an alert fires", _alert),

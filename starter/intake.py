@@ -15,10 +15,15 @@ from incident.routes_file import about
 from integrations.monitoring import alertmanager, deployments, generic, grafana, pagerduty
 from integrations.monitoring.posted import Posted, Unreadable
 from integrations.monitoring.routes_file import RoutesFile
+from integrations.paging.pagerduty_answers import answer_of
 from integrations.ports import KeptDeployments
+from integrations.ticketing.news import TicketPosting
 from starter import openapi
 from starter.bodies import json_in, mended, whole
+from starter.page_answers import PageAnswers
 from starter.problems import Invalid, Unknown
+from starter.ticket_news import READERS as TRACKERS
+from starter.ticket_news import TicketDesk
 from starter.webhook_keys import Keyring, Source
 from starter.webhooks import BODY_LIMIT, Intake
 
@@ -54,14 +59,36 @@ class Asked(BaseModel):
     limit: Annotated[int, Query(ge=1, le=500)] = 50
 
 
-def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rules: RoutesFile) -> APIRouter:
-    """Everything that machines post to, and what of it can be looked up."""
+def webhooks(
+    intake: Intake,
+    keyring: Keyring,
+    log: KeptDeployments | None,
+    rules: RoutesFile,
+    answers: PageAnswers | None = None,
+    tickets: TicketDesk | None = None,
+) -> APIRouter:
+    """Everything that machines post to, and what of it can be looked up.
+
+    `answers` takes what became of our own pages, `tickets` what became of our own tickets.
+    """
     router = APIRouter(tags=["webhooks"])
+    if tickets is not None:
+        for tracker in TRACKERS:
+            router.add_api_route(
+                f"/webhooks/{tracker}",
+                _hearing(tracker, tickets, keyring),
+                methods=["POST"],
+                operation_id=f"webhook_{tracker}",
+                summary=tracker.capitalize(),
+                description="Take news of a ticket of ours: closed, opened again or deleted. All else is answered 200 too.",
+                responses={401: openapi.NOT_PROVEN, **openapi.WRITES},
+                openapi_extra=openapi.takes(TicketPosting, keyed=False),
+            )
     for source in READERS:
         model, text = TAKEN[source]
         router.add_api_route(
             f"/webhooks/{source}",
-            _taking(source, intake, keyring),
+            _taking(source, intake, keyring, answers if source == "pagerduty" else None),
             methods=["POST"],
             operation_id=f"webhook_{source}",
             summary=source.capitalize(),
@@ -78,7 +105,7 @@ def webhooks(intake: Intake, keyring: Keyring, log: KeptDeployments | None, rule
     async def take_deployments(request: Request) -> JSONResponse:
         """Take one deployment, or a list of them under `deployments`; a repeat adds nothing."""
         now = datetime.now(UTC)
-        body = await _proven(request, "deployments", keyring, now)
+        body, _ = await _proven(request, "deployments", keyring, now)
         try:
             told = deployments.read(mended(json_in(body)), now)
         except Unreadable as error:
@@ -106,10 +133,14 @@ def _kept(log: KeptDeployments | None) -> KeptDeployments:
     return log
 
 
-def _taking(source: Source, intake: Intake, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _taking(source: Source, intake: Intake, keyring: Keyring, answers: PageAnswers | None) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def take(request: Request) -> JSONResponse:
         now = datetime.now(UTC)
-        body = mended(json_in(await _proven(request, source, keyring, now)))
+        proven, signed = await _proven(request, source, keyring, now)
+        body = mended(json_in(proven))
+        answer = answer_of(body) if answers is not None else None
+        if answers is not None and answer is not None:
+            return JSONResponse(await answers.take(answer, signed=signed))
         try:
             posted = READERS[source](body, now)
         except Unreadable as error:
@@ -119,8 +150,18 @@ def _taking(source: Source, intake: Intake, keyring: Keyring) -> Callable[[Reque
     return take
 
 
-async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> bytes:
+def _hearing(source: Source, tickets: TicketDesk, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def hear(request: Request) -> JSONResponse:
+        body, _ = await _proven(request, source, keyring, datetime.now(UTC))
+        return JSONResponse(await tickets.take(source, mended(json_in(body))))
+
+    return hear
+
+
+async def _proven(request: Request, source: Source, keyring: Keyring, now: datetime) -> tuple[bytes, bool]:
     """The body of a post whose source is proven: by its headers before anything is read, or else by its signature.
+
+    The second says whether it is as good as signed: so it is by its signature, and where everybody is let in.
 
     Raises:
         NotProven, TooLarge
@@ -129,4 +170,4 @@ async def _proven(request: Request, source: Source, keyring: Keyring, now: datet
     body = await whole(request, BODY_LIMIT)
     if keys is not None:
         keyring.check(source, keys, request.headers, body, now)
-    return body
+    return body, keys is not None or keyring.lets_in(source)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from incident.alerts import AlertInput
+from incident.channels import PauseChannel, ResumeChannel
 from incident.commands import COMMANDS, Open
 from incident.deployments import Deployment
 from incident.events import Event
@@ -19,8 +20,11 @@ from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.generic import GenericAlert
 from integrations.monitoring.grafana import GrafanaPayload
 from integrations.monitoring.pagerduty import PagerDutyPayload
+from integrations.ticketing.news import TicketPosting
 from starter.bodies import KEY_HEADER
+from starter.filing import FilePostmortem
 from starter.postmortem import Saving
+from starter.wording import Wording
 
 COMPONENTS = "#/components/schemas/"
 
@@ -39,11 +43,15 @@ BODIES: tuple[type[BaseModel], ...] = (
     GrafanaPayload,
     PagerDutyPayload,
     GenericAlert,
+    TicketPosting,
     Deployment,
     AlertInput,
     NewToken,
     Saving,
-    *COMMANDS.values(),
+    PauseChannel,
+    ResumeChannel,
+    Wording,
+    *(FilePostmortem if verb == FilePostmortem.verb else model for verb, model in COMMANDS.items()),
 )
 
 

@@ -99,7 +99,7 @@ class Postmortems:
             raise Invalid([{"field": "section", "message": f"{title} are changed by add_action_item and complete_action_item"}])
         if self._drafts is None:
             raise Unavailable("Drafts are not kept here: this door has no database. File the document instead.")
-        filed = await self._filed(incident)
+        filed = await self.filed(incident)
         number = filed.seq if filed is not None else 0
         filing = asked.filing if asked.filing is not None else number
         if filed is not None and number > filing:
@@ -114,7 +114,7 @@ class Postmortems:
         kept = (await self.kept(incident)).get(name)
         return kept.version if kept is not None else 0
 
-    async def _filed(self, incident: str) -> Event | None:
+    async def filed(self, incident: str) -> Event | None:
         """The latest filing; None where there is none, or nobody can say."""
         try:
             timeline = await self._desk.timeline(incident)
@@ -203,6 +203,7 @@ def _work(model: Incident, timeline: Sequence[Event], saved: Mapping[str, Versio
         "filed_at": _iso(model.postmortem_at),
         "by": model.postmortem_by,
         "filing": number,
+        "seen": {name: version.version for name, version in current.items()},
         "sections": [_section(title, texts[title], lines.get(title, ()), current, saved, missing, gaps, filed is None) for title in texts],
         "missing": missing,
         "gaps": gaps,
@@ -238,10 +239,20 @@ def _section(
         "at": _iso(version.at) if version is not None else None,
         "writable": _typed(title),
         "prefilled": prefilled and version is None,
-        "filled": bool(lines and lines[-1].seq) if not _typed(title) else name not in {gap["section"] for gap in gaps},
+        "filled": bool(lines and (lines[-1].seq or lines[-1].text == postmortem.NONE_OWED))
+        if not _typed(title)
+        else name not in {gap["section"] for gap in gaps},
         "missing": next((problem["message"] for problem in missing if problem["section"] == name), None),
+        # What was saved before a filing and is not what was filed: nobody shall have to guess that it was there.
+        "unfiled": _unfiled(saved.get(name), version, text),
         "lines": [{"text": line.text, "seq": line.seq} for line in lines if line.seq is not None] if title != "Timeline" else [],
     }
+
+
+def _unfiled(saved: Version | None, current: Version | None, text: str) -> dict[str, Any] | None:
+    if saved is None or current is not None or saved.text.strip() in ("", text.strip()):
+        return None
+    return {"version": saved.version, "by": saved.by, "at": _iso(saved.at)}
 
 
 def _located(problem: str) -> dict[str, str]:

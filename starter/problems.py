@@ -30,16 +30,20 @@ from typing import Any, ClassVar
 
 
 class Problem(Exception):
-    """One thing that went wrong, told the same way by every door. `more` are members beside the standard ones."""
+    """One thing that went wrong, told the same way by every door. `more` are members beside the standard ones.
+
+    `people` is what a page says where `detail` speaks of addresses and methods.
+    """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "broken"
     title: ClassVar[str] = "Something went wrong"
     retry_after: ClassVar[int | None] = None
 
-    def __init__(self, detail: str, **more: Any) -> None:
+    def __init__(self, detail: str, *, people: str | None = None, **more: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.people = people or detail
         self.more = more
 
     @property
@@ -105,7 +109,11 @@ class UnknownIncident(Unknown):
     def __init__(self, incident: str) -> None:
         name = incident[:60]
         detail = f"There is no incident {name!r}. Incidents are named like INC-2026-0001; GET /api/v1/incidents lists them."
-        super().__init__(detail, incident=name)
+        people = (
+            f"There is no incident called {name}, or it is one that only those in it see. Incidents are named like INC-2026-0001: "
+            "look for it among the open ones, or ask whoever gave you the link."
+        )
+        super().__init__(detail, people=people, incident=name)
 
 
 class WrongMethod(Problem):

@@ -73,6 +73,7 @@ def router(desk: Desk, records: Records, writing: Postmortems, door: Door) -> AP
                 "by": work["by"],
                 "state": work["state"],
                 "document": document,
+                "seen": work["seen"],
             }
         )
 

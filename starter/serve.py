@@ -33,6 +33,7 @@ from runtime.settings import Settings, SettingsError, load_settings, read_toml, 
 from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
 from runtime.vendors import Slack, SlackCommands, vendor_settings, vendor_variables
+from starter import measurable
 from starter.api import Door, create_app
 from starter.chatops.people import Known
 from starter.chatops.slack import SlackDoor
@@ -45,6 +46,7 @@ from starter.health import Finding, Look
 from starter.identity.actor import as_a_name
 from starter.identity.arrangement import Arrangement, arranged
 from starter.identity.store import Store
+from starter.listeners import listeners_in_force, page_answerers_in_force
 from starter.live import Rooms
 from starter.practice import worker_killer
 from starter.web.status_page import PublicSite
@@ -204,7 +206,16 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
     )
     rooms = Rooms(desk)
     layout = layout_in_force(settings)
-    looks: tuple[Look, ...] = (lambda: _ledger(ledger), lambda: _rota(settings), lambda: _routes(rules), *_monitoring(settings))
+    identity = Store(ledger) if arrangement.mode != "dev" else None
+    listeners = listeners_in_force(settings, desk, arrangement, identity, ledger)
+    looks: tuple[Look, ...] = (
+        lambda: _ledger(ledger),
+        lambda: _rota(settings),
+        lambda: _routes(rules),
+        lambda: _measurements(rules, settings),
+        *_monitoring(settings),
+        *listeners.looks,
+    )
     door = Door(
         user=settings.user,
         version=_version(),
@@ -213,13 +224,14 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
         kill_worker=worker_killer(settings.data),
         arrangement=arrangement,
-        identity=Store(ledger) if arrangement.mode != "dev" else None,
+        identity=identity,
         slack=slack_in_force(),
         public=PublicSite(EmbeddedStatusPage(ledger, layout=layout), layout, url=f"{settings.address}/status"),
         links=AckLinks(link_key(settings), settings.address),
         keyring=keys,
         rules=rules,
         deployments=DeploymentLog(ledger),
+        answerers=page_answerers_in_force(FileRota(settings.rota_file)),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if keys.closed:
@@ -235,7 +247,8 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         proxy_headers=False,
     )
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
-    await Server(config, rooms).serve(sockets=[listening])
+    async with listeners.listening():
+        await Server(config, rooms).serve(sockets=[listening])
     await ledger.close()
     return 0
 
@@ -273,6 +286,13 @@ async def _routes(rules: RoutesFile) -> Finding:
         fix = "Mend the file (tocsin policy check FILE); until then the last good rules are in force."
         return Finding(name="routing rules", ok=False, detail=rules.problem, fix=fix)
     return Finding(name="routing rules", ok=True, detail=f"{rules.path} can be read" if rules.path else "the built-in ones")
+
+
+async def _measurements(rules: RoutesFile, settings: Settings) -> Finding:
+    try:
+        return measurable.finding(rules.in_force(), measuring=settings.prometheus_url is not None)
+    except RoutesUnusable as error:
+        return Finding(name="measurements", ok=False, detail=str(error), fix=measurable.SET_IT)
 
 
 def _monitoring(settings: Settings) -> tuple[Look, ...]:

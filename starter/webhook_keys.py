@@ -32,8 +32,8 @@ from starlette.datastructures import Headers
 from incident.policy_file import duration
 from starter.problems import Problem
 
-Source = Literal["alertmanager", "grafana", "pagerduty", "generic", "deployments"]
-SOURCES: tuple[Source, ...] = ("alertmanager", "grafana", "pagerduty", "generic", "deployments")
+Source = Literal["alertmanager", "grafana", "pagerduty", "generic", "deployments", "github", "jira"]
+SOURCES: tuple[Source, ...] = ("alertmanager", "grafana", "pagerduty", "generic", "deployments", "github", "jira")
 
 ALGORITHMS = ("sha256", "sha384", "sha512")
 MAX_AGE = timedelta(minutes=5)
@@ -141,6 +141,8 @@ def _same(one: str, other: str) -> bool:
 SIGNED_BY: dict[Source, dict[str, str]] = {
     "grafana": {"header": "X-Grafana-Alerting-Signature"},
     "pagerduty": {"header": "X-PagerDuty-Signature", "prefix": "v1="},
+    "github": {"header": "X-Hub-Signature-256", "prefix": "sha256="},
+    "jira": {"header": "X-Hub-Signature", "prefix": "sha256="},
 }
 """How vendors sign, where nothing else is said."""
 
@@ -163,6 +165,10 @@ class Keyring:
     def closed(self) -> list[Source]:
         """The sources that nobody may post to, for want of a key."""
         return [] if self._trusting else [source for source in SOURCES if source not in self._keys]
+
+    def lets_in(self, source: Source) -> bool:
+        """Whether anybody may post to it: nobody signs in here, and it has no key."""
+        return self._trusting and source not in self._keys
 
     def admit(self, source: Source, headers: Headers) -> Keys | None:
         """Look at the headers. None: it is let in; else the keys that the body has to be held against.

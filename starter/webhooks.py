@@ -24,16 +24,10 @@ from integrations.monitoring.posted import Group, Posted
 from starter.calls import patiently
 from workflows import contract, options
 
-__all__ = ["ALERTS_A_SIGNAL", "BODY_LIMIT", "BYTES_A_SIGNAL", "SIGNALS_IN_FLIGHT", "Intake", "Payload", "batches"]
+__all__ = ["BODY_LIMIT", "BYTES_A_SIGNAL", "Intake", "Payload", "batches"]
 
 BODY_LIMIT = 10_000_000
 """Bytes. A storm of a few thousand alerts fits; Temporal takes it in pieces."""
-
-ALERTS_A_SIGNAL = 50
-"""A thousand alerts then cost about a hundred events instead of a thousand."""
-
-SIGNALS_IN_FLIGHT = 10
-"""More would make people's commands wait behind the storm."""
 
 BYTES_A_SIGNAL = 200_000
 """The server warns from 256 kB and refuses from 2 MB on."""
@@ -65,7 +59,7 @@ class Intake:
         self._rules = rules
         self._general_channel = general_channel
         self._within = within
-        self._in_flight = asyncio.Semaphore(SIGNALS_IN_FLIGHT)
+        self._in_flight = asyncio.Semaphore(options.SIGNALS_IN_FLIGHT)
 
     async def take(self, posted: Posted, now: datetime) -> dict[str, Any]:
         """Hand every alert to Temporal; answer with counts once it holds them all.
@@ -149,7 +143,7 @@ def batches(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for item in items:
         length = len(json.dumps(item))
-        if batch and (len(batch) >= ALERTS_A_SIGNAL or size + length > BYTES_A_SIGNAL):
+        if batch and (len(batch) >= options.ALERTS_A_SIGNAL or size + length > BYTES_A_SIGNAL):
             yield batch
             batch, size = [], 0
         batch.append(item)

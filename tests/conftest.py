@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from runtime.temporal import quiet_runtime
 from tests.harness import Stage, staged
+from tests.integrations import synapse_server
+from tests.integrations.synapse_server import Homeserver
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("suite")
@@ -30,6 +32,13 @@ async def _quiet() -> AsyncIterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     yield
     await asyncio.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
+    """A real Matrix homeserver for all tests of this run that ask for one."""
+    async with synapse_server.running(tmp_path_factory.mktemp("synapse")) as running:
+        yield running
 
 
 class Faults(logging.Handler):

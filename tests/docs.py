@@ -18,7 +18,7 @@ from incident.mitigation_options import APPLIES, label
 from incident.policy import SEVERITY_MATRIX, SeverityRule
 from incident.refusals import CODES, RATIONALIZATIONS
 from runtime.settings import Settings
-from runtime.vendors import FILE, VENDORS
+from runtime.vendors import FILE, MONITORING, MONITORING_PERMISSIONS, VENDORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -111,6 +111,11 @@ def vendors_page() -> str:
             rows.append([f"`{group.variable(name)}`", default, f"{field.description or ''}{'.' if secret else ''}{secret}"])
         lines += _table(["variable", "default", "what it is"], rows)
         lines += _table(["to", "the credentials need"], [list(row) for row in group.permissions])
+    lines += ["### Prometheus and Alertmanager (`TOCSIN_PROMETHEUS_URL`)", ""]
+    described = Settings.model_fields
+    rows = [[f"`TOCSIN_{name.upper()}`", _default(described[name].default), described[name].description or ""] for name in MONITORING]
+    lines += _table(["variable", "default", "what it is"], rows)
+    lines += _table(["to", "the credentials need"], [list(row) for row in MONITORING_PERMISSIONS])
     return "\n".join(lines).rstrip()
 
 

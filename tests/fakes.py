@@ -256,6 +256,8 @@ class FakeMonitoring:
 
     async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]:
         self._answer_faults()
+        if query.expression.count("(") != query.expression.count(")"):
+            raise Rejected(f"FakeMonitoring can't read {query.expression}")
         self.asked.append((query.name, since, until))
         value = self.values.get(query.name)
         return tuple((at, value(at) if value is not None else self.otherwise) for at in moments(since, until, every))

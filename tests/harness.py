@@ -35,6 +35,7 @@ from temporalio.worker import Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
+from activities.channels import ChannelActivities
 from activities.chat import ChatActivities
 from activities.investigating import InvestigationActivities
 from activities.invitations import InvitationActivities
@@ -49,6 +50,7 @@ from incident.commands import Open
 from incident.effects import Delivery, Page, Port, Post, Receipt
 from incident.investigation import InvestigationInput, Report
 from incident.lifecycle import Opening
+from incident.model import EDITION
 from incident.paging import OpenPage
 from incident.policy import Policy
 from incident.routing import Planned, PlannedWork, Window, latest
@@ -68,6 +70,7 @@ from tests.fakes import (
 from workflows import contract, options
 from workflows.alert_group import AlertGroup
 from workflows.archive import Archive
+from workflows.channels import Channels
 from workflows.follow_up import FollowUp
 from workflows.guard import Guard
 from workflows.incident import Incident, IncidentInput
@@ -75,7 +78,7 @@ from workflows.investigation import Investigation
 from workflows.paging import Paging
 from workflows.registry import Registry
 
-WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive, Investigation]
+WORKFLOWS = [Incident, Paging, Registry, AlertGroup, FollowUp, Archive, Investigation, Channels]
 
 ROTA = {
     "primary on-call": "ana",
@@ -252,9 +255,19 @@ class Switchboard:
         return await self.world(delivery).archive.store_document(delivery)
 
 
+class Known(ChannelActivities):
+    """Tells the stories of the board: the server that skips time can't list workflows."""
+
+    board: Switchboard
+
+    async def _running(self) -> AsyncIterator[str]:
+        for id in self.board.worlds:
+            yield id
+
+
 @asynccontextmanager
-async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500) -> AsyncIterator[None]:
-    """All workers of the product on `queue`, with fakes behind the ports."""
+async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500, lists: bool = True) -> AsyncIterator[None]:
+    """All workers of the product on `queue`, with fakes behind the ports. `lists`: whether the server can list workflows."""
     paging = PagingActivities(board, board, board)
     work = InvestigationActivities(client, board, board, ["machine"], queue)
     activities: dict[Port, list[Callable[..., Any]]] = {
@@ -269,6 +282,9 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
         Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
     opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    telling = (ChannelActivities if lists else Known)(client, task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    if isinstance(telling, Known):
+        telling.board = board
     async with AsyncExitStack() as stack:
         for port, functions in activities.items():
             await stack.enter_async_context(
@@ -280,7 +296,7 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
                     client,
                     task_queue=queue,
                     workflows=WORKFLOWS,
-                    activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance],
+                    activities=[opening.open_incident, MaintenanceActivities(board).find_maintenance, telling.tell_channels],
                     interceptors=[Guard()],
                     workflow_runner=sandboxed_runner(),
                     max_cached_workflows=cached,
@@ -338,7 +354,7 @@ async def staged(*, cached: int = 500) -> AsyncIterator[Stage]:
         await register_search_attributes(environment.client)
         board = Switchboard()
         queue = f"stories-{uuid.uuid4().hex[:8]}"
-        async with working(environment.client, board, queue, cached=cached):
+        async with working(environment.client, board, queue, cached=cached, lists=False):
             yield Stage(environment, board, queue)
 
 
@@ -361,8 +377,8 @@ class Story:
         request = {"by": "ana", "title": "Checkout returns 5xx", "services": ["checkout"], **fields}
         if severity is not None:
             request["severity"] = severity
-        extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group") if name in request}
-        opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), **extra)
+        extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group", "paused") if name in request}
+        opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), edition=EDITION, **extra)
         await stage.client.start_workflow(
             Incident.run,
             IncidentInput(opening=opening),

@@ -62,7 +62,7 @@ async def _work(settings: Settings) -> int:
     adapters = configured_adapters(settings, ledger, policy)
     client = await connect(within=settings.connect_within)
     await prepare_server(client, settings.task_queue)
-    await schedule_read_back(client, settings, wanted=adapters.tracker is not None or adapters.page is not None)
+    await schedule_read_back(client, settings, wanted=adapters.is_read_back)
     await _read_rota(settings)
     await ledger.open()
     stop = _asked_to_stop()

@@ -12,6 +12,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
+from activities.channels import ChannelActivities
 from activities.chat import ChatActivities
 from activities.checkup import CheckupActivities
 from activities.investigating import InvestigationActivities, Investigator
@@ -60,10 +61,12 @@ from integrations.paging.links import AckLinks
 from integrations.paging.memory import PageMemory
 from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
 from integrations.paging.pagers import Pager, Pagers
+from integrations.paging.replies import ReplyAddresses
 from integrations.ports import (
     Archive,
     Calendar,
     Chat,
+    ChatReading,
     Checkable,
     Deployments,
     KnownIssues,
@@ -98,6 +101,7 @@ from runtime.vendors import (
     ICalendar,
     Jira,
     Mail,
+    MailReplies,
     Matrix,
     ModelAgent,
     PagerDuty,
@@ -108,6 +112,7 @@ from runtime.vendors import (
     Statuspage,
     vendor_settings,
 )
+from worker.pace import pace
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -147,10 +152,17 @@ class Adapters:
     """The vendors' adapters, for the doctor."""
     tracker: TicketReading | None = None
     page: StatusReading | None = None
+    channels: ChatReading | None = None
     standing: StandingDown | None = None
     """The pagers that keep pages open until they hear of an answer."""
     """The vendors' adapters that are read back; None where the port's part is embedded."""
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    @property
+    def is_read_back(self) -> bool:
+        """Whether anything is read back that people can change: what is embedded shows what it was told."""
+        outside = self.channels is not None and not isinstance(self.channels, EmbeddedChat)
+        return outside or self.tracker is not None or self.page is not None
 
     async def close(self) -> None:
         """Let go of the vendors' connections."""
@@ -233,6 +245,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         embedded = replace(embedded, rota=FaultyOnCall(calendars, ledger))
         checks[Port.ONCALL] = (calendars,)
     chat, outside = embedded.chat, _chat(settings, ledger, policy)
+    read = outside or EmbeddedChat(ledger, general=policy.general_channel, stakeholders=policy.stakeholders_channel)
     if outside is not None:
         chat = ChatOrDrill(FaultyChat(outside, ledger), embedded.chat)
         checks[Port.CHAT] = (outside,)
@@ -240,8 +253,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
     if tracker is not None:
         tickets = TicketingOrDrill(FaultyTicketing(tracker, ledger), embedded.tickets)
         checks[Port.TICKETS] = (tracker,)
-        # The embedded board knows nothing of what is known there; that nobody looked is said, and a person looks.
-        issues = None
+        issues = tracker
     status, page = embedded.status, _status_page(settings)
     if page is not None:
         status = StatusPageOrDrill(FaultyStatusPage(page, ledger), embedded.status)
@@ -276,7 +288,8 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         page=page,
         standing=standing,
         issues=issues,
-        closing=[vendor.close for vendor in (outside, tracker, page) if vendor is not None],
+        channels=read if isinstance(read, MatrixChat | SlackChat | EmbeddedChat) else None,
+        closing=[vendor.close for vendor in (outside, tracker, page, standing, investigator) if vendor is not None],
     )
 
 
@@ -349,7 +362,9 @@ def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:
             _extra("aiosmtplib", "mail", "TOCSIN_PAGING=email")
             from integrations.paging.mail import EmailPager
 
-            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(link_key(settings), settings.address))
+            key, answered_at = link_key(settings), vendor_settings(MailReplies).address
+            replies = ReplyAddresses(key, answered_at) if answered_at is not None else None
+            return EmailPager(_mailer(), FileRota(settings.rota_file), AckLinks(key, settings.address), replies=replies)
         case "apprise":
             _extra("apprise", "apprise", "TOCSIN_PAGING=apprise")
             from integrations.paging.notifier import AddressUnusable, NotifierPager
@@ -446,6 +461,7 @@ def _status_page(settings: Settings) -> StatuspageStatus | None:
 def workflow_classes() -> list[type]:
     from workflows.alert_group import AlertGroup
     from workflows.archive import Archive as ArchiveWorkflow
+    from workflows.channels import Channels
     from workflows.checkup import CheckupWorkflow
     from workflows.follow_up import FollowUp
     from workflows.incident import Incident
@@ -454,17 +470,20 @@ def workflow_classes() -> list[type]:
     from workflows.read_back import ReadBackWorkflow
     from workflows.registry import Registry
 
-    return [Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow, CheckupWorkflow, ReadBackWorkflow, Investigation]
+    return [
+        *(Incident, PagingWorkflow, Registry, AlertGroup, FollowUp, ArchiveWorkflow),
+        *(CheckupWorkflow, ReadBackWorkflow, Investigation, Channels),
+    ]
 
 
 def activities_by_port(client: Client, adapters: Adapters, queue: str = contract.TASK_QUEUE) -> dict[Port, Sequence[Callable[..., Any]]]:
     """Which functions serve which port's queue."""
     chat, tickets = ChatActivities(adapters.chat), TicketingActivities(adapters.tickets)
     asked = MonitoringActivities(adapters.monitoring, adapters.deployments, adapters.issues)
-    read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page)
+    read_back = ReadBackActivities(client, tracker=adapters.tracker, page=adapters.page, chat=adapters.channels)
     paging = PagingActivities(adapters.pager, adapters.rota, adapters.standing)
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
-        Port.CHAT: [chat.open_channel, chat.post],
+        Port.CHAT: [chat.open_channel, chat.post, read_back.read_channels_back],
         Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
         Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
         Port.PAGING: [paging.page, paging.stand_down],
@@ -496,13 +515,14 @@ def build_workers(
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
     )
     maintenance = MaintenanceActivities(PlannedWorkBook(load_rules(settings)))
+    paused = ChannelActivities(client, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
     workers = [
         in_one_batch(
             Worker(
                 client,
                 task_queue=settings.task_queue,
                 workflows=workflow_classes(),
-                activities=[opening.open_incident, maintenance.find_maintenance],
+                activities=[opening.open_incident, maintenance.find_maintenance, paused.tell_channels],
                 interceptors=[Guard()],
                 workflow_runner=sandboxed_runner(),
                 max_cached_workflows=settings.max_cached_workflows,
@@ -512,6 +532,7 @@ def build_workers(
             )
         )
     ]
+    rates = pace(settings)
     for port, functions in activities_by_port(client, adapters, settings.task_queue).items():
         workers.append(
             Worker(
@@ -519,6 +540,7 @@ def build_workers(
                 task_queue=contract.port_queue(settings.task_queue, port),
                 activities=functions,
                 activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=2),
+                max_task_queue_activities_per_second=rates.get(port),
                 graceful_shutdown_timeout=GRACE,
                 on_fatal_error=fatal,
             )

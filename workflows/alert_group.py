@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.effects import Delivery, OpenTicket, Port, Post, Receipt
     from incident.registration import Registered, Registration
     from incident.routing import Action, Flapping, Planned, PlannedWork, Window
-    from workflows import contract, options
+    from workflows import contract, options, patches
     from workflows.steadfast import steadfast, wait
 
 
@@ -327,11 +327,14 @@ class AlertGroup:
         """False where the incident takes no more. The first word of a group says all that its rules know."""
         handle = workflow.get_external_workflow_handle(incident)
         wire = [alerts.forwarded(alert, self._id, joins=not self.joined and number == 0) for number, alert in enumerate(batch)]
-        for start in range(0, len(wire), options.ALERTS_A_SIGNAL):
-            try:
-                await handle.signal(contract.ALERT, wire[start : start + options.ALERTS_A_SIGNAL])
-            except ApplicationError:
-                return False
+        several = len(wire) > options.ALERTS_A_SIGNAL and workflow.patched(patches.ALERTS_IN_WAVES)
+        for wave in alerts.waves(wire, options.ALERTS_A_SIGNAL, options.SIGNALS_IN_FLIGHT if several else 1):
+            heard = await asyncio.gather(*(handle.signal(contract.ALERT, part) for part in wave), return_exceptions=True)
+            for outcome in heard:
+                if isinstance(outcome, ApplicationError):
+                    return False
+                if outcome is not None:
+                    raise outcome
         self.joined = True
         return True
 

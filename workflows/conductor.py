@@ -15,10 +15,10 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import clocks, lifecycle, snapshot, verifying
+    from incident import clocks, lifecycle, redelivering, snapshot, verifying
     from incident.effects import Effect, Port, Receipt
     from incident.events import Event
     from incident.evidence import SampleReport
@@ -41,6 +41,7 @@ class Conductor:
         self.started = False
         self._lists_row = lists_row
         self._busy: set[str] = set()
+        self._sending: dict[int, workflow.ActivityHandle[Receipt]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: tuple[object, ...] = ()
         self._row: dict[str, Any] = {}
@@ -58,12 +59,24 @@ class Conductor:
 
     def record(self, events: Iterable[Event]) -> list[Event]:
         """Fold events into the state and set going what they ask for; answers them with their numbers."""
-        self.incident, recorded = lifecycle.record(self.incident, events)
+        self.incident, recorded = lifecycle.record(self.incident, map(self._in_doubt, events))
         self.timeline += recorded
+        self._call_off(recorded)
         if self.started and recorded:
             self._dispatch()
             self._list()
         return recorded
+
+    def _in_doubt(self, event: Event) -> Event:
+        taken_back = event.kind in redelivering.TAKES_BACK and event.data["number"] in self._sending
+        return redelivering.under_way(event) if taken_back else event
+
+    def _call_off(self, recorded: Iterable[Event]) -> None:
+        """End the tries of what somebody has taken back; else the server would go on trying, and perhaps tell it."""
+        for event in recorded:
+            if event.kind in redelivering.TAKES_BACK and (handle := self._sending.get(event.data["number"])) is not None:
+                self.mark()
+                handle.cancel()
 
     def tick(self) -> None:
         """Let every clock that has come due speak, and try every port whose wait is over."""
@@ -73,7 +86,8 @@ class Conductor:
 
     def next_wake(self) -> datetime | None:
         """The earliest moment at which `tick` has something to do."""
-        moments = [health.retry_at for port, health in self.incident.down.items() if lifecycle.next_effect(self.incident, port)]
+        trying = {port: health for port, health in self.incident.down.items() if port not in self.incident.paused}
+        moments = [health.retry_at for port, health in trying.items() if lifecycle.next_effect(self.incident, port)]
         moments = [moment for moment in moments if moment > workflow.now()]
         look = None if self.holding or self.busy(LOOKING) else verifying.next_look(self.incident)
         moments += [moment for moment in (clocks.next_wake(self.incident), look) if moment is not None]
@@ -173,9 +187,9 @@ class Conductor:
             self.record(verifying.sampled(self.incident, asked, report, workflow.now()))
 
     def _ready(self, port: Port) -> Effect | None:
-        """The oldest effect of a port, unless it has to wait for its provider, or for the next run."""
+        """The oldest effect of a port, unless it has to wait for its provider, for people, or for the next run."""
         health = self.incident.down.get(port)
-        if self.holding or (health is not None and health.retry_at > workflow.now()):
+        if self.holding or port in self.incident.paused or (health is not None and health.retry_at > workflow.now()):
             return None
         return lifecycle.next_effect(self.incident, port)
 
@@ -193,21 +207,25 @@ class Conductor:
         attempt = (health.failures if health is not None else 0) + 1
         how = options.DELIVERY[port]
         self.mark()
+        self._sending[effect.number] = workflow.start_activity(
+            effect.ask.action,
+            lifecycle.addressed(self.incident, effect, attempt),
+            result_type=Receipt,
+            task_queue=contract.port_queue(workflow.info().task_queue, port),
+            activity_id=effect.key if attempt == 1 else f"{effect.key}#{attempt}",
+            start_to_close_timeout=how.start_to_close,
+            schedule_to_close_timeout=how.schedule_to_close,
+            retry_policy=how.retry,
+            priority=options.priority(self.incident.severity or self.incident.presumed_severity),
+            summary=effect.purpose or effect.ask.action,
+        )
         try:
-            receipt = await workflow.execute_activity(
-                effect.ask.action,
-                lifecycle.addressed(self.incident, effect, attempt),
-                result_type=Receipt,
-                task_queue=contract.port_queue(workflow.info().task_queue, port),
-                activity_id=effect.key if attempt == 1 else f"{effect.key}#{attempt}",
-                start_to_close_timeout=how.start_to_close,
-                schedule_to_close_timeout=how.schedule_to_close,
-                retry_policy=how.retry,
-                priority=options.priority(self.incident.severity or self.incident.presumed_severity),
-                summary=effect.purpose or effect.ask.action,
-            )
+            receipt = await self._sending[effect.number]
         except ActivityError as error:
-            return [self._failed(effect, error)]
+            # Called off by whoever took it back: that is on record, and says nothing of the provider.
+            return [] if isinstance(error.cause, CancelledError) else [self._failed(effect, error)]
+        finally:
+            del self._sending[effect.number]
         return lifecycle.delivered(self.incident, effect, receipt, workflow.now())
 
     def _failed(self, effect: Effect, error: ActivityError) -> Event:

@@ -42,12 +42,22 @@ ALERT = "alert"
 RELATED = "related"
 """The signal by which an incident hears of another one that may be the same trouble."""
 
+UNRELATED = "unrelated"
+"""The signal by which an incident hears that such another one has ended."""
+
 ABSORB = "absorb"
 ABSORBED = "absorbed"
 """The signals between two incidents of which one goes on: the handover, and the answer to it."""
 
 RETURNED_BY = "returned_by"
 """The field of an alert group's message that brings back alerts which a closed incident could not take."""
+
+CHANNELS = "channels"
+"""The signal by which incidents and the register hear which channels people have paused."""
+
+CHANNELS_ID = "channels"
+CHANNELS_PAUSE = "pause"
+CHANNELS_RESUME = "resume"
 
 FIND_MAINTENANCE = "find_maintenance"
 READ_BACK = "read_back"
@@ -148,6 +158,7 @@ class FollowUpInput(BaseModel):
     incident: Incident
     timeline: list[Event] = Field(default_factory=list)
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
 
 
 class HeldAlert(BaseModel):

@@ -11,20 +11,19 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import commands, drift, lifecycle, snapshot
+    from incident import channels, commands, drift, lifecycle, repeats, snapshot
     from incident.commands import Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
     from incident.refusals import Refusal, refuse
-    from workflows import contract
+    from workflows import contract, patches
     from workflows.conductor import Conductor, remembered, tail
-    from workflows.payloads import decoded
+    from workflows.payloads import decoded, key_of, mistaken
     from workflows.steadfast import steadfast
 
-TAKEN = ("complete_action_item", "waive", "note")
+TAKEN = ("complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery")
 
 
 @workflow.defn(name="FollowUp")
@@ -35,6 +34,7 @@ class FollowUp:
     def __init__(self, start: contract.FollowUpInput) -> None:
         self.conductor = Conductor(start.incident, start.timeline, lists_row=False)
         self.answers: dict[str, dict[str, Any]] = dict(start.answers)
+        self.marks: dict[str, str] = dict(start.marks)
 
     @property
     def incident(self) -> IncidentState:
@@ -68,7 +68,9 @@ class FollowUp:
     async def _continue_as_new(self) -> None:
         """Go on in a new run with an empty history, with all that this one knows that still matters."""
         await self.conductor.drained()
-        request = contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=remembered(self.answers))
+        answers = remembered(self.answers)
+        marks = {key: self.marks[key] for key in answers if key in self.marks}
+        request = contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=answers, marks=marks)
         workflow.continue_as_new(request)
 
     def _over(self) -> bool:
@@ -77,14 +79,17 @@ class FollowUp:
 
     @workflow.update(dynamic=True)
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
-        """Complete or waive an action item, or write a note."""
+        """Complete or waive an action item, write a note, or see to a delivery."""
         request = self._read(name, args)
-        info = workflow.current_update_info()
-        return self._answer(request, request.key or (info.id if info is not None else None))
+        return self._answer(request, key_of(request))
 
     @command.validator
     def _validate(self, name: str, args: Sequence[RawValue]) -> None:
-        self._read(name, args)
+        request = self._read(name, args)
+        try:
+            repeats.check(self.marks, key_of(request), request)
+        except InvalidInput as error:
+            raise mistaken(error) from error
 
     @workflow.signal(dynamic=True)
     def told(self, name: str, args: Sequence[RawValue]) -> None:
@@ -92,7 +97,12 @@ class FollowUp:
             if name == contract.READ_BACK:
                 self._take_read_back(args)
                 return
+            if name == contract.CHANNELS:
+                self._take_pauses(args)
+                return
             request = self._command(name, args)
+            if repeats.reused(self.marks, request.key, request) and workflow.patched(patches.ONE_KEY_ONE_REQUEST):
+                repeats.check(self.marks, request.key, request)
             self._answer(request, request.key)
         except InvalidInput as error:
             self.note_invalid(name, str(error))
@@ -101,8 +111,13 @@ class FollowUp:
         """A ticket that was closed at the tracker is an action item done."""
         if len(args) != 1:
             raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(args)} arguments"}])
-        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None})
+        seen = drift.ReadBack.read(decoded(args[0])).model_copy(update={"page": None, "channel": None})
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
+
+    def _take_pauses(self, args: Sequence[RawValue]) -> None:
+        if len(args) != 1:
+            raise InvalidInput([{"field": contract.CHANNELS, "message": f"takes the paused channels, not {len(args)} arguments"}])
+        self.conductor.record(channels.told(self.incident, channels.Pauses.read(decoded(args[0])), workflow.now()))
 
     def note_invalid(self, name: str, reason: str) -> None:
         """Keep on record that a message could not be understood."""
@@ -112,7 +127,7 @@ class FollowUp:
         try:
             return self._command(name, args)
         except InvalidInput as error:
-            raise ApplicationError(str(error), {"problems": error.problems}, type="InvalidInput", non_retryable=True) from error
+            raise mistaken(error) from error
 
     def _command(self, name: str, args: Sequence[RawValue]) -> Command:
         payloads = [decoded(arg) for arg in args]
@@ -135,6 +150,7 @@ class FollowUp:
             answer |= {"accepted": True, "events": [event.model_dump(mode="json") for event in events]}
         if key is not None:
             self.answers[key] = answer
+            self.marks[key] = repeats.mark(command)
         return answer
 
     @workflow.query(name="state")

@@ -21,21 +21,21 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
     from activities.archiving import ArchiveRequest
-    from incident import alerts, commands, drift, lifecycle, merging, snapshot
+    from incident import alerts, channels, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
-    from incident.commands import COMMANDS, Command, InvalidInput, Merge
+    from incident.commands import COMMANDS, Command, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
     from incident.merging import Handover, Taken
     from incident.model import Incident as IncidentState
-    from incident.model import Suggestion
+    from incident.model import Suggestion, Withdrawn
     from incident.paging import PageReport, paging_for
     from incident.refusals import Refusal
     from incident.registration import Closed, Registered, Takes
     from incident.vocabulary import Phase
-    from workflows import contract, options
+    from workflows import contract, options, patches
     from workflows.conductor import Conductor, remembered, tail
-    from workflows.payloads import decoded
+    from workflows.payloads import decoded, key_of, mistaken
     from workflows.steadfast import steadfast, wait
 
 
@@ -60,6 +60,7 @@ class Carried(BaseModel):
     incident: IncidentState
     timeline: list[Event]
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
     paged_through: int = 0
     takes: bool = True
     run: int = 1
@@ -85,6 +86,7 @@ class Incident:
     @workflow.init
     def __init__(self, start: IncidentInput) -> None:
         self.answers: dict[str, dict[str, Any]] = {}
+        self.marks: dict[str, str] = {}
         self.paged_through = 0
         self.paging_over = False
         self.takes = True
@@ -99,6 +101,7 @@ class Incident:
             self.conductor = Conductor(carried.incident, carried.timeline)
             self.conductor.resume_listing(carried.listing)
             self.answers = dict(carried.answers)
+            self.marks = dict(carried.marks)
             self.paged_through = carried.paged_through
             self.takes = carried.takes
             self.run_number = carried.run
@@ -183,10 +186,12 @@ class Incident:
         """Go on in a new run with an empty history. Nothing is under way when it happens, and nothing is left out."""
         await self.conductor.drained()
         self.conductor.tick()
+        answers = remembered(self.answers)
         carried = Carried(
             incident=self.incident,
             timeline=tail(self.timeline),
-            answers=remembered(self.answers),
+            answers=answers,
+            marks={key: self.marks[key] for key in answers if key in self.marks},
             paged_through=self.paged_through,
             takes=self.takes,
             run=self.run_number + 1,
@@ -323,6 +328,11 @@ class Incident:
         if self.incident.open and suggestion.incident not in {each.incident for each in self.incident.suggestions}:
             self.conductor.record([lifecycle.related(self.incident.id, suggestion, workflow.now())])
 
+    def _withdraw_suggestion(self, payloads: list[Any]) -> None:
+        withdrawn = _one(contract.UNRELATED, payloads, Withdrawn)
+        if self.incident.open:
+            self.conductor.record(lifecycle.unrelated(self.incident, withdrawn, workflow.now()))
+
     async def _return_to_groups(self, late: list[AlertInput]) -> None:
         """Alerts that reached a closed incident go back to their groups, once the register knows; it says where they belong."""
         self.conductor.mark()
@@ -392,13 +402,16 @@ class Incident:
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
         """Carry out one command of the process and say what followed, or why not."""
         request = self._read(name, args)
-        info = workflow.current_update_info()
-        return self._answer(request, request.key or (info.id if info is not None else None))
+        return self._answer(request, key_of(request))
 
     @command.validator
     def _validate(self, name: str, args: Sequence[RawValue]) -> None:
-        """Check the shape only; what the process allows is the handler's business, and on record."""
-        self._read(name, args)
+        """Check the shape, and that the key is not another request's; what the process allows is the handler's business, and on record."""
+        request = self._read(name, args)
+        try:
+            repeats.check(self.marks, key_of(request), request)
+        except InvalidInput as error:
+            raise mistaken(error) from error
 
     @workflow.signal(dynamic=True)
     def told(self, name: str, args: Sequence[RawValue]) -> None:
@@ -417,8 +430,14 @@ class Incident:
                 self.taken = _one(contract.ABSORBED, payloads, Taken)
             elif name == contract.RELATED:
                 self._take_suggestion(payloads)
+            elif name == contract.UNRELATED:
+                self._withdraw_suggestion(payloads)
+            elif name == contract.CHANNELS:
+                self._take_pauses(payloads)
             else:
                 request = self._command(name, payloads)
+                if repeats.reused(self.marks, request.key, request) and workflow.patched(patches.ONE_KEY_ONE_REQUEST):
+                    repeats.check(self.marks, request.key, request)
                 self._answer(request, request.key)
         except InvalidInput as error:
             by = next((p["by"] for p in payloads if isinstance(p, dict) and isinstance(p.get("by"), str)), "unknown")
@@ -432,7 +451,7 @@ class Incident:
         try:
             return self._command(name, [decoded(arg) for arg in args])
         except InvalidInput as error:
-            raise ApplicationError(str(error), {"problems": error.problems}, type="InvalidInput", non_retryable=True) from error
+            raise mistaken(error) from error
 
     def _command(self, name: str, payloads: list[Any]) -> Command:
         if name in COMMANDS and len(payloads) != 1:
@@ -448,6 +467,8 @@ class Incident:
         self.conductor.tick()
         now = workflow.now()
         outcome = lifecycle.decide(self.incident, command, now)
+        if isinstance(command, FilePostmortem) and isinstance(outcome, Refusal) and not workflow.patched(patches.FILLED_POSTMORTEM):
+            outcome = lifecycle.decide(self.incident, command, now, earlier=True)
         if isinstance(outcome, Refusal):
             self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
@@ -460,6 +481,7 @@ class Incident:
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=True, events=events).wire()
         if key is not None:
             self.answers[key] = answer
+            self.marks[key] = repeats.mark(command)
         return answer
 
     def _take_alerts(self, payloads: list[Any]) -> None:
@@ -518,6 +540,14 @@ class Incident:
         seen = drift.ReadBack.read(payloads[0])
         self.conductor.tick()
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
+
+    def _take_pauses(self, payloads: list[Any]) -> None:
+        """The whole set of channels that people have paused; what is known already adds nothing."""
+        if len(payloads) != 1:
+            raise InvalidInput([{"field": contract.CHANNELS, "message": f"takes the paused channels, not {len(payloads)} arguments"}])
+        pauses = channels.Pauses.read(payloads[0])
+        self.conductor.tick()
+        self.conductor.record(channels.told(self.incident, pauses, workflow.now()))
 
     def _take_page_report(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:

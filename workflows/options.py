@@ -94,6 +94,9 @@ GROUPS_KEPT = 5_000
 ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""
 
+SIGNALS_IN_FLIGHT = 10
+"""More at once would make people's commands wait behind a storm; one after the other, each waits for two workflow tasks."""
+
 ALERT_GROUP_HISTORY_LIMIT = 1_500
 
 TRACKS_KEPT = 3_000
@@ -101,6 +104,10 @@ TRACKS_KEPT = 3_000
 
 PLANNED_WORK_WITHIN = timedelta(seconds=20)
 """How long an alert waits to hear whether planned work explains it; without an answer it opens its incident."""
+
+TELLING = timedelta(minutes=1)
+TELL_AGAIN = timedelta(minutes=1)
+"""Lists lag by a moment; whatever began in it hears of a paused channel from this second telling."""
 
 MERGE_WITHIN = timedelta(minutes=5)
 """How long an incident that is to be merged waits for the other one; workers that are all away would wait together."""

@@ -121,7 +121,11 @@ class Paging:
             text = cause.message if isinstance(cause, ApplicationError) else str(cause or error)
             await self._report(PageReport(outcome="failed", role=role, person=person, rung=self.rung, key=key, error=text[:500]))
             return False
-        await self._report(PageReport(outcome="paged", role=role, person=person, rung=self.rung, key=key))
+        pager = str(receipt.detail.get("pager", ""))[:100]
+        report = PageReport(
+            outcome="paged", role=role, person=person, rung=self.rung, key=key, reference=receipt.reference[:300], pager=pager
+        )
+        await self._report(report)
         return True
 
     async def _carry_out(self, port: Port, key: str, ask: FindOnCall | Page) -> Receipt:

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.read_back import Round
     from incident.effects import Port
-    from workflows import contract
+    from workflows import contract, patches
 
 ROUND = timedelta(minutes=2)
 """The next round begins where this one has not ended by then; what it missed, that one sees."""
@@ -20,12 +20,15 @@ ROUND = timedelta(minutes=2)
 
 @workflow.defn(name="ReadBack")
 class ReadBackWorkflow:
-    """Tickets and the status page, each from its own queue; one that can't be read does not hold the other up."""
+    """Tickets, the status page and channels, each from its own queue; one that can't be read does not hold the others up."""
 
     @workflow.run
     async def run(self) -> dict[str, Round]:
-        tickets, page = await asyncio.gather(self._read("read_tickets_back", Port.TICKETS), self._read("read_page_back", Port.STATUS))
-        return {Port.TICKETS.value: tickets, Port.STATUS.value: page}
+        systems = {Port.TICKETS: "read_tickets_back", Port.STATUS: "read_page_back"}
+        if workflow.patched(patches.READ_CHANNELS_BACK):
+            systems[Port.CHAT] = "read_channels_back"
+        rounds = await asyncio.gather(*(self._read(name, port) for port, name in systems.items()))
+        return {port.value: read for port, read in zip(systems, rounds, strict=True)}
 
     async def _read(self, name: str, port: Port) -> Round:
         try:

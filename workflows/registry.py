@@ -18,15 +18,19 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
+    from incident import repeats, storms
     from incident.alerts import AlertInput, presumed_by
-    from incident.commands import problems
+    from incident.channels import Pauses
+    from incident.commands import InvalidInput, problems
     from incident.lifecycle import Opening
-    from incident.model import Suggestion
+    from incident.model import EDITION, Pause, Suggestion, Withdrawn
     from incident.permissions import objection_to_opening
     from incident.policy import Policy
     from incident.registration import About, Closed, Registered, Registration, Takes, relation
     from incident.routing import PRODUCTION
-    from workflows import contract, options
+    from incident.storms import Weather
+    from workflows import contract, options, patches
+    from workflows.payloads import mistaken
     from workflows.steadfast import steadfast, wait
 
 
@@ -47,6 +51,10 @@ class RegistryState(BaseModel):
     open: dict[str, str | None] = Field(default_factory=dict)
     about: dict[str, About] = Field(default_factory=dict)
     waiting: dict[str, list[AlertInput]] = Field(default_factory=dict)
+    marks: dict[str, str] = Field(default_factory=dict)
+    weather: Weather = Field(default_factory=Weather)
+    suggested: dict[str, list[str]] = Field(default_factory=dict)
+    paused: tuple[Pause, ...] = ()
 
 
 class RegistryInput(BaseModel):
@@ -62,6 +70,7 @@ class Registry:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
         self.telling: dict[str, asyncio.Task[None]] = {}
+        self.withdrawing: set[asyncio.Task[None]] = set()
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
@@ -72,7 +81,7 @@ class Registry:
         for incident in self.state.waiting:
             self._see_to(incident)
         await wait(self._long_enough)
-        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling)
+        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling and not self.withdrawing)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -82,6 +91,7 @@ class Registry:
 
     def _forget(self) -> None:
         self.state.keys = dict(list(self.state.keys.items())[-options.KEYS_KEPT :])
+        self.state.marks = {key: mark for key, mark in self.state.marks.items() if key in self.state.keys}
         self.state.groups = dict(list(self.state.groups.items())[-options.GROUPS_KEPT :])
 
     @workflow.update(name=contract.REGISTRY_OPEN)
@@ -102,16 +112,20 @@ class Registry:
             return known.model_dump(mode="json")
         if request.existing_only:
             return Registered(incident=None, new=False, open=False).model_dump(mode="json")
-        joins = self._incident_to_join(request)
+        joins, handed = self._incident_to_join(request), request.alerts
+        if joins is None:
+            joins, handed = self._blown_along(request)
         if joins is not None:
             self._belongs(joins, request)
-            self._hand_on(joins, request.alerts)
+            self._hand_on(joins, handed)
             while (joined := self.state.keys[request.key]) in self.starting:
                 await self._started(joined)
             return Registered(incident=joined, new=False, attached=True).model_dump(mode="json")
         related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
+        if storms.rule_for(request) is not None:
+            self.state.weather = storms.opened(self.state.weather, incident, workflow.now())
         incident = await self._start(incident, request, related)
         await self._tell_related(incident, request, related)
         return Registered(incident=incident, new=True).model_dump(mode="json")
@@ -121,7 +135,12 @@ class Registry:
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
-        _read(raw, more)
+        request = _read(raw, more)
+        if request.source == "report":
+            try:
+                repeats.check(self.state.marks, request.key, request.request, told=f"opened {self.state.keys.get(request.key)}")
+            except InvalidInput as error:
+                raise mistaken(error) from error
 
     @workflow.signal(name=contract.REGISTRY_CLOSED)
     def closed(self, raw: Any = None, *_more: Any) -> None:
@@ -134,6 +153,7 @@ class Registry:
         self.state.open.pop(word.incident, None)
         self.state.about.pop(word.incident, None)
         goes_on = word.merged_into if word.merged_into in self.state.open else None
+        self._withdraw(word.incident, goes_on)
         for group, record in self.state.groups.items():
             if record.incident != word.incident or record.closed_at is not None:
                 continue
@@ -154,6 +174,14 @@ class Registry:
         about = self.state.about.get(word.incident)
         if about is not None:
             self.state.about[word.incident] = about.model_copy(update={"takes": word.takes})
+
+    @workflow.signal(name=contract.CHANNELS)
+    def channels(self, raw: Any = None, *_more: Any) -> None:
+        """Which channels people have paused: an incident that is opened meanwhile begins with it."""
+        try:
+            self.state.paused = Pauses.read(raw).paused
+        except InvalidInput as error:
+            workflow.logger.warning("a word of paused channels that can't be read", extra={"problem": str(error)})
 
     @workflow.query(name="state")
     def snapshot(self) -> RegistryState:
@@ -184,6 +212,7 @@ class Registry:
         if self.state.open.pop(incident, None) is None and incident not in self.state.about:
             return
         workflow.logger.warning("an incident has ended without a word", extra={"incident": incident})
+        self._withdraw(incident, None)
         self.state.about.pop(incident, None)
         self.state.groups = {group: record for group, record in self.state.groups.items() if record.incident != incident}
 
@@ -238,6 +267,17 @@ class Registry:
                 return incident
         return None
 
+    def _blown_along(self, request: Registration) -> tuple[str | None, tuple[AlertInput, ...]]:
+        """The incident that a storm takes this group to, and its alerts, which say so there; None where it gets its own."""
+        rule = storms.rule_for(request) if request.connect else None
+        found = storms.gathered(self.state.weather, rule, self.state.about, workflow.now()) if rule is not None else None
+        if rule is None or found is None or found.gathering is None:
+            return None, request.alerts
+        self.state.weather = found
+        why = storms.why(found.gathering, rule)
+        said = tuple(alert.model_copy(update={"storm": why}) if alert.joins else alert for alert in request.alerts)
+        return found.gathering.incident, said
+
     def _related(self, request: Registration) -> list[tuple[str, About, str]]:
         """Open incidents that may be the same trouble, the newest first, each with the reason."""
         if not request.connect or request.request.drill or request.request.private:
@@ -253,11 +293,31 @@ class Registry:
     async def _tell_related(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
         """Suggest the new incident to those that it may belong to; one that has ended meanwhile needs no telling."""
         for other, _, why in related:
+            self.state.suggested.setdefault(incident, []).append(other)
+            self.state.suggested.setdefault(other, []).append(incident)
             word = Suggestion(incident=incident, title=request.request.title, why=why, at=workflow.now())
             try:
                 await workflow.get_external_workflow_handle(other).signal(contract.RELATED, word)
             except ApplicationError as error:
                 workflow.logger.info("nobody to suggest it to", extra={"incident": other, "cause": str(error)})
+
+    def _withdraw(self, incident: str, into: str | None) -> None:
+        """Those that an incident was suggested to need not think of it any more once it has ended."""
+        told = [other for other in self.state.suggested.pop(incident, []) if other in self.state.open and other != into]
+        for others in self.state.suggested.values():
+            if incident in others:
+                others.remove(incident)
+        if told and workflow.patched(patches.SUGGESTIONS_WITHDRAWN):
+            task = asyncio.create_task(self._tell_withdrawn(told, Withdrawn(incident=incident, into=into)))
+            self.withdrawing.add(task)
+            task.add_done_callback(self.withdrawing.discard)
+
+    async def _tell_withdrawn(self, told: list[str], word: Withdrawn) -> None:
+        for other in told:
+            try:
+                await workflow.get_external_workflow_handle(other).signal(contract.UNRELATED, word)
+            except ApplicationError as error:
+                workflow.logger.info("nobody to withdraw it from", extra={"incident": other, "cause": str(error)})
 
     async def _start(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> str:
         """Start the incident under its number.
@@ -286,6 +346,7 @@ class Registry:
         for group, record in self.state.groups.items():
             if record.incident == before:
                 self.state.groups[group] = record.model_copy(update={"incident": after})
+        self.state.weather = storms.renumbered(self.state.weather, before, after)
         waiting = self.state.waiting.pop(before, None)
         if waiting:
             self.starting.add(after)
@@ -304,6 +365,8 @@ class Registry:
             routed=request.routed,
             related=tuple(Suggestion(incident=other, title=about.title, why=why, at=workflow.now()) for other, about, why in related),
             registered=request.connect,
+            edition=EDITION,
+            paused=() if request.request.drill else self.state.paused,
         )
         severity = request.request.severity or opening.presumed or policy.presumed_otherwise
         # Lists know that it is private before its first task has run: until then, nothing else keeps it from anybody.
@@ -332,6 +395,8 @@ class Registry:
 
     def _belongs(self, incident: str, request: Registration) -> None:
         self.state.keys[request.key] = incident
+        if request.source == "report":
+            self.state.marks[request.key] = repeats.mark(request.request)
         if request.group is not None:
             self.state.groups.pop(request.group, None)
             self.state.groups[request.group] = GroupRecord(incident=incident)

@@ -182,7 +182,7 @@ class GitArchive:
         words = " ".join(_USERINFO.sub("", told).split())[:300]
         text = f"git {what} of the archive {self._folder} failed: {words}"
         if _AUTHENTICATION.search(told):
-            return Unauthorized(text)
+            return Unauthorized(f"{text} (renew what TOCSIN_GIT_REMOTE is let in with; `tocsin doctor` tries it)")
         return NotFound(text) if _GONE.search(told) else Unavailable(text)
 
     async def check(self) -> Checked:

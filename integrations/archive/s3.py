@@ -22,7 +22,7 @@ from incident.effects import Delivery, Receipt, StoreDocument
 from integrations.archive.names import inside
 from integrations.deliveries import asked
 from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
-from integrations.http import Unanswered, retry_after
+from integrations.http import Unanswered, advice, retry_after
 from integrations.once import OneAtATime
 
 TIMEOUT = timedelta(seconds=25)
@@ -112,7 +112,10 @@ class S3Archive:
 
     def _put(self, key: str, content: bytes, digest: str) -> None:
         kind = CONTENT_TYPES.get("." + key.rpartition(".")[2], "application/octet-stream")
-        self.client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=kind, Metadata={DIGEST: digest})
+        taken = self.client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=kind, Metadata={DIGEST: digest})
+        if not taken.get("ETag"):
+            # The library takes any 200 for a yes, also that of a proxy's page that asks to sign in.
+            raise Unanswered(f"the bucket {self._bucket} answered PutObject with 200 and not as a store does")
 
     def _digest(self, key: str) -> str | None:
         """The hash of what stands there; None where nothing does."""
@@ -127,7 +130,7 @@ class S3Archive:
     def _translated(self, error: ClientError) -> IntegrationError:
         meta = error.response.get("ResponseMetadata", {})
         code, status = str(error.response.get("Error", {}).get("Code", "")), int(meta.get("HTTPStatusCode", 0))
-        text = f"the bucket {self._bucket} answered {error.operation_name} with {status} {code}"
+        text = f"the bucket {self._bucket} answered {error.operation_name} with {status} {code}{advice(status, 'TOCSIN_S3_SECRET_KEY')}"
         if status >= 500 or status in (408, 429) or code in _LATER:
             return Unavailable(text, retry_after=retry_after(meta.get("HTTPHeaders", {}), datetime.now(UTC)))
         if status in (401, 403) or code in _NOT_OURS:

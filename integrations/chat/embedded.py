@@ -9,6 +9,7 @@ from incident.effects import Delivery, OpenChannel, Port, Post, Receipt
 from integrations import tables
 from integrations.deliveries import asked, channel_name, marked
 from integrations.ledger import Ledger, Told, clean
+from integrations.ports import ChannelSeen
 
 GENERAL = "#incidents"
 STAKEHOLDERS = "#incident-stakeholders"
@@ -46,6 +47,16 @@ class EmbeddedChat:
             return Told(to=to, text=marked(delivery, ask.text), receipt=receipt, detail={"channel": to, "room": ask.room})
 
         return await self._ledger.once(Port.CHAT, delivery, tell)
+
+    @property
+    def vendor(self) -> str:
+        return "the embedded chat"
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen:
+        """Nobody changes a channel here but by the database itself."""
+        async with self._ledger.reading() as connection:
+            topic = (await connection.execute(select(tables.channels.c.topic).where(tables.channels.c.name == reference))).scalar()
+        return ChannelSeen(state="gone") if topic is None else ChannelSeen(state="open", name=reference, topic=topic)
 
     def _room(self, ask: Post) -> str:
         match ask.room:

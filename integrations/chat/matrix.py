@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -25,12 +25,14 @@ from pydantic import SecretStr
 from incident.checkup import Checked
 from incident.effects import Delivery, OpenChannel, Post, Receipt
 from integrations.chat.layout import ITEM, OPEN_ITEM, SKEW, Rooms, headline
+from integrations.chat.matrix_api import MatrixApi
+from integrations.chat.matrix_api import code as _code
+from integrations.chat.matrix_api import said as _said
 from integrations.deliveries import asked, channel_name, clipped, defused, marked
-from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
-from integrations.http import LONGEST_WAIT, Answer, Http, retry_after
+from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized
+from integrations.http import Answer
 from integrations.once import OneAtATime
-
-API = "/_matrix/client/v3"
+from integrations.ports import ChannelSeen
 
 ROOM_TYPE = "io.tocsin.incident"
 """State of a room of ours: which key opened it."""
@@ -68,8 +70,8 @@ class MatrixChat:
         people: Mapping[str, str] | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        self.http = Http("Matrix", url, headers=headers, secrets=[token], transport=transport)
+        self._api = MatrixApi(url, token=token, transport=transport)
+        self.http = self._api.http
         self._rooms = rooms
         self._invite = tuple(invite)
         self._people = dict(people or {})
@@ -196,8 +198,26 @@ class MatrixChat:
 
     async def _whoami(self) -> str:
         if self._account is None:
-            self._account = str((await self._call("GET", "/account/whoami")).data["user_id"])
+            self._account = await self._api.whoami()
         return self._account
+
+    @property
+    def vendor(self) -> str:
+        return "Matrix"
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen:
+        """As it is now, by its room id; a room whose alias leads elsewhere counts as renamed: nobody finds it by its name."""
+        async with self.http.one_ask():
+            found = await self._call("GET", f"/rooms/{quote(reference, safe='')}/state", also={403, 404})
+            if found.status != 200:
+                return ChannelSeen(state="gone")
+            state = {event["type"]: event["content"] for event in found.data if not event.get("state_key")}
+            shown = str(state.get("m.room.name", {}).get("name", ""))
+            if "m.room.tombstone" in state:
+                return ChannelSeen(state="archived", name=shown)
+            if await self._directory(name) != reference:
+                shown = f"{shown}, to which {name} does not lead"
+            return ChannelSeen(state="open", name=shown, topic=str(state.get("m.room.topic", {}).get("topic", "")))
 
     async def check(self) -> Checked:
         name = "chat: Matrix"
@@ -227,10 +247,7 @@ class MatrixChat:
         params: Mapping[str, str | int] | None = None,
         also: Collection[int] = (),
     ) -> Answer:
-        answer = await self.http.call(method, API + path, json=json, params=params, also={*also, 429})
-        if answer.status == 429:
-            raise Unavailable(f"Matrix wants us to wait: {_said(answer)}", retry_after=_wait(answer))
-        return answer
+        return await self._api.call(method, path, json, params=params, also=also)
 
 
 def message(text: str) -> dict[str, Any]:
@@ -273,21 +290,3 @@ def _filter(account: str) -> str:
 
 def _milliseconds(at: datetime, before: timedelta) -> int:
     return int((at - before).timestamp() * 1000)
-
-
-def _code(answer: Answer) -> str:
-    return str(answer.data.get("errcode", "")) if isinstance(answer.data, Mapping) else ""
-
-
-def _said(answer: Answer) -> str:
-    """The homeserver's own words."""
-    words = answer.data.get("error", "") if isinstance(answer.data, Mapping) else ""
-    return clipped(f"{answer.status} {_code(answer)} {words}".strip(), 300)
-
-
-def _wait(answer: Answer) -> timedelta | None:
-    """When to come back: in the body as it always was, and in the header as newer servers have it."""
-    said = answer.data.get("retry_after_ms") if isinstance(answer.data, Mapping) else None
-    if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
-        return min(timedelta(milliseconds=min(said, 10**9)), LONGEST_WAIT)
-    return retry_after(answer.headers, datetime.now(UTC))

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from html import unescape
+from typing import Any, Literal
 
 import httpx2
 from pydantic import SecretStr
@@ -26,6 +27,7 @@ from integrations.chat.slack_layout import MESSAGE_LIMIT, Block, blocks, buttons
 from integrations.deliveries import asked, channel_name, clipped, defused, marked
 from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unavailable
 from integrations.once import OneAtATime
+from integrations.ports import ChannelSeen
 
 METADATA = "tocsin"
 TOPIC_LIMIT = 250
@@ -291,6 +293,31 @@ class SlackChat:
         if self._account is None:
             self._account = str((await self.api.write("auth.test"))["user_id"])
         return self._account
+
+    @property
+    def vendor(self) -> str:
+        return "Slack"
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen:
+        """As it is now, by its id, which a new name does not change; its card by the mark in the purpose."""
+        async with self.api.http.one_ask():
+            answer = await self.api.read("conversations.info", also={"channel_not_found"}, channel=reference)
+            if not answer["ok"]:
+                return ChannelSeen(state="gone")
+            channel: Mapping[str, Any] = answer["channel"]
+            shown = f"#{channel.get('name', '')}"
+            if channel.get("is_archived"):
+                return ChannelSeen(state="archived", name=shown)
+            mark = _mark(channel)
+            card: Literal["there", "gone"] | None = None
+            if mark is not None and mark[1] is not None:
+                card = "there" if await self._is_there(reference, mark[1]) else "gone"
+            topic = unescape(str((channel.get("topic") or {}).get("value") or ""))
+            return ChannelSeen(state="open", name=shown, topic=topic, card=card)
+
+    async def _is_there(self, channel: str, ts: str) -> bool:
+        answer = await self.api.read("conversations.history", channel=channel, oldest=ts, latest=ts, inclusive="true", limit=1)
+        return any(message.get("ts") == ts for message in answer["messages"])
 
     async def check(self) -> Checked:
         name = "chat: Slack"

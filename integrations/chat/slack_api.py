@@ -14,7 +14,7 @@ import httpx2
 from pydantic import SecretStr
 
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
-from integrations.http import Answer, Http, Unanswered, retry_after
+from integrations.http import Answer, Http, Unanswered, advice, retry_after
 
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 """Slack has failed half-way; by its own word some of it may have been done."""
@@ -67,37 +67,38 @@ class SlackApi:
 
     def __init__(self, url: str, *, token: SecretStr, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        self.http = Http("Slack", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("Slack", url, headers=headers, secrets=[token], setting="TOCSIN_SLACK_TOKEN", transport=transport)
 
     async def write(self, method: str, also: Collection[str] = (), **arguments: Any) -> Mapping[str, Any]:
         """Call a method that takes JSON. `also` are the errors that the caller looks at itself."""
-        return _answer(await self.http.call("POST", f"/{method}", json=arguments), method, also)
+        return self._answer(await self.http.call("POST", f"/{method}", json=arguments), method, also)
 
     async def read(self, method: str, also: Collection[str] = (), **arguments: str | int) -> Mapping[str, Any]:
         """Call a method that takes parameters."""
-        return _answer(await self.http.call("GET", f"/{method}", params=arguments), method, also)
+        return self._answer(await self.http.call("GET", f"/{method}", params=arguments), method, also)
 
     async def scopes(self) -> tuple[Mapping[str, Any], frozenset[str] | None]:
         """Who we are, and what we may do; None where Slack does not say."""
         answer = await self.http.call("POST", "/auth.test", json={})
         said = answer.headers.get("x-oauth-scopes")
         granted = frozenset(word.strip() for word in said.split(",")) if said is not None else None
-        return _answer(answer, "auth.test", ()), granted
+        return self._answer(answer, "auth.test", ()), granted
 
-
-def _answer(answer: Answer, method: str, also: Collection[str]) -> Mapping[str, Any]:
-    data = answer.data
-    if not isinstance(data, Mapping) or not isinstance(data.get("ok"), bool):
-        raise Unanswered(f"Slack answered {method} with {answer.status} and not as Slack does")
-    if data["ok"] or data.get("error") in also:
-        return data
-    raise _error(str(data.get("error", "no reason given"))[:100], method, data, answer)
+    def _answer(self, answer: Answer, method: str, also: Collection[str]) -> Mapping[str, Any]:
+        data = answer.data
+        if not isinstance(data, Mapping) or not isinstance(data.get("ok"), bool):
+            raise Unanswered(f"Slack answered {method} with {answer.status} and not as Slack does")
+        if data["ok"] or data.get("error") in also:
+            return data
+        raise _error(self.http.clean(str(data.get("error", "no reason given")))[:100], method, data, answer)
 
 
 def _error(word: str, method: str, data: Mapping[str, Any], answer: Answer) -> IntegrationError:
     text = f"Slack refused {method}: {word}"
     if word == "missing_scope" and isinstance(data.get("needed"), str):
         text += f"; add the scope {data['needed'][:100]} to the app and install it again"
+    elif word in CREDENTIALS:
+        text += advice(401, "TOCSIN_SLACK_TOKEN")
     if word in UNSURE:
         return Unanswered(text)
     if word in LATER:

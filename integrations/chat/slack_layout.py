@@ -83,6 +83,7 @@ def card(incident: str, text: str, *, pressed: bool) -> list[Block]:
     offered = [
         button(incident, "acknowledge", "Acknowledge"),
         button(incident, "post_update", "Post an update"),
+        button(incident, "check", "Tick an item"),
         button(incident, "note", "Note"),
     ]
     actions: list[Block] = [{"type": "actions", "elements": offered}] if pressed else []

@@ -12,7 +12,7 @@ better than not at all.
 from __future__ import annotations
 
 import json
-from urllib.parse import urlsplit
+import re
 
 import httpx2
 from pydantic import SecretStr
@@ -23,12 +23,15 @@ from incident.effects import Delivery, OpenChannel, Port, Post, Receipt
 from integrations.chat.layout import Rooms, headline
 from integrations.deliveries import asked, clipped
 from integrations.errors import IntegrationError, Rejected
-from integrations.http import SAID_LIMIT, Answer, Http, Unanswered
+from integrations.http import SAID_LIMIT, Answer, Http, Unanswered, address_secrets
 from integrations.ledger import Ledger, Told
 from integrations.once import OneAtATime
 
 MESSAGE_LIMIT = 3_900
 """Characters; older Mattermost servers take 4,000."""
+
+_LINK = re.compile(r"\](?=[(\[:])|<(?=[!@#a-z])", re.IGNORECASE)
+"""What begins a link in Markdown, or in Slack's way of writing, which Mattermost reads as well."""
 
 PERHAPS_AGAIN = "(again: the chat did not say whether it took this) "
 
@@ -45,8 +48,9 @@ class WebhookChat:
         stakeholders_url: SecretStr | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._general = _hook(url, transport)
-        self._stakeholders = _hook(stakeholders_url, transport) if stakeholders_url is not None else self._general
+        self._general = self._stakeholders = _hook(url, "TOCSIN_CHAT_WEBHOOK_URL", transport)
+        if stakeholders_url is not None:
+            self._stakeholders = _hook(stakeholders_url, "TOCSIN_CHAT_WEBHOOK_STAKEHOLDERS_URL", transport)
         self._rooms = rooms
         self._ledger = ledger
         self._one_at_a_time = OneAtATime()
@@ -110,7 +114,7 @@ class WebhookChat:
 
 def markdown(text: str, before: str = "") -> str:
     """The first line in bold; links and calls in foreign text are broken."""
-    safe = text.replace("<!", "<\u200b!").replace("](", "]\u200b(")
+    safe = _LINK.sub("\\g<0>\u200b", text)
     first, rest = headline(safe)
     # A bold run ends at the first two stars; what stands there by itself must not end it.
     bold = f"**{before}{first.replace('**', '')}**"
@@ -125,11 +129,8 @@ def _accepted(answer: Answer) -> None:
     try:
         json.loads(said)
     except ValueError:
-        raise Unanswered(f"The webhook answered {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
+        raise Unanswered(f"The webhook answered POST with {answer.status} and neither ok nor JSON: {clipped(said, SAID_LIMIT)}") from None
 
 
-def _hook(url: SecretStr, transport: httpx2.AsyncBaseTransport | None) -> Http:
-    plain = url.get_secret_value()
-    parts = urlsplit(plain)
-    path = SecretStr(plain[plain.index(parts.netloc) + len(parts.netloc) :])
-    return Http("The webhook", plain, secrets=[url, path], transport=transport)
+def _hook(url: SecretStr, setting: str, transport: httpx2.AsyncBaseTransport | None) -> Http:
+    return Http("The webhook", url.get_secret_value(), secrets=address_secrets(url), setting=setting, transport=transport)

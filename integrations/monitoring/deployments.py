@@ -26,7 +26,9 @@ def read(body: Any, now: datetime) -> tuple[Deployment, ...]:
     Raises:
         Unreadable: names each field that has the wrong shape; nothing of the post is kept then, so it can be sent again.
     """
-    items = body if isinstance(body, dict) and "deployments" in body else {"deployments": [body]}
+    if not isinstance(body, dict):
+        raise Unreadable([{"field": "body", "message": "must be one JSON object: a deployment, or a list of them under deployments"}])
+    items = body if "deployments" in body else {"deployments": [body]}
     found: list[Deployment] = []
     mistakes: list[dict[str, str]] = []
     try:

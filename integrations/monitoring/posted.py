@@ -49,7 +49,8 @@ class Posted:
 
 
 def unreadable(error: ValidationError) -> Unreadable:
-    return Unreadable(problems(error))
+    """The mistakes by field; one that is of the whole post is the body's."""
+    return Unreadable([{**problem, "field": "body" if problem["field"] == "command" else problem["field"]} for problem in problems(error)])
 
 
 def sorted_out(items: Sequence[Any]) -> tuple[tuple[AlertInput, ...], tuple[str, ...]]:

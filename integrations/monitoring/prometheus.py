@@ -63,18 +63,18 @@ class Web:
             async with asyncio.timeout(TIMEOUT), self._client.stream("GET", self._url + path, params=parameters) as response:
                 body = await self._body(response)
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise Unavailable(f"{self._name} can't be reached: {type(error).__name__}") from error
+            raise Unavailable(f"{self._name} can't be reached for {path}: {type(error).__name__}") from error
         status = response.status_code
         if status == 200:
-            return self._json(body)
+            return self._json(body, path)
         said = self._said(body)
         if status in (401, 403):
-            raise Unauthorized(f"{self._name} refuses the credentials ({status})")
+            raise Unauthorized(f"{self._name} refuses the credentials for {path} ({status}): renew TOCSIN_MONITORING_TOKEN")
         if status == 404:
-            raise NotFound(f"{self._name} has no {path}; check its address")
+            raise NotFound(f"{self._name} has no {path} (404); check its address")
         if status in (400, 422):
-            raise Rejected(f"{self._name} can't answer: {said}")
-        raise Unavailable(f"{self._name} answered {status}: {said}", retry_after=_retry_after(response))
+            raise Rejected(f"{self._name} can't answer {path} ({status}): {said}")
+        raise Unavailable(f"{self._name} answered {path} with {status}: {said}", retry_after=_retry_after(response))
 
     async def _body(self, response: httpx2.Response) -> bytes:
         parts: list[bytes] = []
@@ -86,11 +86,11 @@ class Web:
             parts.append(part)
         return b"".join(parts)
 
-    def _json(self, body: bytes) -> Any:
+    def _json(self, body: bytes, path: str) -> Any:
         try:
             return json.loads(body)
         except ValueError as error:
-            raise Unavailable(f"{self._name} answered with something else than JSON") from error
+            raise Unavailable(f"{self._name} answered {path} with something else than JSON") from error
 
     def _said(self, body: bytes) -> str:
         try:
@@ -158,7 +158,8 @@ class PrometheusMonitoring:
             "/api/v1/query_range",
             query=query.expression,
             start=f"{asked[0].timestamp():.3f}",
-            end=f"{asked[-1].timestamp():.3f}",
+            # Both ends and the step are rounded: without the half step the newest moment may fall out, and an outage is not seen.
+            end=f"{asked[-1].timestamp() + step / 2:.3f}",
             step=f"{step:.3f}",
             timeout="7s",
         )

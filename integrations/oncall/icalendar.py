@@ -32,7 +32,7 @@ from incident.checkup import Checked
 from incident.effects import Delivery, FindOnCall, Receipt
 from integrations.deliveries import asked
 from integrations.errors import IntegrationError, Rejected, Unavailable
-from integrations.http import Http
+from integrations.http import Http, address_secrets
 from integrations.oncall.people import Directory, folded
 from integrations.ports import OnCall
 
@@ -150,7 +150,8 @@ class ICalendarRota:
         if not _is_address(where):
             return await asyncio.to_thread(Path(where).read_text, encoding="utf-8"), None
         base, path = _parts(where)
-        http = Http("the calendar", base, secrets=[SecretStr(path)], transport=self._transport, limit=FETCH_WITHIN)
+        secrets, setting = address_secrets(feed.where), "TOCSIN_ICALENDAR_FEEDS"
+        http = Http("the calendar", base, secrets=secrets, setting=setting, transport=self._transport, limit=FETCH_WITHIN)
         known = {"If-None-Match": feed.etag} if feed.etag and feed.good else {}
         headers = {"Accept": "text/calendar, */*", **known}
         try:

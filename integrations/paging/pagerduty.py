@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
 from incident.paging import OpenPage
-from integrations.deliveries import asked, clipped, defused, marked
+from integrations.deliveries import address, asked, clipped, defused, marked
 from integrations.errors import IntegrationError, Refused, Rejected
 from integrations.http import Http, Unanswered
 
@@ -30,6 +30,11 @@ TEXT_LIMIT = 50_000
 """An event may have 512 kB; nobody reads that much on a phone."""
 
 DOCTOR = "tocsin-doctor"
+
+Action = Literal["trigger", "acknowledge", "resolve"]
+
+ANSWERED: tuple[Action, ...] = ("acknowledge", "resolve")
+"""What an alert is told once somebody has answered."""
 
 
 class PagerDuty:
@@ -47,7 +52,8 @@ class PagerDuty:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         by_role = {_folded(role): key for role, key in (roles or {}).items()}
-        self.http = Http("PagerDuty", url, secrets=[routing_key, *by_role.values()], transport=transport)
+        secrets = [routing_key, *by_role.values()]
+        self.http = Http("PagerDuty", url, secrets=secrets, setting="TOCSIN_PAGERDUTY_ROUTING_KEY", transport=transport)
         self._routing_key = routing_key
         self._by_role = by_role
         self._public_url = public_url
@@ -71,8 +77,8 @@ class PagerDuty:
             "client": "Tocsin",
         }
         if self._public_url:
-            address = f"{self._public_url}/incidents/{delivery.incident}"
-            event |= {"client_url": address, "links": [{"href": address, "text": delivery.incident}]}
+            more = address(self._public_url, delivery.incident)
+            event |= {"client_url": more, "links": [{"href": more, "text": delivery.incident}]}
         key = dedup_key(delivery)
         async with self.http.one_ask():
             answer = await self._tell("trigger", key, self._by_role.get(_folded(ask.role), self._routing_key), event)
@@ -81,14 +87,13 @@ class PagerDuty:
         return Receipt(reference=str(answer.get("dedup_key") or key), person=ask.to, role=ask.role, detail=detail)
 
     async def stand_down(self, pages: Sequence[OpenPage]) -> None:
-        """Resolve the alerts. One that is resolved, or was never there, stays as it is."""
+        """Acknowledge the alerts, so that its own record says so, and resolve them. One that is resolved, or gone, stays as it is."""
         for page in pages:
             async with self.http.one_ask():
-                await self._tell("resolve", page.reference, self._by_role.get(_folded(page.role), self._routing_key))
+                for action in ANSWERED:
+                    await self._tell(action, page.reference, self._by_role.get(_folded(page.role), self._routing_key))
 
-    async def _tell(
-        self, action: Literal["trigger", "resolve"], key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Any]:
+    async def _tell(self, action: Action, key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         body = {"routing_key": routing_key.get_secret_value(), "event_action": action, "dedup_key": key, **(event or {})}
         answer = await self.http.call("POST", "/enqueue", json=body)
         if not isinstance(answer.data, Mapping) or "status" not in answer.data:

@@ -94,6 +94,12 @@ class Pagers:
             if isinstance(pager, PagerDuty):
                 await pager.stand_down([page for page in pages if page.pager == pager.name])
 
+    async def close(self) -> None:
+        """Let go of the connections; the other ways to page hold none between two pages."""
+        for pager in self._pagers:
+            if isinstance(pager, PagerDuty):
+                await pager.http.close()
+
     async def _ask(self, pager: Pager, delivery: Delivery) -> Receipt:
         try:
             async with asyncio.timeout(self._share.total_seconds()):

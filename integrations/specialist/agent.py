@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anthropic
@@ -27,7 +27,7 @@ from incident.checkup import Checked
 from incident.investigation import Findings, InvestigationInput, Report, written
 from incident.queries import Query
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
-from integrations.http import Unanswered
+from integrations.http import Unanswered, advice, retry_after
 from integrations.ports import Monitoring
 
 LIMIT = timedelta(minutes=4)
@@ -89,6 +89,10 @@ class ModelInvestigator:
     def by(self) -> str:
         return f"{self._name} (machine)"
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+
     async def investigate(self, asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
         case = _Case(entries, self._monitoring, asked.at)
         request = {
@@ -140,17 +144,24 @@ class ModelInvestigator:
         if isinstance(error, exceptions.UsageLimitExceeded):
             return Rejected(f"{told} did not come to an end within what one investigation may use")
         if isinstance(error, exceptions.ModelHTTPError):
-            return _of_status(error.status_code, f"{told} answered {error.status_code}")
+            told = f"{told} answered {error.status_code}{advice(error.status_code, 'TOCSIN_AGENT_KEY')}"
+            return _of_status(error.status_code, told, _headers(error))
         if isinstance(error, exceptions.ModelAPIError):
             return Unanswered(f"{told} did not answer ({type(error).__name__})")
         return Rejected(f"{told} did not keep to the form of a report ({type(error).__name__})")
 
 
-def _of_status(status: int, text: str) -> IntegrationError:
+def _headers(error: exceptions.ModelHTTPError) -> Mapping[str, str]:
+    """The answer's headers: the library keeps them with the error of the vendor's own one."""
+    cause = error.__cause__
+    return cause.response.headers if isinstance(cause, anthropic.APIStatusError) else {}
+
+
+def _of_status(status: int, text: str, headers: Mapping[str, str] | None = None) -> IntegrationError:
     if status in (401, 403):
         return Unauthorized(text)
     if status in (408, 409, 425, 429) or status >= 500:
-        return Unavailable(text)
+        return Unavailable(text, retry_after=retry_after(headers or {}, datetime.now(UTC)))
     return NotFound(text) if status == 404 else Rejected(text)
 
 

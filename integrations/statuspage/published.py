@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from incident.invisible import for_the_public
 from incident.vocabulary import PublicStatus, Severity
 
 ComponentState = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
@@ -36,6 +37,14 @@ STATE_OF: dict[Severity, ComponentState] = {
 DAYS_SHOWN = 90
 
 
+def _seen(value: Any) -> Any:
+    """A text from outside as the public may read it, also where it was published before this was looked at."""
+    return for_the_public(value) if isinstance(value, str) else value
+
+
+Words = Annotated[str, BeforeValidator(_seen)]
+
+
 class _Shown(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -45,9 +54,9 @@ class PublicUpdate(_Shown):
 
     at: datetime
     status: PublicStatus
-    text: str
+    text: Words
     severity: Severity = Severity.SEV3
-    components: tuple[str, ...] = ()
+    components: tuple[Words, ...] = ()
     next_update_by: datetime | None = None
 
 
@@ -55,10 +64,10 @@ class PublicIncident(_Shown):
     """An incident as the public knows it; its updates newest first."""
 
     incident: str
-    title: str
+    title: Words
     status: PublicStatus
     severity: Severity
-    components: tuple[str, ...]
+    components: tuple[Words, ...]
     started_at: datetime
     updated_at: datetime
     resolved_at: datetime | None
@@ -73,10 +82,10 @@ class PublicIncident(_Shown):
 class Component(_Shown):
     """A part of the product that the public knows by name, as bad as the worst incident that names it."""
 
-    name: str
+    name: Words
     state: ComponentState
-    group: str = ""
-    description: str = ""
+    group: Words = ""
+    description: Words = ""
 
 
 class PublicPage(_Shown):

@@ -54,7 +54,7 @@ class StatuspageStatus:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"OAuth {key.get_secret_value()}"}
-        self.http = Http("Statuspage", url, headers=headers, secrets=[key], transport=transport)
+        self.http = Http("Statuspage", url, headers=headers, secrets=[key], setting="TOCSIN_STATUSPAGE_KEY", transport=transport)
         self.vendor = self.http.vendor
         self._page = f"/pages/{page}"
         self._components = dict(components)

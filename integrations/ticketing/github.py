@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected, Unauthorized
 from integrations.http import Http
-from integrations.ticketing.tracker import NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Ticket
 
 API_VERSION = "2022-11-28"
 PAGE = 100
@@ -37,7 +37,7 @@ class GitHubTracker:
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": API_VERSION,
         }
-        self.http = Http("GitHub", url, headers=headers, secrets=[token], transport=transport)
+        self.http = Http("GitHub", url, headers=headers, secrets=[token], setting="TOCSIN_GITHUB_TOKEN", transport=transport)
         self._repository = repository
         self._repo = f"/repos/{repository}"
 
@@ -86,6 +86,12 @@ class GitHubTracker:
             if len(answer.data) < PAGE:
                 return False
         return False
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        query = f'repo:{self._repository} is:issue is:open in:title,body "{words}"'
+        params: dict[str, str | int] = {"q": query, "sort": "created", "order": "desc", "per_page": most}
+        answer = await self.http.call("GET", "/search/issues", params=params)
+        return [Named(each["number"], f"#{each['number']}", each["title"]) for each in answer.data["items"]]
 
     async def look(self) -> str:
         await self.http.call("GET", f"{self._repo}/issues", params={"per_page": 1})

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected
 from integrations.http import Http
-from integrations.ticketing.tracker import NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Ticket
 
 PROPERTY = "tocsin"
 """The key of the entity properties on our issues and comments."""
@@ -42,7 +42,7 @@ class JiraTracker:
     ) -> None:
         basic = base64.b64encode(f"{user}:{token.get_secret_value()}".encode()).decode()
         headers = {"Authorization": f"Basic {basic}"}
-        self.http = Http("Jira", url, headers=headers, secrets=[token, SecretStr(basic)], transport=transport)
+        self.http = Http("Jira", url, headers=headers, secrets=[token, SecretStr(basic)], setting="TOCSIN_JIRA_TOKEN", transport=transport)
         self._url = url
         self._project = project
         self._issue_type = issue_type
@@ -91,6 +91,12 @@ class JiraTracker:
         found = await self.http.call("GET", f"{issue}/comment", params=params)
         told = (each for comment in found.data.get("comments") or [] for each in comment.get("properties") or [])
         return any(each.get("key") == PROPERTY and (each.get("value") or {}).get("key") == key for each in told)
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        jql = f'project = "{self._project}" AND statusCategory != Done AND text ~ "\\"{words}\\"" ORDER BY created DESC'
+        answer = await self.http.call("POST", "/rest/api/3/search/jql", json={"jql": jql, "fields": ["summary"], "maxResults": most})
+        found = answer.data.get("issues") or []
+        return [Named(int(each["id"]), each["key"], (each.get("fields") or {}).get("summary") or "") for each in found]
 
     async def look(self) -> str:
         account = await self.http.call("GET", "/rest/api/3/myself")

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected
 from integrations.http import Http
-from integrations.ticketing.tracker import NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Ticket
 
 
 class RedmineTracker:
@@ -36,7 +36,8 @@ class RedmineTracker:
         closed_status: int | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self.http = Http("Redmine", url, headers={"X-Redmine-API-Key": key.get_secret_value()}, secrets=[key], transport=transport)
+        headers = {"X-Redmine-API-Key": key.get_secret_value()}
+        self.http = Http("Redmine", url, headers=headers, secrets=[key], setting="TOCSIN_REDMINE_KEY", transport=transport)
         self._url = url
         self._project = project
         self._key_field = key_field
@@ -88,6 +89,17 @@ class RedmineTracker:
             raise Rejected(
                 f"Redmine has the note on {ticket.reference} but did not close it: its workflow allows this account no status {status}"
             )
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        params: dict[str, str | int] = {
+            "project_id": self._project,
+            "status_id": "open",
+            "subject": f"~{words}",
+            "sort": "id:desc",
+            "limit": most,
+        }
+        answer = await self.http.call("GET", "/issues.json", params=params)
+        return [Named(each["id"], f"#{each['id']}", each.get("subject") or "") for each in answer.data["issues"]]
 
     async def look(self) -> str:
         await self.http.call("GET", f"/projects/{self._project}.json")

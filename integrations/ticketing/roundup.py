@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected, Unavailable
 from integrations.http import Http
-from integrations.ticketing.tracker import NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Ticket
 
 
 class RoundupTracker:
@@ -46,7 +46,14 @@ class RoundupTracker:
             "Origin": f"{parts.scheme}://{parts.netloc}",
             "Referer": f"{url}/",
         }
-        self.http = Http("Roundup", f"{url}/rest", headers=headers, secrets=[password, SecretStr(basic)], transport=transport)
+        self.http = Http(
+            "Roundup",
+            f"{url}/rest",
+            headers=headers,
+            secrets=[password, SecretStr(basic)],
+            setting="TOCSIN_ROUNDUP_PASSWORD",
+            transport=transport,
+        )
         self._url = url
         self._user = user
         self._key = key_property
@@ -99,6 +106,14 @@ class RoundupTracker:
             self._author = str(found[0]["id"])
         answer = await self.http.call("POST", "/data/msg", json={"content": text, "author": self._author})
         return str(answer.data["data"]["id"])
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        answer = await self.http.call("GET", "/data/status", params={"@fields": "name"})
+        # -1 is an issue that has no status yet.
+        going = ["-1", *(str(each["id"]) for each in answer.data["data"]["collection"] if each.get("name") not in self._closed)]
+        params: dict[str, str | int] = {"title": words, "status": ",".join(going), "@fields": "title", "@sort": "-id", "@page_size": most}
+        answer = await self.http.call("GET", "/data/issue", params=params)
+        return [Named(int(each["id"]), f"issue{each['id']}", each.get("title") or "") for each in answer.data["data"]["collection"]]
 
     async def look(self) -> str:
         params: dict[str, str | int] = {f"{self._key}:": "tocsin.check", "@page_size": 1}

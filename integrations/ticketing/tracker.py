@@ -9,6 +9,7 @@ A tracker's module says how to speak to it (`Tracker`); this one says in which o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +21,7 @@ from integrations.deliveries import asked, clipped, defused, mark, marked
 from integrations.errors import IntegrationError, NotFound, Refused, Unauthorized, Unavailable
 from integrations.http import Http, Unanswered
 from integrations.once import OneAtATime
-from integrations.ports import TicketSeen
+from integrations.ports import KnownIssue, TicketSeen
 
 TITLE_LIMIT = 255
 """Characters: what Jira, Redmine and Roundup take at the most; GitHub takes one more."""
@@ -33,6 +34,22 @@ class Ticket:
     reference: str
     closed: bool
     url: str
+
+
+ISSUES = 20
+"""Known issues that one search finds; nobody reads more at night."""
+
+SERVICES_ASKED = 5
+"""Each is a search of its own; GitHub allows thirty a minute to everybody who has this token."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """An open ticket that names a service; the tracker's own number, which grows, says which is newer."""
+
+    number: int
+    reference: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,9 @@ class Tracker(Protocol):
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         """Close it, with the note. Called again after half of it, it does the other half."""
+
+    async def naming(self, words: str, most: int) -> list[Named]:
+        """The newest open tickets that these words stand in, at most so many. Nothing in `words` is an operator of any search."""
 
     async def look(self) -> str:
         """Make one harmless call; answers with what was seen."""
@@ -124,6 +144,15 @@ class TrackerTicketing:
             seen.append(TicketSeen(reference=reference, state=state))
         return tuple(seen)
 
+    async def open_about(self, services: tuple[str, ...]) -> tuple[KnownIssue, ...]:
+        """The open tickets that name one of the services, the newest first. Searching changes nothing, and may lag behind by seconds."""
+        asked = dict.fromkeys(words for service in services if (words := searched(service)))
+        async with self._tracker.http.one_ask():
+            found = await asyncio.gather(*(self._tracker.naming(words, ISSUES) for words in list(asked)[:SERVICES_ASKED]))
+        named = {each.reference: each for several in found for each in several}
+        newest = sorted(named.values(), key=lambda each: each.number, reverse=True)[:ISSUES]
+        return tuple(KnownIssue(reference=each.reference, title=" ".join(each.title.split())) for each in newest)
+
     async def check(self) -> Checked:
         name = f"tickets: {self._tracker.http.vendor}"
         try:
@@ -135,6 +164,11 @@ class TrackerTicketing:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._tracker.http.close()
+
+
+def searched(service: str) -> str:
+    """A service's name as words to search for: whatever a search might take for an operator is a space."""
+    return " ".join("".join(char if char.isalnum() or char in "-_./" else " " for char in service[:100]).split()).strip("-./ ")
 
 
 def remedy(error: IntegrationError, vendor: str) -> str:

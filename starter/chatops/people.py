@@ -21,18 +21,20 @@ class Known:
 
 
 class People:
-    """`known` by chat id or by e-mail address; `address_of` asks the chat for somebody's address, where that can be asked."""
+    """`known` by chat id or by e-mail address, from `setting`; `address_of` asks the chat for somebody's address, where it can."""
 
     def __init__(
         self,
         known: Mapping[str, Known],
         arrangement: Arrangement,
         store: Store | None,
+        setting: str,
         address_of: Callable[[str], Awaitable[str | None]] | None = None,
     ) -> None:
         self._known = {key.casefold(): person for key, person in known.items()}
         self._arrangement = arrangement
         self._store = store
+        self._setting = setting
         self._address_of = address_of
         self._addressed: dict[str, Known] = {}
 
@@ -45,7 +47,7 @@ class People:
         person = self._known.get(id.casefold()) or self._addressed.get(id) or await self._by_address(id)
         if person is None:
             raise NotPermitted(
-                f"Tocsin does not know who you are here: your id is {id[:40]}. Ask an administrator to add it to TOCSIN_SLACK_PEOPLE."
+                f"Tocsin does not know who you are here: your id is {id[:80]}. Ask an administrator to add it to {self._setting}."
             )
         if self._arrangement.mode == "dev":
             # Nobody signs in there, and who is at the chat is known all the same.

@@ -80,7 +80,7 @@ class SlackDesk:
         self._talk = Talk(desk)
         self._sees_all = arrangement.mode == "dev"
         self._api = SlackApi(door.url, token=door.token, transport=door.transport) if door.token is not None else None
-        self._people = People(door.people, arrangement, store, self._address_of if self._api is not None else None)
+        self._people = People(door.people, arrangement, store, "TOCSIN_SLACK_PEOPLE", self._address_of if self._api is not None else None)
         self._hooks = Http("Slack", HOOKS, transport=door.transport)
         self._later: set[asyncio.Task[None]] = set()
 
@@ -111,7 +111,7 @@ class SlackDesk:
                 return f"Not now: {error}"
             key = f"slack:{form.get('trigger_id', '')}"[:200]
             with as_somebody(actor, sees_all=self._sees_all):
-                return await self._talk.typed(form.get("text", ""), f"#{form.get('channel_name', '')}", actor, key)
+                return (await self._talk.typed(form.get("text", ""), (f"#{form.get('channel_name', '')}",), actor, key)).text
 
         return JSONResponse(await self._in_time(carry_out(), form.get("response_url", "")) or _said("On it; the answer follows."))
 

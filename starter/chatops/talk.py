@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -30,41 +31,50 @@ def as_somebody(actor: Actor, *, sees_all: bool) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Told:
+    """What somebody is answered; `done`: a command was carried out, and this is no refusal and no reading."""
+
+    text: str
+    done: bool = False
+
+
 class Talk:
     """What can be said to a desk."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def typed(self, line: str, channel: str, actor: Actor, key: str) -> str:
-        """Carry out a line; `channel` is where it was typed, with its `#`. Whatever goes wrong is an answer."""
+    async def typed(self, line: str, channels: Collection[str], actor: Actor, key: str) -> Told:
+        """Carry out a line; `channels` are the names of where it was typed, with their `#`. Whatever goes wrong is an answer."""
         try:
-            return await self._typed(line, channel, actor, key)
+            return await self._typed(line, channels, actor, key)
         except Problem as problem:
-            return worded(problem)
+            return Told(worded(problem))
         except IntegrationError as error:
-            return f"Not now: {error}"
+            return Told(f"Not now: {error}")
         except RPCError:
             log.exception("Temporal refused a call")
-            return "Temporal refused the call; the server's log says why. Nothing was changed."
+            return Told("Temporal refused the call; the server's log says why. Nothing was changed.")
 
-    async def _typed(self, line: str, channel: str, actor: Actor, key: str) -> str:
+    async def _typed(self, line: str, channels: Collection[str], actor: Actor, key: str) -> Told:
         said = words.read(line)
         actor.need("read")
         match said.verb:
             case "help":
-                return "\n".join(
-                    ["Type a verb, an incident's id (in its own channel it may be left out) and what it needs:", *words.usage()]
+                return Told(
+                    "\n".join(["Type a verb, an incident's id (in its own channel it may be left out) and what it needs:", *words.usage()])
                 )
             case "list":
-                return listed(await self._desk.listing(Filters(open=True)))
+                return Told(listed(await self._desk.listing(Filters(open=True))))
             case "open":
                 state = await self._desk.open(said.fields, key)
-                return f"Opened {state['incident']}: {state['title']} ({state['severity'] or 'in detection'})."
-        incident = said.incident or await self._of(channel)
+                return Told(f"Opened {state['incident']}: {state['title']} ({state['severity'] or 'in detection'}).", done=True)
+        incident = said.incident or await self._of(channels)
         if said.verb in ("status", "next"):
-            return stands(await self._desk.state(incident))
-        return answered(await self._desk.command(incident, said.verb, said.fields, key))
+            return Told(stands(await self._desk.state(incident)))
+        answer = await self._desk.command(incident, said.verb, said.fields, key)
+        return Told(answered(answer), done=answer["accepted"])
 
     async def pressed(self, incident: str, verb: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Carry out a verb that was chosen from a form or by a button.
@@ -74,13 +84,14 @@ class Talk:
         """
         return await self._desk.command(incident, verb, fields, key)
 
-    async def _of(self, channel: str) -> str:
+    async def _of(self, channels: Collection[str]) -> str:
         """The open incident whose channel this is."""
-        found = [row for row in await self._desk.listing(Filters(open=True)) if row.get("channel") == channel]
+        found = [row for row in await self._desk.listing(Filters(open=True)) if row.get("channel") in channels]
         if len(found) == 1:
             return str(found[0]["incident"])
+        here = next(iter(channels), "this")
         raise Invalid(
-            [{"field": "incident", "message": f"which one? {channel} is no open incident's own channel; name it, like INC-2026-0001"}]
+            [{"field": "incident", "message": f"which one? {here} is no open incident's own channel; name it, like INC-2026-0001"}]
         )
 
 

@@ -30,6 +30,8 @@ HINTS: dict[str, str] = {
     "no-mitigation": "tocsin mitigate {id} --option …",
     "not-an-incident": 'tocsin dismiss {id} --as not_production -m "…"',
     "unknown-obligation": "tocsin status {id}",
+    "unknown-delivery": "tocsin deliveries {id}",
+    "channel-paused": "tocsin channel list",
 }
 """The command that goes on from each refusal, where there is one."""
 

@@ -104,7 +104,8 @@ def check(session: Session, file: Path) -> None:
     """Read a policy file, or a file of routing rules, as the server would, and say each mistake. Nothing is sent anywhere."""
     from incident.policy_file import PolicyProblem, policy_from
     from incident.routes_file import TABLES, RoutesProblem, about, routes_from
-    from runtime.settings import SettingsError, read_toml
+    from runtime.settings import SettingsError, load_settings, read_toml
+    from starter.measurable import unasked
 
     if not file.exists():
         raise failed(NOT_FOUND, "unknown-file", f"there is no file {str(file)!r}")
@@ -112,14 +113,18 @@ def check(session: Session, file: Path) -> None:
         tables = read_toml(file)
         routes = routes_from(tables) if any(name in tables for name in TABLES) else None
         found = policy_from(tables) if routes is None else None
+        measuring = routes is None or load_settings().prometheus_url is not None
     except SettingsError as error:
         raise failed(ERROR, "invalid-policy", str(error), problems=[str(error)]) from error
     except (PolicyProblem, RoutesProblem) as error:
         document = {"type": "urn:tocsin:invalid-policy", "code": "invalid-policy", "detail": str(error), "problems": error.problems}
         raise Failure(ERROR, [f"error: {file}: {problem}" for problem in error.problems], document) from error
+    told = unasked(routes, measuring=measuring) if routes is not None else None
+    if told is not None:
+        say(f"{file}: {told}.")
     if session.json:
         what = {"routes": about(routes)} if routes is not None else {"policy": found.model_dump(mode="json") if found else {}}
-        put_json({"ok": True, "file": str(file), **what})
+        put_json({"ok": True, "file": str(file), "warnings": [told] if told else [], **what})
     else:
         kind = "a policy" if routes is None else f"{len(routes.routes)} routing rules"
         put(str(file) if session.ids else f"{file}: {kind} that can be used")

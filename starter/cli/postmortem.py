@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
@@ -15,8 +14,6 @@ from starter.cli.printing import Cell, put_rows
 from starter.cli.reading import incident_argument
 from starter.cli.session import Session, reading
 from starter.cli.session import writing as writing_command
-
-_PLACEHOLDER = re.compile(r"^(?:\d+\.\s*|[-*]\s*)?\[[^\]\n]*\]$")
 
 
 @click.group()
@@ -51,11 +48,12 @@ pm.add_command(writing.command_for("file_postmortem", "file"))
 @click.argument("file", required=False, metavar="[FILE]")
 @writing_command
 def publish(session: Session, incident: str | None, file: str | None) -> None:
-    """File the draft in work, or FILE; what is still a placeholder is said first."""
+    """File the draft in work, or FILE. While a section still holds a placeholder it is refused, and says which."""
     if incident is not None and file is None and incidents.named(incident) is None:
         incident, file = None, incident
     client = session.client()
     name = incidents.find(client, incident)
+    seen: dict[str, int] = {}
     if file is not None:
         document = arguments.read_input() if file == "-" else arguments.read_file(file)
     else:
@@ -65,12 +63,9 @@ def publish(session: Session, incident: str | None, file: str | None) -> None:
             return
         if answer["filed"]:
             answer = document_of(client, name, draft=True)
-        document = answer["document"]
-    gaps = placeholders(document)
-    for section in gaps:
-        session.talk(f"still a placeholder: {section}")
-    session.agreed([f"The post-mortem of {name}: {len(document.split())} words, {len(gaps)} placeholders"], "File it?")
-    writing.send(session, client, "file_postmortem", name, {"document": document})
+        document, seen = answer["document"], answer.get("seen") or {}
+    session.agreed([f"The post-mortem of {name}: {len(document.split())} words"], "File it?")
+    writing.send(session, client, "file_postmortem", name, {"document": document, **({"seen": seen} if seen else {})})
 
 
 @pm.command("list")
@@ -181,18 +176,6 @@ def document_of(client: Client, incident: str, *, draft: bool = False) -> dict[s
     """What the server has: the document, and whether it was filed; with `draft` the one in work."""
     answer: dict[str, Any] = client.get(f"/incidents/{incident}/postmortem", {"draft": "true"} if draft else None)
     return answer
-
-
-def placeholders(document: str) -> list[str]:
-    """The sections in which a line still is the template's own."""
-    found: list[str] = []
-    section = "the beginning"
-    for line in document.splitlines():
-        if line.startswith("#"):
-            section = line.lstrip("# ").strip()
-        elif _PLACEHOLDER.match(line.strip()) and section not in found:
-            found.append(section)
-    return found
 
 
 def _already(session: Session, incident: str, answer: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Looking at one incident: `show`, `status`, `next`, `timeline`, `checklist`, `deliveries`."""
+"""Looking at one incident: `show`, `status`, `next`, `timeline`, `checklist`."""
 
 from __future__ import annotations
 
@@ -177,20 +177,3 @@ def checklist(session: Session, incident: str | None, phase: str | None) -> None
 def _tick(state: str) -> Cell:
     marks = {"open": "[ ]", "done": "[x]", "skipped": "[-] skipped", "not_applicable": "[-] not applicable"}
     return Cell(state, marks.get(state, state), GREEN if state == "done" else None)
-
-
-@click.command()
-@incident_argument
-@reading
-def deliveries(session: Session, incident: str | None) -> None:
-    """What was told outside, what still waits, and which systems are down."""
-    state = state_of(session, incident)
-    told: dict[str, Any] = state.get("deliveries") or {}
-    waiting = told.get("waiting") or []
-    names = ("key", "port", "action", "state", "purpose", "at")
-    rows = [[Cell(each.get(name), style=YELLOW if each.get("state") == "parked" else None) for name in names] for each in waiting]
-    put_rows(session, {"incident": state["incident"], **told}, names, rows, [each["key"] for each in waiting])
-    session.talk(f"{told.get('delivered', 0)} delivered, {len(waiting)} waiting")
-    for port, health in sorted((told.get("down") or {}).items()):
-        since, error, again = health.get("down_since"), clean(health.get("error", "")), health.get("retry_at")
-        session.talk(f"{port} is down since {since}: {error}; tried again at {again}")

@@ -19,6 +19,7 @@ STATUSES = ("investigating", "identified", "monitoring", "resolved")
 MITIGATIONS = ("rollback", "scale", "restart", "failover", "feature_disable", "hotfix")
 BETTER = ("lower", "higher")
 SIGNALS = ("errors", "latency", "traffic", "saturation")
+PORTS = ("chat", "status", "tickets", "paging", "oncall", "specialist", "archive", "calendar", "monitoring")
 DISMISSALS = ("false_alarm", "duplicate", "not_production", "planned_maintenance")
 
 
@@ -111,6 +112,7 @@ def _text(help: str) -> Field:
     return Field("text", "text", help, required=True)
 
 
+_DELIVERY = Field("delivery", "line", "its key or number, as deliveries lists it", required=True)
 _ITEM = Field("item", "line", "its name, or the beginning of it", required=True)
 _CRITERION = Field("criterion", "choice", "which of the three", required=True, choices=CRITERIA)
 
@@ -319,6 +321,26 @@ VERBS: dict[str, Verb] = {
             main="reason",
             places=("obligation",),
         ),
+        Verb("retry_delivery", "Have something told outside now that is parked, or was refused.", (_DELIVERY,), places=("delivery",)),
+        Verb(
+            "replace_delivery",
+            "Tell something else, or somewhere else, in place of what has not arrived.",
+            (
+                _DELIVERY,
+                Field("text", "text", "what it says instead"),
+                Field("to", "line", "where it goes instead: a room, a person, an owner, a name"),
+                Field("reason", "text", "why"),
+            ),
+            main="text",
+            places=("delivery",),
+        ),
+        Verb(
+            "give_up_delivery",
+            "Let go of something that has not arrived outside, on record.",
+            (_DELIVERY, _reason("why it is not told any more")),
+            main="reason",
+            places=("delivery",),
+        ),
         Verb(
             "restrict",
             "Make it private: from now on only those in it see it.",
@@ -361,5 +383,8 @@ SHORT = {
     "action add": "add_action_item",
     "action done": "complete_action_item",
     "pm file": "file_postmortem",
+    "delivery retry": "retry_delivery",
+    "delivery replace": "replace_delivery",
+    "delivery give-up": "give_up_delivery",
 }
 """What people type at 3 a.m., and the verb that it is."""

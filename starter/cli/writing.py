@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,8 @@ def _parameters(verb: Verb) -> list[click.Parameter]:
         options.append(click.Option(["to_public", "--external/--internal"], default=None, help="the same as --audience"))
     if verb.name == "file_postmortem":
         options.append(click.Option(["file", "--file"], metavar="PATH", help="the file to read it from"))
+        about = "a draft that you have read and leave out on purpose, as root-cause=3; may be repeated"
+        options.append(click.Option(["seen", "--seen"], metavar="SECTION=VERSION", multiple=True, help=about))
     return [words, *options]
 
 
@@ -72,14 +75,26 @@ def carry_out(session: Session, verb: Verb, words: tuple[str, ...], values: dict
         values["audience"] = "external" if to_public else "internal"
     if (path := values.pop("file", None)) is not None:
         values["document"] = arguments.read_file(path)
+    seen = _versions(values.pop("seen", ()))
     named = arguments.places(verb, words, values)
     if verb.name == "post_update" and values.get("audience") is None:
         raise click.UsageError("say who is told: --internal or --external")
-    body = arguments.payload(verb.fields, values)
+    body = arguments.payload(verb.fields, values) | ({"seen": seen} if seen else {})
     client = session.client()
     incident = incidents.find(client, named)
     _ask_first(session, verb, incident, body)
     send(session, client, verb.name, incident, body)
+
+
+def _versions(said: Sequence[str]) -> dict[str, int]:
+    """`root-cause=3` for each draft that was read."""
+    found: dict[str, int] = {}
+    for one in said:
+        section, _, version = one.partition("=")
+        if not version.isdecimal() or not version.isascii():
+            raise click.UsageError(f"--seen {one!r}: say the section and its version, as in --seen root-cause=3")
+        found[section.strip()] = int(version)
+    return found
 
 
 def _ask_first(session: Session, verb: Verb, incident: str, body: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from incident.events import MONITORING, SYSTEM
-from incident.permissions import PERMISSIONS, allows
+from incident.permissions import allows, doing, enough
 from incident.vocabulary import Access, Via
 from starter.problems import Invalid, NotPermitted
 
@@ -52,9 +52,10 @@ class Actor:
             NotPermitted: says which roles would do.
         """
         if not self.may(act):
-            enough = " or ".join(role.value for role in Access if role in PERMISSIONS[act])
             has = ", ".join(sorted(self.roles)) or "no role"
-            raise NotPermitted(f"{self.name} has {has}; to {act.replace('_', ' ')} needs {enough}. Roles are mapped by TOCSIN_ROLES.")
+            raise NotPermitted(
+                f"{self.name} has {has}; {doing(act)} needs {enough(act)}. An administrator maps groups to roles (TOCSIN_ROLES)."
+            )
 
 
 def as_a_name(said: object) -> str | None:

@@ -6,6 +6,7 @@ never possible: with JavaScript off everything can be read and every form be pos
 
     rendering   templates, filters, static files, the frame that all pages share
     status_page what the public reads; it shares nothing with the rest
+    public_preview what the public will read, by the templates of that page
     ack         links from mails that acknowledge
     headers     what every page forbids the browser to do
     postmortem_page, actions_page, analytics_page, audit_page: the record
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from starter.analytics import Records
+from starter.channels import ChannelDesk
 from starter.desk import Desk
 from starter.health import Health
 from starter.live import Rooms
@@ -28,12 +30,14 @@ from starter.web import (
     actions_page,
     analytics_page,
     audit_page,
+    channels_page,
     coach,
     declare,
     frame,
     home,
     live,
     postmortem_page,
+    public_preview,
     room,
     sign_in,
     status_page,
@@ -43,7 +47,9 @@ if TYPE_CHECKING:
     from starter.api import Door
 
 
-def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems) -> APIRouter:
+def pages(
+    desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records, postmortems: Postmortems, channels: ChannelDesk
+) -> APIRouter:
     """All pages of one door. None of them stands in /openapi.json: they are for people."""
     router = APIRouter(include_in_schema=False)
     router.include_router(frame.router())
@@ -51,7 +57,9 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     router.include_router(home.router(desk, pulse))
     router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
-    router.include_router(room.router(desk))
+    previewing = public_preview.Previewing(desk, door.public)
+    router.include_router(room.router(desk, previewing))
+    router.include_router(public_preview.router(previewing))
     router.include_router(coach.router(desk, door.kill_worker))
     router.include_router(live.router(desk, rooms, pulse))
     router.include_router(status_page.router(door.public))
@@ -60,4 +68,5 @@ def pages(desk: Desk, rooms: Rooms, door: Door, health: Health, records: Records
     router.include_router(actions_page.router(desk, records))
     router.include_router(analytics_page.router(records))
     router.include_router(audit_page.router(desk, door))
+    router.include_router(channels_page.router(channels))
     return router

@@ -52,10 +52,33 @@ def router(records: Records) -> APIRouter:
             severities=[one.value for one in Severity],
             periods=PERIODS,
             behind=behind_number,
-            behind_rows=[row for row in made["rows"] if row["incident"] in set(found)],
+            behind_name=_named(behind_number),
+            behind_rows=[row for row in (*made["rows"], *made["left_out"]) if row["incident"] in set(found)],
         )
 
     return router
+
+
+def _named(number: str) -> str:
+    """What a number's name means, in words."""
+    kind, _, name = number.partition(":")
+    name = "post-mortem" if name == "postmortem" else name.replace("_", " ")
+    if kind in MILESTONES:
+        return f"time to {kind}"
+    said = {
+        "all": "all that are counted",
+        "open": "open incidents",
+        "drills": "drills, which are left out",
+        "no-incident": "what was no incident, and is left out",
+        "without-details": "known by their times only",
+        "severity": name,
+        "service": name,
+        "due": f"{name} was due",
+        "late": f"{name} was late",
+        "refused": f"refused as {name}",
+        "items": "action items" if name == "total" else f"{name} action items",
+    }
+    return said.get(kind, number)
 
 
 def _asked(days: str, severity: str, service: str) -> Asked:

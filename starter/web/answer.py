@@ -47,7 +47,9 @@ class Answer:
     obstacles: list[Obstacle] = field(default_factory=list)
     ways: tuple[Way, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
-    preview: dict[str, str] | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    """How the form calls its fields."""
+    preview: dict[str, Any] | None = None
 
 
 def refused(verb: str, refusal: Mapping[str, Any], state: Mapping[str, Any]) -> Answer:

@@ -5,12 +5,14 @@ Nothing here edits or deletes: a correction is one more entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 from temporalio.client import WorkflowHistory
@@ -63,7 +65,8 @@ def router(desk: Desk, door: Door) -> APIRouter:
             histories, timeline = await audit.derived(desk, incident)
             found = origins(histories, timeline)
         runs = {history.run_id: number for number, history in enumerate(histories, start=1)}
-        entries = [_told(entry, found.get(entry["seq"]), runs) for entry in timeline]
+        corrections = _corrections(timeline)
+        entries = [_told(entry, found.get(entry["seq"]), runs, corrections) for entry in timeline]
         return page(
             request,
             "audit.html",
@@ -88,9 +91,41 @@ def router(desk: Desk, door: Door) -> APIRouter:
     return router
 
 
-def _told(entry: Entry, origin: Origin | None, runs: Mapping[str, int]) -> dict[str, Any]:
+def _told(entry: Entry, origin: Origin | None, runs: Mapping[str, int], corrections: Mapping[int, list[int]]) -> dict[str, Any]:
     data = entry.get("data") or {}
-    return {**entry, "via": data.get("via"), "origin": origin, "run": runs.get(origin.run_id) if origin is not None else None}
+    return {
+        **entry,
+        "via": data.get("via"),
+        "origin": origin,
+        "run": runs.get(origin.run_id) if origin is not None else None,
+        "linked": linked(entry["text"], entry["seq"]),
+        "corrected_by": corrections.get(entry["seq"], []),
+    }
+
+
+_NAMED = re.compile(r"\bentry (\d{1,9})\b")
+
+
+def linked(text: str, seq: int) -> Markup:
+    """The text with the earlier entries that it names as links; everything else in it stays text."""
+
+    def link(found: re.Match[str]) -> str:
+        named = int(found[1])
+        return f'<a href="#entry-{named}">{found[0]}</a>' if 0 < named < seq else found[0]
+
+    return Markup(_NAMED.sub(link, str(escape(text))))  # escaped first; what is put in is a number
+
+
+def _corrections(timeline: Sequence[Entry]) -> dict[int, list[int]]:
+    """Each entry that a later note names, with those notes: a reader of the one must find the other."""
+    found: dict[int, list[int]] = {}
+    for entry in timeline:
+        if entry["kind"] != "note":
+            continue
+        for named in dict.fromkeys(map(int, _NAMED.findall(entry["text"]))):
+            if named < entry["seq"]:
+                found.setdefault(named, []).append(entry["seq"])
+    return found
 
 
 def _run(history: WorkflowHistory, number: int, door: Door) -> dict[str, Any]:

@@ -52,6 +52,8 @@ LABELS = {
     "better": "Which values are better?",
     "signal": "What it tells of",
     "drop": "Measure it no more",
+    "delivery": "Which delivery",
+    "to": "Where it goes instead",
 }
 
 HINTS = {
@@ -88,6 +90,9 @@ TITLES = {
     "complete_action_item": "Complete an action item",
     "file_postmortem": "File the post-mortem",
     "waive": "Waive an obligation",
+    "retry_delivery": "Try a delivery again",
+    "replace_delivery": "Replace a delivery",
+    "give_up_delivery": "Give a delivery up",
     "restrict": "Make it private",
     "invite": "Invite a person",
     "close": "Close",
@@ -97,7 +102,13 @@ TITLES = {
 
 GROUPS = (
     ("Now", ("acknowledge", "describe", "declare", "assign", "change_severity", "advance", "check", "skip")),
-    ("Say", ("post_update", "note", "hypothesize", "dispatch", "file_report", "correct", "restrict", "invite")),
+    (
+        "Say",
+        (
+            *("post_update", "note", "hypothesize", "dispatch", "file_report", "correct", "restrict", "invite"),
+            *("retry_delivery", "replace_delivery", "give_up_delivery"),
+        ),
+    ),
     ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "measure", "resolve", "reopen")),
     (
         "Afterwards",
@@ -191,6 +202,11 @@ def form_of_verb(verb: str) -> CommandForm:
     return CommandForm(verb, title_of(verb), (model.__doc__ or "").strip(), _fields(model))
 
 
+def labels_of(form: CommandForm) -> dict[str, str]:
+    """What each field of a form is called by whoever fills it in."""
+    return {field.name: field.label for field in form.fields}
+
+
 @lru_cache(maxsize=1)
 def opening_form() -> CommandForm:
     """The form that opens an incident."""
@@ -270,6 +286,7 @@ def forms_for(state: Mapping[str, Any]) -> dict[str, CommandForm]:
             Choice(clock["name"], clocks.label(clock["name"])) for clock in state["clocks"] if clock["state"] != "met"
         ),
         ("correct", "finding"): tuple(Choice(found["id"], f"{NAMES[found['id']]}: {found['text'][:80]}") for found in state["findings"]),
+        **{(verb, "delivery"): undelivered(state) for verb in ("retry_delivery", "replace_delivery", "give_up_delivery")},
         ("file_report", "id"): tuple(
             Choice(dispatch["id"], f"{dispatch['id']}: {dispatch['request'][:80]}")
             for dispatch in state["dispatches"]
@@ -284,6 +301,15 @@ def forms_for(state: Mapping[str, Any]) -> dict[str, CommandForm]:
             fields = tuple(replace(field, kind="choice", choices=choices) if field.name == name else field for field in form.fields)
             forms[verb] = replace(form, fields=fields)
     return forms
+
+
+def undelivered(state: Mapping[str, Any]) -> tuple[Choice, ...]:
+    """What has not arrived, the oldest first."""
+    told = state["deliveries"]
+    return tuple(
+        Choice(each["key"], f"{each['key'].rpartition(':')[2]} {each['port']}: {words(each['purpose'] or each['action'])}, {each['state']}")
+        for each in (*told["refused"], *told["waiting"])
+    )
 
 
 def _open_items(state: Mapping[str, Any]) -> tuple[Choice, ...]:

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from starter.desk import Desk, fresh_key
+from starter.mistakes import by_field
 from starter.problems import Invalid, NotPermitted, Unavailable
-from starter.web.command_forms import opening_form
+from starter.web.command_forms import labels_of, opening_form
 from starter.web.forms import form_of
 from starter.web.rendering import page, who
 
@@ -29,6 +30,7 @@ def router(desk: Desk) -> APIRouter:
             key=key,
             values=typed,
             errors=errors or {},
+            labels=labels_of(opening_form()),
             problem=problem,
             first=[fields[name] for name in AT_ONCE],
             rest=[field for name, field in fields.items() if name not in AT_ONCE and not name.startswith("factors.")],
@@ -49,7 +51,7 @@ def router(desk: Desk) -> APIRouter:
         try:
             state = await desk.open({**opening_form().read(form), "by": who(request)}, key)
         except Invalid as problem:
-            errors = {error["field"]: error["message"] for error in problem.errors}
+            errors = by_field(problem.errors, labels_of(opening_form()))
             return show(
                 request, key, typed, status=422, problem="Not declared: something is missing or has the wrong shape.", errors=errors
             )

@@ -65,6 +65,6 @@ def wants_page(request: Request) -> bool:
 
 def problem_page(request: Request, problem: Problem) -> HTMLResponse:
     """The page that tells of a problem, in the words of every other door."""
-    answer = page(request, "problem.html", status=problem.status, problem=problem.document())
+    answer = page(request, "problem.html", status=problem.status, problem=problem.document(), said=problem.people)
     answer.headers.update(problem.headers)
     return answer

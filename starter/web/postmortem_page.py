@@ -1,7 +1,9 @@
 """`/incidents/{id}/postmortem`: the post-mortem, written section by section beside the evidence. `/postmortems`: where all stand.
 
 The whole draft is one form, so that with scripts off every button carries all that was typed. Only what was changed is saved;
-where somebody else was quicker, both texts are shown and nothing is overwritten.
+where somebody else was quicker, both texts are shown and nothing is overwritten. A section goes on saying which version its
+writer has seen until they have chosen, by its own buttons, between the two; no other button chooses for them. What is filed is what
+was on the screen.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from incident.events import BEHIND_THE_SCENES, Event
 from incident.postmortem import NOT_WRITTEN_HERE, event_line
+from incident.postmortem import told as entry_told
 from incident.vocabulary import Phase
 from starter.analytics import Records
 from starter.desk import Desk
@@ -41,6 +44,10 @@ class Trouble:
     """What came of a form that could not be carried out whole; `typed` is what stood in its boxes."""
 
     typed: dict[str, str] = field(default_factory=dict)
+    begun: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Version and filing from which each text was written that could not be saved."""
+    newer: dict[str, str] = field(default_factory=dict)
+    """Sections that others have written since this page was opened, and who did."""
     theirs: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
@@ -48,7 +55,7 @@ class Trouble:
 
     @property
     def status(self) -> int:
-        if self.theirs:
+        if self.theirs or self.newer:
             return Conflict.status
         if self.errors:
             return Invalid.status
@@ -88,14 +95,17 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
         act, _, of = form.text("do", "save").partition(":")
         by = writer(request, who(request))
         trouble = Trouble(fields={name: form.text(name) for name in ("item", "owner", "due")})
-        if act not in {"save", "file", "add", "done", "insert", "theirs"}:
+        if act not in {"save", "file", "add", "done", "insert", "mine", "theirs"}:
             raise Unknown(f"{act[:60]!r} is no button of this page.")
-        await save_changed(incident, form, by, trouble, skipped=of if act == "theirs" else None, inserting=of if act == "insert" else None)
-        place = of if act in {"save", "theirs"} and of in TITLES else ""
+        seen_now = await save_changed(incident, form, by, trouble, Pressed(act, of))
+        place = of if act in {"save", "mine", "theirs"} and of in TITLES else ""
         if trouble.status != 200:
             return await shown(incident, request, "write", trouble)
         try:
             if act == "file":
+                trouble.newer = await not_seen(incident, seen_now)
+                if trouble.newer:
+                    return await shown(incident, request, "write", trouble)
                 document = (await writing.work(incident))["document"]
                 await carry_out(incident, "file_postmortem", {"by": by, "document": document})
                 return RedirectResponse(f"/incidents/{incident}/postmortem?view=read", status_code=303)
@@ -105,7 +115,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             if act == "done":
                 await carry_out(incident, "complete_action_item", {"by": by, "id": of})
                 place = "action-items"
-        except (Refused, Invalid, Unavailable) as problem:
+        except (Refused, Invalid, Conflict, Unavailable) as problem:
             trouble.problem = problem
             return await shown(incident, request, "write", trouble)
         place = form.text("into") if act == "insert" and form.text("into") in TITLES else place
@@ -116,25 +126,46 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
         if not answer["accepted"]:
             raise Refused(answer)
 
-    async def save_changed(incident: str, form: Form, by: str, trouble: Trouble, *, skipped: str | None, inserting: str | None) -> None:
-        """Save each section that came back otherwise than it was shown; keep every text, saved or not."""
+    async def save_changed(incident: str, form: Form, by: str, trouble: Trouble, pressed: Pressed) -> dict[str, tuple[int, int]]:
+        """Save each section that came back otherwise than it was shown; keep every text, saved or not.
+
+        Gives the version and the filing of each section that this page has seen.
+        """
         into = form.text("into", "root-cause")
+        shown: dict[str, tuple[int, int]] = {}
         for name in WRITABLE:
-            if f"text:{name}" not in form or name == skipped:
+            if f"text:{name}" not in form or pressed.takes_theirs(name):
                 continue
             text = form.text(f"text:{name}").replace("\r\n", "\n")
-            trouble.typed[name] = text
-            if inserting is not None and name == into:
-                text = trouble.typed[name] = await with_event(incident, text, name, inserting)
+            if pressed.act == "insert" and name == into:
+                text = await with_event(incident, text, name, pressed.of)
+            shown[name] = begun = begun_from(form, name, settled=pressed.keeps_mine(name))
             if seen(text) == form.text(f"seen:{name}"):
                 continue
+            trouble.typed[name] = text
             try:
-                asked = Saving(text=readable(text), base=number(form, f"base:{name}"), filing=number(form, "filing"))
-                await writing.save(incident, name, asked, by)
+                asked = Saving(text=readable(text), base=begun[0], filing=begun[1])
+                saved = await writing.save(incident, name, asked, by)
+                shown[name] = (saved.version, saved.filing)
             except Conflict as conflict:
                 trouble.theirs[name] = conflict.more["theirs"]
-            except Invalid as error:
+                trouble.begun[name] = begun
+            except (Invalid, Unavailable) as error:
                 trouble.errors[name] = error.detail
+                trouble.begun[name] = begun
+        return shown
+
+    async def not_seen(incident: str, shown: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+        """The sections that say something else now than this page has shown, and who wrote them."""
+        work = await writing.work(incident)
+        found = {}
+        for section in work["sections"]:
+            version, filing = shown.get(section["section"], (section["version"], work["filing"]))
+            if filing < work["filing"]:
+                found[section["section"]] = work["by"] or "somebody"
+            elif version < section["version"] and section["by"]:
+                found[section["section"]] = section["by"]
+        return found
 
     async def with_event(incident: str, text: str, name: str, seq: str) -> str:
         found = [entry for entry in await desk.timeline(incident) if str(entry["seq"]) == seq]
@@ -153,7 +184,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
         reading = not may_write or view == "read" or (work["state"] == "filed" and view != "write")
         if work["phase"] == Phase.CLOSED.value and not trouble.typed:
             reading = True
-        sections: list[dict[str, Any]] = [laid_out(section, trouble) for section in work["sections"]]
+        sections: list[dict[str, Any]] = [laid_out(section, work["filing"], trouble) for section in work["sections"]]
         items = [{**item, "overdue": overdue(item, now.date())} for item in work["action_items"]]
         evidence = [evident(entry, sections) for entry in timeline if entry["kind"] not in BEHIND_THE_SCENES]
         shown_document = work["filed"] if work["filed"] is not None and view != "write" and work["state"] == "filed" else work["document"]
@@ -190,6 +221,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
                 "filled": True,
                 "missing": None,
                 "lines": [],
+                "unfiled": None,
             }
             for name, title in TITLES.items()
         ]
@@ -201,6 +233,26 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
     return router
 
 
+class Pressed(NamedTuple):
+    """Which button was pressed: `act`, and of which section or entry."""
+
+    act: str
+    of: str
+
+    def takes_theirs(self, section: str) -> bool:
+        return (self.act, self.of) == ("theirs", section)
+
+    def keeps_mine(self, section: str) -> bool:
+        return (self.act, self.of) == ("mine", section)
+
+
+def begun_from(form: Form, section: str, *, settled: bool) -> tuple[int, int]:
+    """From which version and filing a section's text was written; `settled`: over the other text, which its writer has before them."""
+    mark = "theirs-" if settled and f"theirs-base:{section}" in form else ""
+    filing = f"{mark}filing:{section}"
+    return number(form, f"{mark}base:{section}"), number(form, filing if filing in form else "filing")
+
+
 def number(form: Form, name: str) -> int:
     value = form.text(name, "0")
     if not value.isascii() or not value.isdecimal() or len(value) > 9:
@@ -208,7 +260,7 @@ def number(form: Form, name: str) -> int:
     return int(value)
 
 
-def laid_out(section: Mapping[str, Any], trouble: Trouble) -> dict[str, Any]:
+def laid_out(section: Mapping[str, Any], filing: int, trouble: Trouble) -> dict[str, Any]:
     """A section as the page shows it: what was typed stands in the box, whatever was saved."""
     name = section["section"]
     theirs = trouble.theirs.get(name)
@@ -216,9 +268,11 @@ def laid_out(section: Mapping[str, Any], trouble: Trouble) -> dict[str, Any]:
         **section,
         "box": trouble.typed.get(name, section["text"]),
         "writable": section["writable"] or name in trouble.typed,
-        # What was typed and is not saved must come back as a change, whatever else is pressed next.
-        "seen": "unsaved" if theirs or name in trouble.errors else seen(section["text"]),
-        "base": theirs["version"] if theirs else section["version"],
+        # What was typed and is not saved must come back as a change from the same version, whatever else is pressed next.
+        "seen": "unsaved" if name in trouble.begun else seen(section["text"]),
+        "base": trouble.begun[name][0] if name in trouble.begun else section["version"],
+        "filing": trouble.begun[name][1] if name in trouble.begun else filing,
+        "newer": trouble.newer.get(name),
         "theirs": theirs,
         "error": trouble.errors.get(name),
         "rows": min(26, max(3, sum(1 + len(line) // 90 for line in section["text"].splitlines()) + 1)),
@@ -230,7 +284,7 @@ def inserted(entry: Mapping[str, Any], section: str) -> str:
     event = Event.model_validate(entry)
     if section == "timeline":
         return event_line(event).text
-    return f"- {event.at:%Y-%m-%d %H:%M} UTC: {' '.join(event.text.split())} (entry {event.seq})"
+    return f"- {event.at:%Y-%m-%d %H:%M} UTC: {' '.join(entry_told(event).split())} (entry {event.seq})"
 
 
 def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Templates and what all of them may use: the person, the moment, static files, and how times are written.
 
-Everything that enters a template is escaped, and a name that nobody gave is an error instead of nothing.
+Everything that enters a template is escaped, and a name that nobody gave is an error instead of nothing. What would turn a text's
+direction is shown instead.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from typing import Any, NamedTuple, Protocol
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from incident import clocks
 from incident.durations import roughly
+from incident.invisible import shown
 from incident.vocabulary import Dismissal, Phase
 from starter.desk import fresh_key
 from starter.telling import told
 from starter.web.headers import FOR_PAGES
+from starter.web.standing import lacking, standing
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
@@ -47,7 +51,7 @@ class Who(Protocol):
 
 
 class Local(NamedTuple):
-    """Who acts on a machine where nobody signs in."""
+    """Who acts where nobody signs in; with the door `none`, somebody who has not signed in where people do."""
 
     name: str
     roles: frozenset[str] = frozenset()
@@ -59,7 +63,7 @@ def actor_of(request: Request) -> Who:
     if not hasattr(request.state, "actor"):
         return Local(str(request.app.state.door.user))
     actor: Who | None = request.state.actor
-    return actor if actor is not None else Local("not signed in")
+    return actor if actor is not None else Local("not signed in", door="none")
 
 
 def who(request: Request) -> str:
@@ -83,6 +87,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 def fragment(request: Request, template: str, **context: Any) -> str:
     """Render a template to text, with what all of them may use."""
     theme = request.cookies.get(THEME_COOKIE)
+    mode = request.app.state.door.signing_in.mode
     common = {
         "request": request,
         "actor": actor_of(request),
@@ -91,6 +96,8 @@ def fragment(request: Request, template: str, **context: Any) -> str:
         "keys_off": request.cookies.get(KEYS_COOKIE) == "off",
         "path": request.url.path,
         "navigation": navigation(request),
+        "signs_in": mode != "dev",
+        "sessions": mode == "oidc",
     }
     return environment().get_template(template).render({**common, **context})
 
@@ -124,13 +131,24 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(utc=utc, span=span, iso=iso, moment=moment, words=words, clock_label=clocks.label, phase_label=phase_label)
-    made.filters.update(outcome_label=outcome_label, told=told, roughly=roughly)
-    made.globals.update(static=static, fresh_key=fresh_key)
+    made.filters.update(utc=utc, span=span, lasted=lasted, iso=iso, moment=moment, words=words, clock_label=clocks.label, typed=typed)
+    made.filters.update(phase_label=phase_label, outcome_label=outcome_label, told=told, roughly=roughly)
+    made.globals.update(static=static, fresh_key=fresh_key, standing=standing, lacking=lacking)
     return made
+
+
+def readable(value: Any) -> Any:
+    """What a template writes: characters that turn the direction of a text stand there by their number, so that nobody is misled."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def typed(value: str) -> Markup:
+    """What somebody typed, for the box in which they go on typing: as it is, since it comes back as it stands there."""
+    return escape(value)
 
 
 class Asset(NamedTuple):
@@ -191,6 +209,16 @@ def span(value: timedelta | float) -> str:
         return f"{minutes // 60} h {minutes % 60:02d}"
     hours = minutes // 60
     return f"{hours // 24} d {hours % 24} h"
+
+
+def lasted(value: timedelta | float) -> str:
+    """How long something took, told and not counted down: `42 s`, `4 min 30 s`, `1 h 22 min`, `2 d 4 h`."""
+    seconds = round(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+    for first, of_it, second, of_that in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= first:
+            rest = seconds % first // second
+            return f"{seconds // first} {of_it}" + (f" {rest} {of_that}" if rest else "")
+    return f"{seconds} s"
 
 
 def iso(value: datetime | str) -> str:

@@ -15,17 +15,24 @@ from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
 from starter.last_known import LastKnown
-from starter.problems import Invalid, NoWorker, Problem, Unavailable, Unknown
+from starter.mistakes import by_field
+from starter.problems import Conflict, Invalid, NoWorker, Problem, Unavailable, Unknown
 from starter.reading import Entry
 from starter.web.answer import Answer, accepted, done, refused
 from starter.web.coach import strip
-from starter.web.command_forms import form_of_verb, forms_for, groups, people_of
+from starter.web.command_forms import form_of_verb, forms_for, groups, labels_of, people_of
 from starter.web.forms import form_of
+from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEY_MOMENTS, KEYS, RoomView
 from starter.web.ways import href
 
 log = structlog.get_logger()
+
+COMPOSER = {"text": "What is happening", "audience": "Who is it for?"}
+"""How the composer calls its fields."""
+
+_MISTAKEN = "Not done: something is missing or has the wrong shape."
 
 SHOWS = ("key", "all", "mine")
 
@@ -33,7 +40,7 @@ DONE_AT_MOST = 20
 """Entries that one press makes, at the most that anybody would read of them."""
 
 
-def router(desk: Desk) -> APIRouter:
+def router(desk: Desk, previewing: Previewing) -> APIRouter:
     router = APIRouter()
     last_known = LastKnown(desk)
 
@@ -85,15 +92,17 @@ def router(desk: Desk) -> APIRouter:
             and not form.text("seen")
             and typed.get("text", "").strip()
         ):
-            status = typed.get("status", "")
-            preview = {"status": status or "update", "given": status, "text": typed["text"].strip()}
-            answer = Answer(verb, 200, "warn", "Not posted yet.", "This is what the public will read:", preview=preview)
+            text, status = typed["text"].strip(), typed.get("status", "")
+            preview = {"html": await previewing.drawn(request, incident, text, status), "given": status, "text": text}
+            answer = Answer(verb, 200, "warn", "Not posted yet.", preview=preview)
         else:
             try:
                 said = await desk.command(incident, verb, {**form_of_verb(verb).read(form), "by": who(request)}, form.text("key") or None)
             except Invalid as problem:
-                errors = {error["field"]: error["message"] for error in problem.errors}
-                answer = Answer(verb, 422, "bad", "Not done: something is missing or has the wrong shape.", errors=errors)
+                labels = labels_of(form_of_verb(verb)) | (COMPOSER if verb == "post_update" else {})
+                answer = Answer(verb, 422, "bad", _MISTAKEN, errors=by_field(problem.errors, labels), labels=labels)
+            except Conflict as problem:
+                answer = Answer(verb, 409, "bad", f"Not done: {problem.title[0].lower()}{problem.title[1:]}.", problem.detail)
             except Unavailable as problem:
                 answer = Answer(verb, 503, "warn", f"Not done yet: {problem.title.lower()}.", problem.detail)
             else:

@@ -258,7 +258,7 @@ class RoomView:
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        return [("", "Not said"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
+        return [("", "By itself, from the phase"), *((status.value, status.value.capitalize()) for status in PublicStatus)]
 
     def values(self, verb: str) -> Mapping[str, str]:
         """What stands in the fields of a form."""

@@ -22,6 +22,7 @@ from starter.identity.store import Store
 from starter.problems import Invalid, Problem, SignInFailed, Unknown
 from starter.web.forms import Form, form_of
 from starter.web.rendering import page
+from starter.web.standing import MEANS
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ def _in_and_out(arrangement: Arrangement, store: Store | None) -> APIRouter:
             status=status,
             mode=arrangement.mode,
             signed_in=signed_in,
+            means=MEANS,
             next=next_,
             start=f"/login/start?next={quote(next_, safe='/')}",
             problem=problem,

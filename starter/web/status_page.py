@@ -68,6 +68,14 @@ class PublicSite:
         self._version = ""
         self._kept: dict[str, Kept] = {}
 
+    async def page(self) -> PublicPage:
+        """What stands on the page now.
+
+        Raises:
+            Unread: nothing could be read since the start.
+        """
+        return await self._current()
+
     async def answer(self, place: str) -> Kept:
         """The page at a place below the site; a page that says so where there is none."""
         page = await self._current()
@@ -101,14 +109,14 @@ class PublicSite:
         return found
 
     def missing(self, page: PublicPage) -> Kept:
-        body = View(page, self.layout, _IN_THE_DOOR).missing("Nothing here", "There is no such page, or it is not there any more.")
+        body = View(page, self.layout, IN_THE_DOOR).missing("Nothing here", "There is no such page, or it is not there any more.")
         return _kept(body.encode(), HTML, status=404)
 
     def _machines(self, page: PublicPage) -> Machines:
         return Machines(page, self.layout, self._url)
 
     def _made(self, place: str, page: PublicPage) -> Kept | None:
-        view = View(page, self.layout, _IN_THE_DOOR)
+        view = View(page, self.layout, IN_THE_DOOR)
         kind, _, name = place.partition("/")
         match kind, name:
             case "", "":
@@ -161,7 +169,7 @@ def _kept(body: bytes, media_type: str, *, status: int = 200) -> Kept:
     return Kept(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:20]}"', status)
 
 
-_IN_THE_DOOR = Places(to=lambda place: f"/status/{place}".rstrip("/"), file=static)
+IN_THE_DOOR = Places(to=lambda place: f"/status/{place}".rstrip("/"), file=static)
 
 
 def _in_a_folder(depth: int) -> Places:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
+from markupsafe import Markup
+
 from incident.vocabulary import Severity
 from integrations.statuspage.published import (
     DAYS_SHOWN,
@@ -205,6 +207,10 @@ class View:
 
     def incident(self, incident: PublicIncident) -> str:
         return self._rendered("incident.html", incident=incident)
+
+    def about(self, incident: PublicIncident) -> Markup:
+        """What the first page says of one incident: how bad it is over all, the incident, and its components."""
+        return Markup(self._rendered("preview.html", incident=incident))
 
     def missing(self, headline: str, detail: str) -> str:
         return self._rendered("missing.html", headline=headline, detail=detail)

@@ -18,7 +18,7 @@ from activities.read_back import TICKETS_A_ROUND, ReadBackActivities, in_turn
 from incident.drift import ReadBack
 from incident.model import Incident
 from integrations.errors import Unauthorized
-from integrations.ports import Published, TicketSeen
+from integrations.ports import ChannelSeen, Published, TicketSeen
 from tests.incident.walk import Walk
 
 
@@ -71,6 +71,7 @@ class FakeOutside:
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
         self.pages: dict[str, Published] = {}
+        self.channels: dict[str, ChannelSeen] = {}
         self.asked: list[str] = []
         self.revoked = False
 
@@ -80,6 +81,10 @@ class FakeOutside:
         wanted = list(references)
         self.asked += wanted
         return tuple(TicketSeen.model_validate({"reference": each, "state": self.states.get(each, "open")}) for each in wanted)
+
+    async def read_channel(self, reference: str, name: str) -> ChannelSeen:
+        self.asked.append(reference)
+        return self.channels[reference]
 
     async def read_page(self, incidents: Collection[str]) -> Mapping[str, Published]:
         self.asked += incidents
@@ -110,7 +115,7 @@ def outside() -> FakeOutside:
 
 @pytest.fixture
 def activities(client: FakeClient, outside: FakeOutside) -> ReadBackActivities:
-    return ReadBackActivities(cast(Client, client), tracker=outside, page=outside)
+    return ReadBackActivities(cast(Client, client), tracker=outside, page=outside, chat=outside)
 
 
 async def test_an_incident_hears_of_a_ticket_that_was_closed(
@@ -125,6 +130,22 @@ async def test_an_incident_hears_of_a_ticket_that_was_closed(
     assert (2, ("INC-2026-0001",)) == (found.incidents, found.told)
     assert [("read_back", "closed")] == [(name, seen.tickets[0].state) for name, seen in concerned.signals]
     assert [] == other.signals
+
+
+async def test_an_incident_hears_that_its_channel_was_archived(
+    client: FakeClient, outside: FakeOutside, activities: ReadBackActivities
+) -> None:
+    """Its channel is looked at by the vendor's own reference; a closed incident's is not, and neither is one without."""
+    incident = _incident()
+    concerned = client.running("INC-2026-0001", incident)
+    client.running("INC-2026-0002", Walk.open("SEV3").incident)
+    assert incident.channel_id is not None
+    outside.channels = {incident.channel_id: ChannelSeen(state="archived", name=incident.channel or "")}
+    found = await ActivityEnvironment().run(activities.read_channels_back)
+
+    assert ("INC-2026-0001",) == found.told
+    assert [incident.channel_id] == outside.asked
+    assert ["archived"] == [seen.channel.state for _, seen in concerned.signals if seen.channel is not None]
 
 
 async def test_what_agrees_costs_an_incident_nothing(client: FakeClient, outside: FakeOutside, activities: ReadBackActivities) -> None:

@@ -11,16 +11,20 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from incident import snapshot
+from incident.vocabulary import Phase
 from starter.api import Door, create_app
 from starter.live import Rooms
+from tests.incident.walk import Walk, opening_of
 from tests.starter.web.memory import MemoryDesk
 from tests.starter.web.nights import HeldDrafts
 
@@ -49,26 +53,35 @@ class Quiet(uvicorn.Server):
 class Site:
     """A door at one address that can be stopped and started again, with what it knows kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, desk: type[MemoryDesk] = MemoryDesk) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
         # Playwright's own loop runs in this thread, so the desk is made in another.
         with ThreadPoolExecutor(1) as elsewhere:
-            self.desk = elsewhere.submit(lambda: asyncio.run(MemoryDesk.made())).result()
+            self.desk = elsewhere.submit(lambda: asyncio.run(desk.made())).result()
         self.user = "priya"
         self.drafts = HeldDrafts()
         self.refusals_of_live = 0
         self.live_requests: list[str | None] = []
+        self.live_cut_after: int | None = None
+        self.lines_cut = 0
+        self.live_is_a_hole = False
         self.viewers: Callable[[], int] = lambda: 0
         self._server: Quiet | None = None
         self._thread: threading.Thread | None = None
 
+    def door(self) -> Door:
+        """Whoever comes is priya, as in the mode for one machine."""
+        return Door(user=self.user, version="0")
+
     def start(self) -> None:
+        if self._server is not None:
+            return
         rooms = Rooms(self.desk, self.desk.history)
         self.viewers = lambda: rooms.viewers
-        app = create_app(self.desk, Door(user=self.user, version="0"), rooms=rooms, drafts=self.drafts)
+        app = create_app(self.desk, self.door(), rooms=rooms, drafts=self.drafts)
         config = uvicorn.Config(self._watched(app), host="127.0.0.1", port=self.port, log_config=None, timeout_graceful_shutdown=1)
         self._server = server = Quiet(config)
         self._close = rooms.close
@@ -106,9 +119,31 @@ class Site:
                     await send({"type": "http.response.start", "status": 503, "headers": []})
                     await send({"type": "http.response.body", "body": b""})
                     return
+                await app(scope, receive, self._through_a_bad_line(send))
+                return
             await app(scope, receive, send)
 
         return watched
+
+    def _through_a_bad_line(self, send: Send) -> Send:
+        """A stream as it gets through: cut after `live_cut_after` bytes, once, or not at all while `live_is_a_hole`."""
+        sent = 0
+
+        async def through(message: Message) -> None:
+            nonlocal sent
+            body: bytes = message.get("body", b"")
+            sent += len(body)
+            if self.live_is_a_hole and body:
+                return
+            if self.live_cut_after is not None and sent > self.live_cut_after:
+                keep = len(body) - (sent - self.live_cut_after)
+                self.live_cut_after = None
+                self.lines_cut += 1
+                await send({**message, "body": body[:keep]})
+                raise ConnectionAbortedError("the line is cut, as the test wants it")
+            await send(message)
+
+        return through
 
     # ------------------------------------------------------------------ what others do meanwhile, as the command line does
 
@@ -123,6 +158,31 @@ class Site:
         assert answer.status_code == 200, answer.text
         said: dict[str, Any] = answer.json()
         return said
+
+    def begins(self, phase: Phase, *, before: Callable[[Walk], object] | None = None, severity: str | None = "SEV1", **fields: Any) -> str:
+        """An incident that is in `phase` already, and has lived through `before` there."""
+        incident = f"INC-2026-{len(self.desk.incidents) + 1:04d}"
+        start = opening_of(severity, **fields).model_copy(update={"id": incident})
+        walk = Walk(start, datetime.now(UTC) - timedelta(minutes=20)).reaches(phase)
+        if before is not None:
+            before(walk)
+        self.desk.incidents[incident] = walk.incident
+        self.desk.entries[incident] = walk.timeline
+        return incident
+
+    def forward(self, incident: str, **span: float) -> None:
+        """Let time pass at the desk, with somebody looking at the clocks afterwards; open rooms hear of it."""
+        self.desk.ahead += timedelta(**span)
+        self.in_the_loop(lambda: self.desk.tick(incident))
+
+    def in_the_loop(self, act: Callable[[], Any]) -> Any:
+        """Do something where the server runs: what wakes its streams must not come from another thread."""
+        done: Future[Any] = Future()
+        self._loop.call_soon_threadsafe(lambda: done.set_result(act()))
+        return done.result(10)
+
+    def state(self, incident: str) -> dict[str, Any]:
+        return snapshot.state(self.desk.incidents[incident], self.desk.now)
 
     def kinds(self, incident: str) -> list[str]:
         return [event.kind for event in self.desk.entries[incident]]
@@ -151,7 +211,7 @@ class Tab:
 
     def __init__(self, browser: Any, site: Site, **options: Any) -> None:
         self.context = browser.new_context(viewport=LAPTOP, base_url=site.url, **options)
-        self.context.set_default_timeout(8000)
+        self.context.set_default_timeout(20_000)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
@@ -160,7 +220,8 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Any, site: Site) -> Iterator[Callable[..., Tab]]:
-    """Opens a person's own browser window."""
+    """Opens a person's own browser window, at a server that runs whatever the test before has left."""
+    site.start()
     opened: list[Tab] = []
 
     def make(**options: Any) -> Tab:

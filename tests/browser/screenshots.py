@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from incident.vocabulary import Phase
 from starter.health import Health
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, LAPTOP, PHONE, Site
+from tests.browser.houses import PHASES, RECORDED, Guarded, House, as_one_of, well
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 
 SIZES = {"laptop": LAPTOP, "phone": PHONE}
+
+SHOWN: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", "laptop"), ("dark", "phone"))
+"""Each page once light on a laptop and once dark on a phone."""
 
 
 def night(site: Site) -> dict[str, str]:
@@ -68,8 +77,53 @@ def night(site: Site) -> dict[str, str]:
     return {"home": "/", "room": f"/incidents/{burning}", "declare": "/declare", "postmortem": f"/incidents/{burning}/postmortem"}
 
 
-async def well(_: Health) -> dict[str, Any]:
-    return {"ok": True, "checks": []}
+RECORD = {
+    "analytics": "/analytics?days=0",
+    "audit": f"/incidents/{RECORDED}/audit?who=people",
+    "actions": "/actions",
+    "status": "/status",
+}
+"""Pages that are about many incidents, or about one that is over."""
+
+
+FLAT = 128
+"""So many of a picture's 256 colours are its most frequent ones, to the bit: cards stay lighter than what they lie on."""
+
+
+def kept(picture: bytes, file: Path) -> None:
+    """Write a picture with 256 colours: enough for flat pages, and a third of the bytes."""
+    whole = Image.open(io.BytesIO(picture)).convert("RGB")
+    counted: Any = whole.getcolors(whole.width * whole.height)
+    flat = [colour for _, colour in sorted(counted, reverse=True)[:FLAT]]
+    blended = whole.quantize(256 - len(flat), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(channel for colour in flat for channel in colour), *blended][:768])
+    whole.quantize(palette=palette, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def of_the_night(page: Any, paths: dict[str, str], shoot: Callable[[str], None]) -> None:
+    """The pages of an incident that goes on, and a refusal in it."""
+    for name, path in paths.items():
+        page.goto(path)
+        if name == "room":
+            page.wait_for_selector("#live-state.on")
+        shoot(name)
+    page.goto(paths["room"])
+    page.wait_for_selector("#live-state.on")
+    page.keyboard.press("r")
+    page.keyboard.type("The retry policy of api-v248 had no limit")
+    page.locator("#f-resolve-fix_applied").fill("Rolled back to api-v247")
+    page.locator("#do-resolve button").click()
+    page.wait_for_selector("#answer .bad")
+    page.locator("#answer").scroll_into_view_if_needed()
+    shoot("refusal")
+
+
+def of_the_record(page: Any, shoot: Callable[[str], None]) -> None:
+    """What is told of many nights."""
+    for name, path in RECORD.items():
+        page.goto(path)
+        shoot(name)
 
 
 def main(folder: Path) -> int:
@@ -77,35 +131,41 @@ def main(folder: Path) -> int:
         sys.stderr.write("chromium is not installed: make browser\n")
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    site = Site()
+    site, house = Site(), House()
+    guarded, outside = (Guarded(Path(tempfile.mkdtemp(prefix="tocsin-screenshots-")), mode) for mode in ("proxy", "oidc"))
     Health.ready = well  # type: ignore[method-assign, assignment]  # the desk is in memory: there is no worker to look for
-    site.start()
+    for door in (site, house, guarded, outside):
+        door.start()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         paths = night(site)
-        shown: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", "laptop"), ("dark", "phone"))
-        for scheme, size in shown:
-            for viewport in (SIZES[size],):
-                page = browser.new_context(
-                    viewport={"width": viewport["width"], "height": viewport["height"]}, color_scheme=scheme, base_url=site.url
-                ).new_page()
-                for name, path in paths.items():
-                    page.goto(path)
-                    if name == "room":
-                        page.wait_for_selector("#live-state.on")
-                    page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
-                page.goto(paths["room"])
-                page.wait_for_selector("#live-state.on")
-                page.keyboard.press("r")
-                page.keyboard.type("The retry policy of api-v248 had no limit")
-                page.locator("#f-resolve-fix_applied").fill("Rolled back to api-v247")
-                page.locator("#do-resolve button").click()
-                page.wait_for_selector("#answer .bad")
-                page.locator("#answer").scroll_into_view_if_needed()
-                page.screenshot(path=folder / f"refusal-{size}-{scheme}.png")
-                page.context.close()
+        for scheme, size in SHOWN:
+
+            def window(door: Site, scheme: Any = scheme, size: Any = size, **more: Any) -> Any:
+                of_it: Any = SIZES[size]
+                return browser.new_context(viewport=of_it, color_scheme=scheme, base_url=door.url, locale="en-GB", **more).new_page()
+
+            def shooting(page: Any, scheme: str = scheme, size: str = size) -> Callable[[str], None]:
+                return lambda name: kept(page.screenshot(), folder / f"{name}-{size}-{scheme}.png")
+
+            page = window(site)
+            of_the_night(page, paths, shooting(page))
+            page = window(house)
+            of_the_record(page, shooting(page))
+            page = window(outside)
+            page.goto(f"/incidents/{PHASES[Phase.MITIGATION]}")
+            shooting(page)("sign-in")
+            page = window(guarded, extra_http_headers=as_one_of("everybody", "vera"))
+            page.goto(f"/incidents/{PHASES[Phase.MITIGATION]}")
+            shooting(page)("reader")
+            site.desk.working = False
+            page = window(site)
+            page.goto(paths["room"])
+            shooting(page)("no-worker")
+            site.desk.working = True
         browser.close()
-    site.stop()
+    for door in (site, house, guarded, outside):
+        door.stop()
     return 0
 
 

@@ -21,6 +21,15 @@ def seconds(page: Any, name: str = "internal_update") -> int:
     return int(minutes) * 60 + int(rest)
 
 
+def later(page: Any, left: int, name: str = "internal_update") -> None:
+    """Wait until a clock shows at most `left` seconds: it counts."""
+    page.wait_for_function(
+        "([name, left]) => { const [m, s] = document.querySelector(`[data-clock=${name}] [data-countdown]`).textContent.split(':');"
+        " return m * 60 + +s <= left }",
+        arg=[name, left],
+    )
+
+
 def truth(site: Site, incident: str, name: str = "internal_update") -> float:
     due = site.desk.incidents[incident].clocks[name].due
     assert due is not None
@@ -38,7 +47,7 @@ def test_a_server_that_stops_is_said_in_words_and_comes_back_without_a_gap(site:
     page.wait_for_selector("#live-state.off", timeout=2500)
     said = page.locator("#live-state").inner_text()
     first = seconds(page)
-    page.wait_for_timeout(1500)
+    later(page, first - 1)
     second = seconds(page)
     site.start()
     site.does(incident, "note", text="while you were away")
@@ -86,7 +95,7 @@ def test_a_laptop_whose_clock_is_an_hour_off_counts_right(site: Site, tab: Open)
     window = tab()
     window.context.add_init_script("const real = Date.now; Date.now = () => real() + 3_600_000")
     page = enter(window, incident)
-    page.wait_for_timeout(600)
+    later(page, seconds(page) - 1)
 
     assert abs(seconds(page) - truth(site, incident)) <= 1.5
 
@@ -106,7 +115,7 @@ def test_a_countdown_speaks_at_five_minutes_at_one_and_when_it_is_over(site: Sit
     due = truth(site, incident)
     for left in (310, 295, 200, 65, 58, 30, 2, -1, -60):
         page.evaluate(f"window.shift = {(due - left) * 1000}; tick()")
-    page.wait_for_timeout(50)
+    page.wait_for_function("() => window.said.join().includes('internal update is overdue')")
     said = [one for sentence in page.evaluate("window.said") for one in sentence.split(". ") if one.startswith("internal update")]
 
     assert said == ["internal update is due in 5 minutes", "internal update is due in 1 minute", "internal update is overdue"]

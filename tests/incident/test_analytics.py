@@ -260,5 +260,13 @@ def test_an_empty_record_has_no_numbers() -> None:
     made = report([], NOW)
 
     assert made["incidents"] == 0
-    assert made["times"]["all"]["resolve"] == {"measured": 0, "median": None, "p90": None, "mean": None, "too_few": True}
+    assert made["times"]["all"]["resolve"] == {
+        "measured": 0,
+        "median": None,
+        "p90": None,
+        "shortest": None,
+        "longest": None,
+        "mean": None,
+        "too_few": True,
+    }
     assert made["on_time"]["internal_update"]["share"] is None

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from incident import channels
 from incident.commands import COMMANDS
+from incident.effects import Port
 from incident.events import Event
-from incident.model import CheckState
+from incident.model import CheckState, Pause
 from incident.refusals import CODES, Refusal
 from incident.vocabulary import Criterion, Phase
 from tests.incident.walk import BETTER, DOCUMENT, PLAN, Walk, alert
@@ -43,6 +46,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "complete_action_item": {"id": "AI-1"},
     "file_postmortem": {"document": DOCUMENT},
     "waive": {"obligation": "notify_executives", "reason": "the executives are in the room"},
+    "retry_delivery": {"delivery": "1"},
+    "replace_delivery": {"delivery": "1", "text": "we look into it"},
+    "give_up_delivery": {"delivery": "1", "reason": "told by phone"},
     "restrict": {"reason": "it may be a breach"},
     "invite": {"person": "fay"},
     "close": {},
@@ -81,6 +87,9 @@ TABLE: dict[str, tuple[str, ...]] = {
     "complete_action_item": (GONE, GONE, GONE, GONE, GONE, GONE),
     "file_postmortem": (WRONG, WRONG, WRONG, WRONG, WRONG, "ok"),
     "waive": ("unknown-obligation", "ok", "ok", "ok", "ok", "unknown-obligation"),
+    "retry_delivery": ("nothing new",) * 6,
+    "replace_delivery": ("ok", "ok", "ok", "ok", "ok", "ok"),
+    "give_up_delivery": ("ok", "ok", "ok", "ok", "ok", "ok"),
     "restrict": ("ok", "ok", "ok", "ok", "ok", "ok"),
     "invite": ("ok", "ok", "ok", "ok", "ok", "ok"),
     "close": (WRONG, WRONG, WRONG, WRONG, WRONG, "postmortem-mandatory"),
@@ -119,11 +128,19 @@ def test_the_table_knows_every_verb() -> None:
 def test_a_closed_incident_takes_nothing_more() -> None:
     """Once closed, every verb is refused the same way: the record is complete."""
     walk = Walk.open("SEV2").reaches(Phase.CLOSED)
+    walk.deliver_all()
 
     assert {"already-closed"} == {answer(walk.asks(verb, **fields)) for verb, fields in FIELDS.items()}
 
 
 # ---------------------------------------------------------------------- every code, and what to do instead
+
+
+def paused() -> Walk:
+    walk = Walk.open("SEV3")
+    pause = Pause(port=Port.CHAT, by="ana", reason="the vendor is out", since=walk.now, until=walk.now + timedelta(hours=1))
+    walk.record(channels.told(walk.incident, channels.Pauses(paused=(pause,), by="ana"), walk.now))
+    return walk
 
 
 def _verifying() -> Walk:
@@ -264,6 +281,24 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         {},
         "Mend one of the two, or waive the contradiction with the reason for which it may stay.",
     ),
+    "unknown-delivery": (
+        lambda: Walk.open("SEV3"),
+        "retry_delivery",
+        {"delivery": "99"},
+        "Not delivered yet: INC-2026-0001:1, INC-2026-0001:2, INC-2026-0001:3.",
+    ),
+    "not-replaceable": (
+        lambda: Walk.open("SEV3"),
+        "replace_delivery",
+        {"delivery": "1", "to": "the moon"},
+        "Give it another text, or send it to incident, general or stakeholders; or page somebody by assigning the role.",
+    ),
+    "channel-paused": (
+        paused,
+        "retry_delivery",
+        {"delivery": "1"},
+        "Resume it (tocsin channel resume chat); all that waits goes out in order. Or replace INC-2026-0001:1.",
+    ),
 }
 
 
@@ -282,8 +317,8 @@ def test_each_refusal_says_what_to_do_instead(code: str) -> None:
 
 
 def test_every_code_is_said_by_some_command() -> None:
-    """There is no code that nobody can be refused with, but the one kept for a public entry that says resolved."""
-    assert set(CODES) == set(REFUSALS)
+    """There is no code that nobody can be refused with; channels are not an incident's own, and say theirs themselves."""
+    assert set(CODES) - {"not-pausable"} == set(REFUSALS)
 
 
 def test_a_refusal_changes_nothing_but_the_record() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from incident import clocks, drift
 from incident.commands import InvalidInput
-from incident.drift import PageShown, ReadBack, TicketShown
-from incident.effects import Post, Publish
+from incident.drift import ChannelShown, PageShown, ReadBack, TicketShown
+from incident.effects import Page, Post, Publish
 from incident.events import Event
 from incident.model import ClockState
 from incident.refusals import Refusal
@@ -225,3 +225,59 @@ def test_what_can_not_be_read_is_invalid(payload: Any) -> None:
     """A signal that anybody can send by hand can't bring the incident down."""
     with pytest.raises(InvalidInput):
         ReadBack.read(payload)
+
+
+# ---------------------------------------------------------------------- the channel
+
+
+def _channel(walk: Walk, **shown: Any) -> list[Event]:
+    incident = walk.incident
+    as_told = {"state": "open", "name": incident.channel, "topic": incident.channel_topic, "card": "there"}
+    return walk.record(drift.told(incident, ReadBack(system="Slack", channel=ChannelShown.model_validate(as_told | shown)), walk.now))
+
+
+def test_a_channel_that_is_as_it_was_made_is_nobodys_business(walk: Walk) -> None:
+    """Looking adds nothing, also where the vendor has broken mentions or shortened the topic."""
+    assert [] == _channel(walk)
+    assert [] == _channel(walk, topic=f"{walk.incident.channel_topic[:20]}… (shortened; 90 characters in all)")
+
+
+@pytest.mark.parametrize(
+    ("shown", "name", "there"),
+    [
+        ({"state": "archived"}, "channel", "is archived"),
+        ({"state": "gone"}, "channel", "is gone"),
+        ({"name": "#shop-is-burning"}, "channel_name", "#shop-is-burning"),
+        ({"topic": "lunch at noon"}, "channel_topic", "lunch at noon"),
+        ({"topic": ""}, "channel_topic", "no topic"),
+        ({"card": "gone"}, "channel_card", "it was deleted"),
+    ],
+)
+def test_what_people_did_to_the_channel_is_owed_with_both_versions(walk: Walk, shown: dict[str, Any], name: str, there: str) -> None:
+    """Once, with a clock for the commander, until it is as it was."""
+    told = _channel(walk, **shown)
+
+    assert [("drift", name)] == [(event.kind, event.data["name"]) for event in told]
+    assert there in told[0].data["there"]
+    assert walk.incident.commander == walk.clock(f"{clocks.DRIFT}{name}").owner
+    assert [] == _channel(walk, **shown)
+    assert ["drift_settled"] == _kinds(_channel(walk))
+
+
+def test_a_channel_that_is_gone_is_paged_since_nobody_reads_it_there(walk: Walk) -> None:
+    """The commander hears of it by the pager; a new topic is told in the channel."""
+    _channel(walk, state="archived")
+
+    assert [Page] == [type(effect.ask) for effect in walk.incident.outbox]
+
+    walk.deliver_all()
+    _channel(walk, topic="lunch at noon")
+
+    assert [Post] == [type(effect.ask) for effect in walk.incident.outbox]
+
+
+def test_an_incident_that_moves_to_another_channel_is_not_held_against_the_old_one(walk: Walk) -> None:
+    """Made private, it gets a new one; what the old one shows is no news meanwhile."""
+    walk.does("restrict", reason="it may be a breach")
+
+    assert [] == _channel(walk, state="archived")

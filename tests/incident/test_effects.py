@@ -269,7 +269,7 @@ def test_a_refused_message_goes_another_way_and_does_not_block_the_rest() -> Non
     effect = newest(walk, "publish")
     told = new(walk, lambda: walk.record([lifecycle.undeliverable(effect, "401 unauthorised", walk.now)]))
 
-    assert [("post", "undeliverable")] == told
+    assert [("post", "undeliverable"), ("page", "status_down")] == told
     assert [] == walk.waiting(Port.STATUS)
 
 

@@ -200,3 +200,14 @@ def test_without_monitoring_what_the_rules_say_is_only_shown() -> None:
     walk = Walk(opening_of().model_copy(update={"routed": Routed(queries=RULED)}))
 
     assert () == evidence.queries(walk.incident)
+
+
+def test_an_exporter_that_has_died_is_not_reported_as_well() -> None:
+    """The newest value is the one of now; where there is none any more, the last one is given with its time and that it was the last."""
+    query = Query(name="errors", expression="errors", unit="%")
+    at = [OPENED + timedelta(seconds=30 * number) for number in range(3)]
+
+    assert "errors is 2 %" == evidence.newest([(at[0], 1.0), (at[1], None), (at[2], 2.0)], query)
+    assert "errors is 1 % at 03:00:00 UTC, no data since" == evidence.newest([(at[0], 1.0), (at[1], None), (at[2], None)], query)
+    assert "no data" in evidence.newest([(at[0], None)], query)
+    assert "no data" in evidence.newest([], query)

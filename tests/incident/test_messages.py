@@ -245,7 +245,7 @@ MESSAGES: dict[str, Callable[[Incident, str], str]] = {
     "told": lambda incident, text: messages.told(incident, Event(at=NOW, kind="note", by="ana", text=text)),
     "topic": lambda incident, _: messages.topic(incident),
     "triage_questions": lambda incident, _: messages.triage_questions(incident),
-    "undeliverable": lambda incident, text: messages.undeliverable(incident, text),
+    "undeliverable": lambda incident, text: messages.undeliverable(incident, text, 7),
     "verification_passed": lambda incident, _: messages.verification_passed(incident),
     "verification_restarts": lambda incident, text: messages.verification_restarts(incident, text),
 }

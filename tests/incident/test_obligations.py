@@ -11,18 +11,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from incident import clocks, lifecycle, merging, snapshot
+from incident import channels, clocks, deliveries, lifecycle, merging, snapshot
 from incident.commands import COMMANDS
-from incident.effects import Effect, OpenChannel, Publish
+from incident.effects import Effect, OpenChannel, Port, Publish
 from incident.events import KINDS, Event
 from incident.guidance import next_step
 from incident.merging import Handover, Owed, Taken
-from incident.model import Clock, ClockState, Incident, Update
+from incident.model import Clock, ClockState, Incident, Pause, Update
 from incident.policy import SEVERITY_MATRIX
 from incident.refusals import CODES, Refusal
 from incident.vocabulary import Criterion, Phase, Severity
 from tests.incident.test_deciding import FIELDS
-from tests.incident.walk import BETTER, PLAN, Walk, alert, opening_of
+from tests.incident.walk import BETTER, OPENED, PLAN, Walk, alert, opening_of
 
 OTHERS: dict[str, list[dict[str, Any]]] = {
     "describe": [{"customer_facing": True}, {"customer_facing": False}],
@@ -43,6 +43,9 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "complete_action_item": [{"id": "AI-2"}],
     "merge": [{"into": "INC-2026-0003", "reason": "the same cause"}],
     "waive": [{"obligation": name, "reason": "agreed with the owner"} for name in ("postmortem", "status_page", "AI-1", "dispatch:1")],
+    "retry_delivery": [{"delivery": str(number)} for number in (2, 3, 5, 8)],
+    "replace_delivery": [{"delivery": str(number), "text": "another text"} for number in (2, 5)] + [{"delivery": "4", "to": "eva"}],
+    "give_up_delivery": [{"delivery": str(number), "reason": "told by phone"} for number in (2, 3, 5, 8)],
 }
 
 COMMAND = st.sampled_from([(verb, fields) for verb in COMMANDS for fields in [FIELDS[verb], *OTHERS.get(verb, [])]])
@@ -106,6 +109,14 @@ class Nights(RuleBasedStateMachine):
             self.walk.record([lifecycle.undeliverable(effect, "no", self.walk.now)])
         else:
             self.walk.deliver(effect, person=None if how == "nobody" else "eva")
+
+    @rule(ports=st.sets(st.sampled_from([Port.CHAT, Port.STATUS, Port.TICKETS])), hours=st.integers(1, 3))
+    def people_pause_channels(self, ports: set[Port], hours: int) -> None:
+        until = self.walk.now + timedelta(hours=hours)
+        pauses = [Pause(port=port, by="ana", reason="the vendor is out", since=OPENED, until=until) for port in sorted(ports)]
+        self.walk.record(channels.told(self.walk.incident, channels.Pauses(paused=tuple(pauses), by="ana"), self.walk.now))
+
+        assert ports == self.walk.incident.paused.keys()
 
     @precondition(lambda self: self.walk.incident.merging_into is not None)
     @rule(takes=st.booleans())
@@ -200,13 +211,20 @@ class Nights(RuleBasedStateMachine):
         waited = {effect.key: effect for effect in before.outbox}
         waits = {effect.key: effect for effect in self.state.outbox}
         for key in waits.keys() - waited.keys():
-            assert key not in self.effects, f"{key} names two messages"
+            again = event.kind == "delivery_retried" and waits[key] == self.effects.get(key)
+
+            assert again or key not in self.effects, f"{key} names two messages"
             self.effects[key] = waits[key]
         for effect in (waited[key] for key in waited.keys() - waits.keys()):
             answered = event.kind in ("delivered", "channel_opened", "undeliverable") and event.data["number"] == effect.number
             newer = [other for other in self.state.outbox if other.collapse == effect.collapse and other.number > effect.number]
 
-            replaced = effect.collapse and effect.port in self.state.down and newer
+            held_up = effect.port in self.state.down or effect.port in self.state.paused
+            replaced = bool(effect.collapse and held_up and newer)
+            # By a person, by name; or it was out of date when the port's queue moved again.
+            replaced = replaced or (event.kind in ("delivery_replaced", "delivery_given_up") and event.data["number"] == effect.number)
+            moves = event.kind in ("delivered", "channel_opened", "channel_resumed") and event.data["port"] == effect.port.value
+            replaced = replaced or (moves and deliveries.stale(self.state, effect))
             # Made private, it takes back what would have told everybody.
             taken_back = event.kind == "restricted" and isinstance(effect.ask, OpenChannel | Publish)
 

@@ -69,7 +69,7 @@ def test_help_is_never_blocked_and_what_the_public_hears_is_not_for_everybody() 
     may = {verb: not refused(asked(one, verb, NOBODY_IN_PARTICULAR, ["responder"], **FIELDS[verb])) for verb in COMMANDS}
     outside = asked(one, "post_update", NOBODY_IN_PARTICULAR, ["responder"], audience="external", text="We know.")
 
-    assert {"approve", "resolve", "waive", "close"} == {verb for verb, allowed in may.items() if not allowed}
+    assert {"approve", "resolve", "waive", "give_up_delivery", "close"} == {verb for verb, allowed in may.items() if not allowed}
     assert refused(outside)
     assert not refused(asked(one, "post_update", NOBODY_IN_PARTICULAR, ["communications"], audience="external", text="We know."))
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.routes_file import RoutesProblem, about, routes_from
-from incident.routing import BUILT_IN, Flapping, Routed, Routes, Window, filled, route
+from incident.routing import BUILT_IN, Flapping, Routed, Routes, Storm, Window, filled, route
 from incident.vocabulary import Severity
 
 NOW = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -21,6 +21,7 @@ FILE = """
 [alerts]
 attach = false
 flapping = { changes = 4, within = "10m" }
+storm = { groups = 5, within = "2m", every_service = true }
 
 [[route]]
 name = "payments"
@@ -54,7 +55,7 @@ factors = { workaround = true }
 
 [service.payments]
 depends_on = ["database"]
-queries = [{ name = "errors", query = "rate(errors[5m])", at_most = 0.01 }]
+queries = [{ name = "errors", query = "rate(errors[5m])", at_most = 0.01, unit = "1/s", signal = "saturation" }]
 
 [service.database]
 owner = "dba"
@@ -161,6 +162,16 @@ def test_a_services_own_word_goes_before_the_general_one() -> None:
     assert (True, False) == (labelled(service="database").attach, labelled(service="checkout").attach)
     assert ("payments",) == RULES.related("database")
     assert Flapping(changes=4, within=timedelta(minutes=10)) == labelled().flapping
+    assert Storm(groups=5, within=timedelta(minutes=2), every_service=True) == labelled().storm
+
+
+def test_a_query_says_what_it_tells_of() -> None:
+    """Its unit and its signal are data of the rule, so that the right item of the checklist is answered, and the picture is labelled."""
+    ruled = labelled(service="payments")
+    (measured,) = ruled.queries[0].measured()
+
+    assert (True, False) == (ruled.binds, labelled(service="elsewhere").binds)
+    assert ("1/s", "saturation", 0.01) == (measured.unit, measured.signal.value, measured.threshold)
 
 
 def test_what_is_shown_holds_every_rule_and_no_address() -> None:
@@ -191,6 +202,14 @@ def test_what_is_shown_holds_every_rule_and_no_address() -> None:
         ('[[route]]\nname = "a"\nowner = ""', '[[route]] 1 "a": owner must be a text in quotes'),
         ("[service.a]\ndepends_on = 'b'", "[service.a]: depends_on must be a list of texts"),
         ("[alerts]\nflapping = { changes = 1 }", "[alerts]: flapping changes must be a number from 2 to 50"),
+        ("[alerts]\nstorm = { groups = 1 }", "[alerts]: storm groups must be a number from 2 to 1,000"),
+        ('[alerts]\nstorm = { every_service = "yes" }', "[alerts]: storm every_service must be true or false"),
+        ('[alerts]\nstorm = { within = "soon" }', '[alerts]: storm within must be a duration from "10s" to "1d"'),
+        ("[alerts]\nstorm = { group = 9 }", "[alerts]: storm must be a table, like"),
+        (
+            '[service.a]\nqueries = [{ name = "a", query = "b", signal = "noise" }]',
+            "signal must be one of errors, latency, traffic, saturation",
+        ),
         ('[alerts]\nflapping = { within = "soon" }', '[alerts]: flapping within must be a duration from "10s" to "1d"'),
         ('[[maintenance]]\nname = "m"', '[[maintenance]] 1 "m": needs from and until'),
         ('[[maintenance]]\nname = "m"\nfrom = 2026-11-25T01:00:00', "from must be a time with its zone"),

@@ -7,13 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from incident import clocks, lifecycle, snapshot, verifying
+from incident import clocks, evidence, lifecycle, snapshot, verifying
 from incident.events import Event
 from incident.evidence import POINTS_KEPT, SampleReport
 from incident.guidance import next_step
 from incident.model import CheckState, ClockState, Incident
 from incident.policy import Policy
 from incident.queries import Watching
+from incident.routing import Query as Ruled
+from incident.routing import Routed
 from incident.vocabulary import Criterion, Phase
 from tests.incident.measurements import BUSY, ERRORS, kinds, look, measured_walk, watched
 from tests.incident.walk import Walk, alert, opening_of
@@ -45,6 +47,31 @@ def test_a_whole_green_period_resolves() -> None:
     assert kinds(passed) == ["evidence", "verification_passed"]
     assert passed[-1].at == since + timedelta(minutes=15)
     walk.does("resolve", **OF)
+
+
+def test_rules_with_queries_bind_where_nobody_can_be_asked_them() -> None:
+    """No monitoring is configured: that is monitoring out of reach, an obligation that is owed, and never a green; dropping the
+    queries, on record, is the way out. A drill is not bound."""
+    ruled = Routed(queries=(Ruled(name="errors", query="errors", at_most=0.01),), binds=True)
+    walk = Walk(opening_of(services=["checkout"]).model_copy(update={"routed": ruled})).reaches(Phase.RESOLUTION)
+    walk.does("confirm", criterion="symptom_resolved")
+    walk.record(verifying.unreachable(walk.incident, "no monitoring is configured (TOCSIN_PROMETHEUS_URL)", walk.now))
+    refused = walk.refused("confirm", criterion="metrics_at_baseline", evidence="looks fine")
+    owed = walk.incident.clocks[clocks.MONITORING]
+
+    assert "metrics-not-at-baseline" == refused.code
+    assert owed.open
+    assert "no monitoring is configured" in snapshot.state(walk.incident, walk.now)["evidence"]["error"]
+    assert 1 == walk.forward(minutes=11).count(next(e for e in walk.timeline if e.kind == "overdue" and e.data["clock"] == "monitoring"))
+
+    walk.does("measure", name="errors", drop=True, reason="there is no Prometheus here yet; the shop's own log shows no errors since 03:10")
+    walk.does("confirm", criterion="metrics_at_baseline", evidence="the log")
+
+    assert Criterion.METRICS_AT_BASELINE in walk.incident.criteria
+
+    drill = Walk(opening_of(services=["checkout"], drill=True).model_copy(update={"routed": ruled}))
+
+    assert not evidence.binds(drill.incident)
 
 
 def test_a_lower_severity_does_not_shorten_what_is_measured() -> None:

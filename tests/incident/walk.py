@@ -21,7 +21,7 @@ from incident.deciding import Outcome
 from incident.effects import Effect, Port, Receipt
 from incident.events import Event
 from incident.lifecycle import Opening
-from incident.model import CheckState, Clock
+from incident.model import EDITION, CheckState, Clock
 from incident.refusals import Refusal
 from incident.vocabulary import Criterion, Phase
 
@@ -46,7 +46,9 @@ def opening_of(severity: str | None = "SEV2", *, alerts: Iterable[AlertInput] = 
     """What `Walk.open` begins with; `fields` are those of the opening request."""
     source = "alert" if fields.pop("from_alert", False) else "report"
     request = Open(**{"by": "ana", "title": "Checkout returns 5xx", "severity": severity, **fields})
-    return Opening.model_validate({"id": "INC-2026-0001", "request": request, "source": source, "alerts": tuple(alerts)})
+    return Opening.model_validate(
+        {"id": "INC-2026-0001", "request": request, "source": source, "alerts": tuple(alerts), "edition": EDITION}
+    )
 
 
 def alert(name: str = "HighErrorRate", *, firing: bool = True, starts_at: datetime = OPENED, **labels: str) -> AlertInput:

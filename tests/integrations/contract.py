@@ -8,13 +8,14 @@ A test module gives its adapter a `Stage` and subclasses the suites, each with a
         async def stage(self) -> AsyncIterator[Stage]:
             yield SlackStage(...)
 
-`Contract` holds for every port that has effects; `ChatContract`, `TicketingContract`, `OnCallContract` and
+`Contract` holds for every port that has effects; `ChatContract`, `TicketingContract`, `KnownIssuesContract`, `OnCallContract` and
 `ArchiveContract` add what one port promises beyond it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -23,6 +24,7 @@ import pytest
 
 from incident.effects import CloseTicket, Delivery, FindOnCall, OpenChannel, OpenTicket, Port, Post, Receipt, StoreDocument
 from integrations.errors import Rejected, Unavailable
+from integrations.ports import KnownIssue
 from tests.integrations.asks import AT, delivery, foreign, of_port
 
 SOON = timedelta(seconds=30)
@@ -228,6 +230,39 @@ class TicketingContract:
         ]
 
         assert [False, True, True] == [receipt.repeated for receipt in receipts]
+
+
+class SearchedStage(Stage):
+    """A stage whose tickets can be searched."""
+
+    @abstractmethod
+    async def known(self, *services: str) -> tuple[KnownIssue, ...]:
+        """The open tickets that name one of these services."""
+
+
+class KnownIssuesContract:
+    """What the search of a ticket system promises; other tests may have filed tickets there, so each has services of its own."""
+
+    async def test_open_tickets_that_name_a_service_are_known_issues(self, stage: SearchedStage) -> None:
+        """Newest first, each once, also where it names two of the services; closed ones and those of other services are not among them."""
+        here, there, elsewhere = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("checkout", "search", "billing"))
+        titles = (f"{here} is slow", f"{elsewhere} is slow", f"{here} drops carts", f"{here} and {there} disagree", f"{there} is stale")
+        told = [
+            await stage.tell(delivery(OpenTicket(ref=f"known-{number}", title=title, body=""), number))
+            for number, title in enumerate(titles)
+        ]
+        await stage.tell(delivery(CloseTicket(ref="known-2", note="done"), 9))
+        found = await stage.known(here, there)
+
+        assert [told[4].reference, told[3].reference, told[0].reference] == [each.reference for each in found]
+        assert all(title in each.title for title, each in zip((titles[4], titles[3], titles[0]), found, strict=True))
+
+    @pytest.mark.parametrize("service", ["nobody-speaks-of-this", '") OR project != "OPS', "a:b state:closed", "x | * ~ \\", "   "])
+    async def test_a_name_is_words_and_no_search_of_its_own(self, stage: SearchedStage, service: str) -> None:
+        """A service that nobody speaks of has no issues, and one that is called like an operator asks for nothing else."""
+        await stage.tell(delivery(OpenTicket(ref="other", title="Something else", body=""), 1))
+
+        assert () == await stage.known(service)
 
 
 class OnCallContract:

@@ -1,6 +1,7 @@
 """A real Roundup tracker, made and served for the tests: `async with RoundupServer.running(folder) as tracker`.
 
-As a program it serves a tracker's home on a free port, which it prints: `python -m tests.integrations.roundup_server HOME`.
+As a program it serves a tracker's home, and prints its port: `python -m tests.integrations.roundup_server HOME [PORT]`. Without a
+port it takes a free one, for good: the tracker checks the address of requests.
 Roundup's own server refuses to run as root, as containers do.
 """
 
@@ -44,9 +45,8 @@ class Roundup:
         return RoundupTracker(self.url, **(known | options))
 
 
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Roundup]:
-    """Make a tracker in `folder`, with our key in its schema as docs/integrations.md has it, and serve it."""
+async def make(folder: Path) -> Path:
+    """Make a tracker in `folder`, with our key in its schema as docs/integrations.md has it; answers with its home."""
     home = folder / "tracker"
     await _admin(home, "install", "classic", "sqlite", f"tracker_web={UNKNOWN_ADDRESS},mail_domain=tocsin.example,mail_host=127.0.0.1")
     schema = home / "schema.py"
@@ -62,6 +62,13 @@ async def running(folder: Path) -> AsyncIterator[Roundup]:
         re.sub(r"^#?\s*password_pbkdf2_default_rounds\s*=.*$", "password_pbkdf2_default_rounds = 1000", config.read_text(), flags=re.M)
     )
     await _admin(home, "initialise", PASSWORD)
+    return home
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Roundup]:
+    """Make a tracker in `folder` and serve it."""
+    home = await make(folder)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.integrations.roundup_server", str(home), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -92,14 +99,14 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing: the tests ask hundreds of times."""
 
 
-def _serve(home: Path) -> None:
+def _serve(home: Path, port: int = 0) -> None:
     from roundup.cgi.wsgi_handler import RequestDispatcher  # type: ignore[import-untyped]  # it ships no types
 
     def mounted(environ: dict[str, Any], start_response: Any) -> Any:
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = MOUNT, environ["PATH_INFO"].removeprefix(MOUNT) or "/"
         return application(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, mounted, server_class=_Server, handler_class=_Quiet)
+    server = make_server("127.0.0.1", port, mounted, server_class=_Server, handler_class=_Quiet)
     config = home / "config.ini"
     config.write_text(config.read_text().replace(UNKNOWN_ADDRESS, f"http://127.0.0.1:{server.server_port}{MOUNT}/"))
     application = RequestDispatcher(str(home))
@@ -114,4 +121,4 @@ def _serve(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))
+    _serve(Path(sys.argv[1]), *map(int, sys.argv[2:]))

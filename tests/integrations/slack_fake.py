@@ -93,7 +93,10 @@ class FakeSlack(FakeVendor):
                 self.invited.append((id, asked["users"]))
                 return answered(200, {"ok": True, "channel": channel})
             case "conversations.history":
-                found = [each for each in self.messages[id] if "thread_ts" not in each and float(each["ts"]) > float(asked["oldest"])]
+                oldest, latest = float(asked["oldest"]), float(asked.get("latest", "inf"))
+                inclusive = asked.get("inclusive") == "true"
+                when = [(float(each["ts"]), each) for each in self.messages[id] if "thread_ts" not in each]
+                found = [each for ts, each in when if oldest < ts < latest or (inclusive and ts in (oldest, latest))]
                 more = {"has_more": False, "channel_actions_ts": None, "channel_actions_count": 0}
                 return answered(200, {"ok": True, "messages": found[::-1], **more})
             case "conversations.replies":

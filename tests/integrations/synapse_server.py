@@ -7,10 +7,12 @@ that a test sets.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import hmac
 import importlib.util
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -93,6 +95,16 @@ class Homeserver:
         await self._client.aclose()
 
 
+def make(folder: Path, port: int) -> tuple[str, ...]:
+    """Make a homeserver in `folder`; answers with the command that serves it on `port`."""
+    config = folder / "homeserver.yaml"
+    config.write_text(CONFIGURATION % {"folder": folder, "port": port})
+    (folder / "log.yaml").write_text(LOG % folder)
+    # Its own --generate-keys would take as long as a start.
+    (folder / "signing.key").write_text(f"ed25519 a_test {base64.b64encode(os.urandom(32)).decode().rstrip('=')}\n")
+    return (sys.executable, "-m", "synapse.app.homeserver", "--config-path", str(config))
+
+
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Homeserver]:
     """Make a homeserver in `folder` and serve it; skips the test where the package is not there."""
@@ -101,15 +113,7 @@ async def running(folder: Path) -> AsyncIterator[Homeserver]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    config = folder / "homeserver.yaml"
-    config.write_text(CONFIGURATION % {"folder": folder, "port": port})
-    (folder / "log.yaml").write_text(LOG % folder)
-    command = (sys.executable, "-m", "synapse.app.homeserver", "--config-path", str(config))
-    made = await asyncio.create_subprocess_exec(
-        *command, "--generate-keys", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await made.communicate()
-    assert made.returncode == 0, output.decode(errors="replace")
+    command = make(folder, port)
     homeserver = Homeserver(f"http://127.0.0.1:{port}")
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from incident.effects import CloseTicket, Delivery, OpenTicket, Page, Port, Post, Publish, Receipt
+from incident.effects import CloseTicket, Delivery, OpenChannel, OpenTicket, Page, Port, Post, Publish, Receipt
 from integrations import tables
 from integrations.archive.folder import FolderArchive
 from integrations.chat.embedded import EmbeddedChat
@@ -33,12 +33,22 @@ from integrations.faults import (
 from integrations.ledger import Kind, Ledger
 from integrations.oncall.rota import FileRota
 from integrations.paging.embedded import EmbeddedPager
+from integrations.ports import ChannelSeen, KnownIssue
 from integrations.specialist.embedded import PagedSpecialist
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import ComponentRule, Layout
 from integrations.ticketing.embedded import EmbeddedTicketing
 from tests.integrations.asks import AT, CHANNEL, EXAMPLES, INCIDENT, delivery
-from tests.integrations.contract import ArchiveContract, ChatContract, Contract, OnCallContract, Stage, TicketingContract
+from tests.integrations.contract import (
+    ArchiveContract,
+    ChatContract,
+    Contract,
+    KnownIssuesContract,
+    OnCallContract,
+    SearchedStage,
+    Stage,
+    TicketingContract,
+)
 
 KINDS: dict[Port, Kind] = {
     Port.CHAT: "chat",
@@ -51,7 +61,7 @@ KINDS: dict[Port, Kind] = {
 ROTA = '[roles]\n"primary on-call" = "ana"\n"incident-responder" = "ivo"\n'
 
 
-class EmbeddedStage(Stage):
+class EmbeddedStage(SearchedStage):
     def __init__(self, port: Port, where: str, folder: Path) -> None:
         self.port = port
         self.where = where
@@ -92,6 +102,9 @@ class EmbeddedStage(Stage):
     async def again(self) -> Stage:
         self.others.append(EmbeddedStage(self.port, self.where, self.folder))
         return self.others[-1]
+
+    async def known(self, *services: str) -> tuple[KnownIssue, ...]:
+        return await EmbeddedTicketing(self.ledger).open_about(services)
 
     async def lose_an_answer(self) -> None:
         await self.ledger.set_fault(self.port, Fault(mode=Mode.ACCEPT_THEN_TIMEOUT, times=1))
@@ -153,7 +166,7 @@ class TestEmbeddedChat(ChatContract):
         return stages(Port.CHAT)
 
 
-class TestEmbeddedTicketing(TicketingContract):
+class TestEmbeddedTicketing(TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self, stages: Callable[[Port], EmbeddedStage]) -> Stage:
         return stages(Port.TICKETS)
@@ -193,6 +206,15 @@ async def test_what_was_delivered_is_read_back_with_whom_and_when(ledger: Ledger
     ] == [(row["incident"], row["key"], row["to"], row["text"], row["drill"]) for row in rows]
     assert ["2026-03-04T03:15:00.000000Z"] * 3 == [row["asked_at"] for row in rows]
     assert ["third"] == [row["text"] for row in await ledger.delivered("chat", incident="INC-2026-0008")]
+
+
+async def test_the_embedded_channel_is_read_back_as_it_was_made(ledger: Ledger) -> None:
+    """Its topic is what it was told; one that is not in the book is gone."""
+    chat = EmbeddedChat(ledger)
+    receipt = await chat.open_channel(delivery(OpenChannel(name=CHANNEL, topic="SEV1: checkout"), 1))
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout") == await chat.read_channel(receipt.reference, CHANNEL)
+    assert ChannelSeen(state="gone") == await chat.read_channel("#elsewhere", "#elsewhere")
 
 
 async def test_a_ticket_is_one_row_from_opening_to_closing(ledger: Ledger) -> None:

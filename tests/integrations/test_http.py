@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
 from integrations.http import ANSWER_LIMIT, LONGEST_WAIT, SAID_LIMIT, Http, Unanswered, retry_after
 from tests.integrations.wire import PAGE, RawServer
 
@@ -90,6 +90,38 @@ async def test_a_status_that_was_asked_for_is_an_answer(server: RawServer, http:
     server.answer = _answer(409, '{"error": "exists"}')
 
     assert 409 == (await http.call("POST", "/thing", also={409})).status
+
+
+async def test_a_web_page_is_not_the_answer_that_was_asked_for(server: RawServer, http: Http) -> None:
+    """What stands before a vendor says 409 or 429 with pages of its own: that is no word of the vendor's, and its wait is kept."""
+    server.answer = _answer(409, PAGE)
+    with pytest.raises(Rejected, match="We'll be back"):
+        await http.call("GET", "/thing", also={409})
+    server.answer = _answer(429, PAGE, "Retry-After: 30")
+    with pytest.raises(Unavailable) as told:
+        await http.call("GET", "/thing", also={429})
+
+    assert timedelta(seconds=30) == told.value.retry_after
+
+
+async def test_a_refusal_says_which_setting_to_look_at(server: RawServer) -> None:
+    """Whoever mends it at night reads the variable's name, and not what is in it."""
+    http = Http("Vendor", server.url, secrets=[SecretStr("s3cr3t")], setting="TOCSIN_VENDOR_TOKEN")
+    told = []
+    for status in (401, 404, 422):
+        server.answer = _answer(status, '{"message": "no s3cr3t for you"}')
+        with pytest.raises(Refused) as refused:
+            await http.call("GET", "/thing")
+        told.append(str(refused.value))
+    await http.close()
+
+    assert [
+        "Vendor answered GET /thing with 401 Unauthorized (renew TOCSIN_VENDOR_TOKEN or what it may do; `tocsin doctor` tries it): "
+        "no *** for you",
+        "Vendor answered GET /thing with 404 Not Found (see whether what TOCSIN_VENDOR_… names is there; `tocsin doctor` looks): "
+        "no *** for you",
+    ] == told[:2]
+    assert told[2].endswith(": no *** for you")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from incident.effects import Delivery, OpenChannel, Port, Post, Receipt
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import MatrixChat, message
 from integrations.errors import IntegrationError, NotFound, Unauthorized, Unavailable
-from tests.integrations import synapse_server
+from integrations.ports import ChannelSeen
 from tests.integrations.asks import CHANNEL, delivery
 from tests.integrations.contract import ChatContract, Contract, Stage
 from tests.integrations.synapse_server import Account, Homeserver
@@ -92,13 +92,6 @@ class MatrixStage(Stage):
 
 def _writes(request: httpx2.Request) -> bool:
     return request.url.path.endswith("/createRoom") or "/send/" in request.url.path
-
-
-@pytest.fixture(scope="session")
-async def homeserver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homeserver]:
-    """A real homeserver for all tests of this run."""
-    async with synapse_server.running(tmp_path_factory.mktemp("synapse")) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")
@@ -233,6 +226,33 @@ async def test_a_room_that_we_were_put_out_of_is_named(stage: MatrixStage) -> No
     await stage.homeserver.call(stage.owner, "DELETE", f"/directory/room/{quote('#incident-2026-03-04-banned:tocsin.test')}")
 
     assert not receipt.repeated
+
+
+async def test_what_people_did_to_a_room_is_seen(stage: MatrixStage) -> None:
+    """Its name and topic, an alias that was taken away, a room that was given up, and one that we were put out of."""
+    receipt = await stage.tell(delivery(OPEN))
+    room = receipt.reference
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout returns 5xx") == await stage.chat.read_channel(room, CHANNEL)
+
+    path = f"/rooms/{quote(room)}/state"
+    await stage.homeserver.call(stage.bot, "PUT", f"{path}/m.room.topic/", {"topic": "lunch at noon"})
+    await stage.homeserver.call(stage.bot, "DELETE", f"/directory/room/{quote(f'{CHANNEL}:tocsin.test')}")
+    seen = await stage.chat.read_channel(room, CHANNEL)
+
+    assert ("open", "lunch at noon") == (seen.state, seen.topic)
+    assert f"{CHANNEL}, to which {CHANNEL} does not lead" == seen.name
+
+    await stage.homeserver.call(
+        stage.bot, "PUT", f"{path}/m.room.tombstone/", {"body": "moved", "replacement_room": "!elsewhere:tocsin.test"}
+    )
+
+    assert "archived" == (await stage.chat.read_channel(room, CHANNEL)).state
+
+    await stage.homeserver.call(stage.bot, "POST", f"/rooms/{quote(room)}/leave", {})
+    await stage.homeserver.call(stage.bot, "POST", f"/rooms/{quote(room)}/forget", {})
+
+    assert "gone" == (await stage.chat.read_channel(room, CHANNEL)).state
 
 
 async def test_a_revoked_token_is_named_without_it(stage: MatrixStage) -> None:

@@ -60,9 +60,27 @@ async def test_a_query_is_asked_for_the_moments_between_two_looks() -> None:
     assert {"query": "app_error_ratio", "step": "15.000", "timeout": "7s"} == {
         name: value for name, value in asked.url.params.items() if name not in ("start", "end")
     }
-    assert (f"{at(15):.3f}", f"{at(60):.3f}") == (asked.url.params["start"], asked.url.params["end"])
+    assert (f"{at(15):.3f}", f"{at(67.5):.3f}") == (asked.url.params["start"], asked.url.params["end"])
     assert [0.1, 0.2, None, 0.4] == [value for _, value in points]
     assert [15, 30, 45, 60] == [(moment - SINCE).total_seconds() for moment, _ in points]
+
+
+@pytest.mark.parametrize("length", [1_803.137, 1_800.03, 59.9999, 3_601.5, 1_830.0301])
+async def test_the_newest_moment_is_asked_for_however_the_steps_are_rounded(length: float) -> None:
+    """Prometheus steps from the start in milliseconds; the last of its steps is the newest moment, and there is none after it."""
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        start, end, step = (float(request.url.params[name]) for name in ("start", "end", "step"))
+        steps = [start + number * step for number in range(int((end - start) / step + 1e-9) + 1)]
+        return httpx2.Response(200, json=matrix([(moment, str(number)) for number, moment in enumerate(steps)]))
+
+    until = SINCE + timedelta(seconds=length)
+    points = await PrometheusMonitoring(web(answer)).measure(QUERY, SINCE, until, (until - SINCE) / 60)
+
+    assert until == points[-1][0]
+    assert [float(number) for number in range(len(points))] == [value for _, value in points]
 
 
 async def test_the_worst_of_several_series_counts() -> None:

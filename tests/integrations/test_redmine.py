@@ -15,7 +15,7 @@ from integrations.errors import Rejected, Unauthorized
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
 from tests.integrations import redmine_server
 from tests.integrations.asks import delivery
-from tests.integrations.contract import Contract, Stage, TicketingContract
+from tests.integrations.contract import Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.redmine_server import Redmine
 from tests.integrations.trackers import TrackerStage
 
@@ -50,7 +50,7 @@ async def redmine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Red
         yield server
 
 
-class TestRedmine(Contract, TicketingContract):
+class TestRedmine(Contract, TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self, redmine: Redmine) -> Stage:
         return RedmineStage(redmine)

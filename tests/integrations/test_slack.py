@@ -21,7 +21,8 @@ from integrations.chat.slack import SCOPES, SlackChat
 from integrations.chat.slack_layout import blocks
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
-from tests.integrations.asks import CHANNEL, delivery
+from integrations.ports import ChannelSeen
+from tests.integrations.asks import CHANNEL, INCIDENT, delivery
 from tests.integrations.contract import ChatContract, Contract, Stage
 from tests.integrations.slack_fake import BOT, FakeSlack, no
 from tests.integrations.spec_transport import SpecTransport, description, read
@@ -220,14 +221,30 @@ async def test_a_40_kb_message_is_shortened_and_leads_to_the_whole(stage: SlackS
 
 
 async def test_nothing_in_foreign_text_is_markup_or_a_mention(stage: SlackStage) -> None:
-    """`<!channel>` in an alert is nine characters, in the message as in what a lock screen shows."""
+    """`<!channel>` in an alert is text, in the message as in what a lock screen shows."""
     await stage.tell(delivery(Post(text="SEV1: <!channel> *now* <@U0ANA> & @here\n- [ ] <https://evil.example|ok>")))
     (message,) = stage.fake.said("#incidents")
     head, listed = message["blocks"][0]["elements"]
 
-    assert "SEV1: &lt;!channel&gt; *now* &lt;@\u200bU0ANA&gt; &amp; @\u200bhere\n- [ ] &lt;https://evil.example|ok&gt;" == message["text"]
-    assert [{"type": "text", "text": "SEV1: <!channel> *now* <@\u200bU0ANA> & @\u200bhere", "style": {"bold": True}}] == head["elements"]
+    assert (
+        "SEV1: &lt;\u200b!channel&gt; *now* &lt;\u200b@\u200bU0ANA&gt; &amp; @\u200bhere\n- [ ] &lt;https://evil.example|ok&gt;"
+        == message["text"]
+    )
+    assert [{"type": "text", "text": "SEV1: <\u200b!channel> *now* <\u200b@\u200bU0ANA> & @\u200bhere", "style": {"bold": True}}] == head[
+        "elements"
+    ]
     assert [{"type": "text", "text": "☐ <https://evil.example|ok>"}] == listed["elements"][0]["elements"]
+
+
+async def test_the_card_offers_what_is_done_most() -> None:
+    """Acknowledging, an update, a tick and a note are a press away, each for the incident of the channel."""
+    stage = SlackStage(pressed=True)
+    await stage.tell(delivery(OPEN))
+    (card,) = stage.fake.said(CHANNEL)
+
+    assert [("acknowledge", INCIDENT), ("post_update", INCIDENT), ("check", INCIDENT), ("note", INCIDENT)] == [
+        (button["action_id"].removeprefix("tocsin:"), button["value"]) for button in card["blocks"][-1]["elements"]
+    ]
 
 
 async def test_a_message_that_asks_to_acknowledge_can_be_answered_by_a_press() -> None:
@@ -264,6 +281,25 @@ async def test_a_channel_that_was_renamed_is_found(stage: SlackStage) -> None:
     await (await stage.again()).tell(delivery(Post(channel=CHANNEL, text="hello"), 2))
 
     assert "hello" == stage.fake.said("#shop-is-burning")[-1]["text"]
+
+
+async def test_what_people_did_to_a_channel_is_seen(stage: SlackStage) -> None:
+    """Its name, its topic, whether its card is there, and whether it is archived or gone: by its id, whatever it is called."""
+    receipt = await stage.tell(delivery(OPEN))
+    made = await stage.chat.read_channel(receipt.reference, CHANNEL)
+
+    assert ChannelSeen(state="open", name=CHANNEL, topic="SEV1: checkout returns 5xx", card="there") == made
+
+    channel = stage.fake.named(CHANNEL)
+    channel |= {"name": "shop", "topic": {"value": "R&amp;D"}}
+    stage.fake.said("#shop").clear()
+
+    assert ChannelSeen(state="open", name="#shop", topic="R&D", card="gone") == await stage.chat.read_channel(receipt.reference, CHANNEL)
+
+    channel["is_archived"] = True
+
+    assert "archived" == (await stage.chat.read_channel(receipt.reference, CHANNEL)).state
+    assert "gone" == (await stage.chat.read_channel("C00000404", CHANNEL)).state
 
 
 async def test_a_revoked_token_is_named_without_it(stage: SlackStage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,8 @@ from integrations.ticketing.github import GitHubTracker
 from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
-from tests.integrations import roundup_server
 from tests.integrations.asks import delivery
-from tests.integrations.contract import Contract, Stage, TicketingContract
+from tests.integrations.contract import Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
 from tests.integrations.spec_transport import Description, SpecTransport, description, read
 from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, TrackerStage, answered
@@ -99,14 +98,7 @@ class RoundupStage(TrackerStage):
         return RoundupStage(self.server, self.prefix)
 
 
-@pytest.fixture(scope="session")
-async def roundup(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Roundup]:
-    """A real tracker for all tests of this run."""
-    async with roundup_server.running(tmp_path_factory.mktemp("roundup")) as server:
-        yield server
-
-
-class TestRoundup(Contract, TicketingContract):
+class TestRoundup(Contract, TicketingContract, KnownIssuesContract):
     """A real one."""
 
     @pytest.fixture
@@ -114,13 +106,13 @@ class TestRoundup(Contract, TicketingContract):
         return RoundupStage(roundup)
 
 
-class TestJira(Contract, TicketingContract):
+class TestJira(Contract, TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self) -> Stage:
         return JiraStage()
 
 
-class TestGitHub(Contract, TicketingContract):
+class TestGitHub(Contract, TicketingContract, KnownIssuesContract):
     @pytest.fixture
     def stage(self) -> Stage:
         return GitHubStage()

@@ -13,14 +13,15 @@ from typing import Any
 import httpx2
 
 from incident.effects import Delivery, Port, Receipt
+from integrations.ports import KnownIssue
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
-from tests.integrations.contract import Stage
+from tests.integrations.contract import SearchedStage
 from tests.integrations.wire import Cut, Wire
 
 _numbers = itertools.count(1)
 
 
-class TrackerStage(Stage, ABC):
+class TrackerStage(SearchedStage, ABC):
     """A tracker behind a bad line. Incidents get a prefix of their own, so that tests can share one real server."""
 
     port = Port.TICKETS
@@ -45,6 +46,9 @@ class TrackerStage(Stage, ABC):
             return await method(one.model_copy(update={"incident": self.prefix + one.incident, "key": self.prefix + one.key}))
 
         return ask
+
+    async def known(self, *services: str) -> tuple[KnownIssue, ...]:
+        return await self.ticketing.open_about(services)
 
     async def lose_an_answer(self) -> None:
         self.wire.fail(Cut.AFTER, wanted=self.decisive, times=1)
@@ -114,9 +118,7 @@ class FakeJira(FakeVendor):
         path = request.url.path.removeprefix("/rest/api/3")
         match request.method, path.strip("/").split("/"):
             case "POST", ["search", "jql"]:
-                label = re.search(r'labels = "([^"]+)"', body["jql"])
-                assert label is not None, body
-                found = [] if self.lagging else [each for each in self.issues.values() if label[1] in each["fields"]["labels"]]
+                found = [] if self.lagging else self._searched(body["jql"])
                 return answered(200, {"isLast": True, "issues": [self._shown(each) for each in found[: body["maxResults"]]]})
             case "POST", ["issue"]:
                 return self._create(body)
@@ -130,6 +132,17 @@ class FakeJira(FakeVendor):
                 return self._issue(method, key, rest, body)
             case _:
                 return answered(404, {"errorMessages": ["Issue does not exist or you do not have permission to see it."], "errors": {}})
+
+    def _searched(self, jql: str) -> list[dict[str, Any]]:
+        """Two searches are understood, word for word; whoever breaks out of the quotes is understood no more, as at Jira."""
+        labelled = re.fullmatch(r'project = "OPS" AND labels = "([^"\\]+)" ORDER BY created ASC', jql)
+        if labelled is not None:
+            return [each for each in self.issues.values() if labelled[1] in each["fields"]["labels"]]
+        spoken = r'project = "OPS" AND statusCategory != Done AND text ~ "\\"([^"\\]+)\\"" ORDER BY created DESC'
+        named = re.fullmatch(spoken, jql)
+        assert named is not None, jql
+        going = [each for each in self.issues.values() if each["fields"]["status"]["statusCategory"]["key"] != "done"]
+        return [each for each in going if named[1].casefold() in each["fields"]["summary"].casefold()][::-1]
 
     def _create(self, body: Any) -> httpx2.Response:
         number = len(self.issues) + 1
@@ -163,7 +176,7 @@ class FakeJira(FakeVendor):
                 return answered(404, {"errorMessages": ["no such thing"], "errors": {}})
 
     def _shown(self, issue: dict[str, Any]) -> dict[str, Any]:
-        return {"id": issue["id"], "key": issue["key"], "fields": {"status": issue["fields"]["status"]}}
+        return {"id": issue["id"], "key": issue["key"], "fields": {name: issue["fields"][name] for name in ("status", "summary")}}
 
 
 class FakeGitHub(FakeVendor):
@@ -174,6 +187,7 @@ class FakeGitHub(FakeVendor):
         self._issue_example = examples["issue"]["value"]
         self._comment_example = examples["issue-comment"]["value"]
         self._label_example = examples["label"]["value"]
+        self._found_example = examples["issue-search-result-item-paginated"]["value"]["items"][0]
         self.labels: list[str] = []
         self.issues: list[dict[str, Any]] = []
         self.comments: dict[int, list[dict[str, Any]]] = {}
@@ -186,6 +200,13 @@ class FakeGitHub(FakeVendor):
                 found = [each for each in self.issues if wanted is None or wanted in [label["name"] for label in each["labels"]]]
                 page, size = int(request.url.params.get("page", "1")), int(request.url.params["per_page"])
                 return answered(200, found[(page - 1) * size : page * size])
+            case "GET", ["search", "issues"]:
+                named = re.fullmatch(r'repo:acme/ops is:issue is:open in:title,body "([^":]+)"', request.url.params["q"])
+                assert named is not None, request.url.params["q"]
+                going = [each for each in self.issues if each["state"] == "open" and named[1].casefold() in each["title"].casefold()]
+                items = [{**self._found_example, **{name: each[name] for name in self._found_example if name in each}} for each in going]
+                told = {"total_count": len(items), "incomplete_results": False, "search_type": "lexical"}
+                return answered(200, {**told, "items": items[::-1][: int(request.url.params["per_page"])]})
             case "POST", ["repos", "acme", "ops", "labels"]:
                 if body["name"] in self.labels:
                     return answered(422, {"message": "Validation Failed", "documentation_url": "https://docs.github.com"})

@@ -69,12 +69,12 @@ receivers:
 """
 
 
-def until(seen: Callable[[], Any], within: float, what: str) -> Any:
+def until(seen: Callable[[], Any], within: float, what: str, every: float = 0.1) -> Any:
     """Wait until `seen` gives something true, and give it."""
     deadline = time.monotonic() + within
     while not (found := seen()):
         assert time.monotonic() < deadline, f"did not happen within {within:g} s: {what}"
-        time.sleep(0.1)
+        time.sleep(every)
     return found
 
 
@@ -90,15 +90,9 @@ class Rig:
         self.deployed_at = time.time() - 600
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self) -> None:
+    def start_alertmanager(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "app.py").write_text(APP)
-        (self.folder / "rules.yml").write_text(RULES)
-        (self.folder / "prometheus.yml").write_text(PROMETHEUS.format(alertmanager=self.alertmanager, app=self.app, deployer=self.deployer))
         (self.folder / "alertmanager.yml").write_text(ALERTMANAGER.format(webhook=self.webhook))
-        self.revive()
-        deployed = f'deployed_at{{service="checkout",version="v248",by="ben"}} {self.deployed_at:.0f}'
-        self._run(sys.executable, "app.py", str(self.deployer), deployed, name="deployer")
         address = f"127.0.0.1:{self.alertmanager}"
         self._run(
             "prometheus-alertmanager",
@@ -107,10 +101,20 @@ class Rig:
             f"--web.listen-address={address}",
             "--cluster.listen-address=",
         )
+        until(functools.partial(answers, f"{self.alertmanager_url}/-/ready"), 30, "Alertmanager is ready")
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "app.py").write_text(APP)
+        (self.folder / "rules.yml").write_text(RULES)
+        (self.folder / "prometheus.yml").write_text(PROMETHEUS.format(alertmanager=self.alertmanager, app=self.app, deployer=self.deployer))
+        self.revive()
+        deployed = f'deployed_at{{service="checkout",version="v248",by="ben"}} {self.deployed_at:.0f}'
+        self._run(sys.executable, "app.py", str(self.deployer), deployed, name="deployer")
         address = f"127.0.0.1:{self.prometheus}"
         self._run("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", f"--web.listen-address={address}")
-        for url in (self.prometheus_url, self.alertmanager_url):
-            until(functools.partial(answers, f"{url}/-/ready"), 30, f"{url} is ready")
+        self.start_alertmanager()
+        until(functools.partial(answers, f"{self.prometheus_url}/-/ready"), 30, "Prometheus is ready")
 
     def _run(self, *command: str, name: str | None = None) -> None:
         name = name or command[0]

@@ -91,9 +91,9 @@ def test_a_night_with_a_real_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "DEPLOYMENTS_QUERY": "deployed_at",
     }.items():
         monkeypatch.setenv(f"TOCSIN_{name}", value)
-    rig.start()
-    house.start()
     try:
+        rig.start()
+        house.start()
         _night(house, rig)
     finally:
         house.stop()

@@ -7,6 +7,7 @@ import pytest
 from runtime.settings import SettingsError
 from runtime.vendors import ChatWebhook, Matrix, Slack, SlackCommands, Vendor, vendor_settings
 from starter.chatops.people import Known
+from starter.listeners import matrix_in_force
 from starter.serve import slack_in_force
 
 NEEDED = {
@@ -81,3 +82,35 @@ def test_a_webhooks_address_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch
         *SlackCommands.variables(),
     }
     assert "hunter2" not in repr(vendor_settings(ChatWebhook))
+
+
+def test_matrix_is_listened_to_where_the_door_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The accounts that are asked into rooms are those that may command; one without a sign-in may be given groups."""
+
+    assert matrix_in_force() is None
+
+    monkeypatch.setenv("TOCSIN_MATRIX_COMMANDS", "true")
+    monkeypatch.setenv("TOCSIN_MATRIX_PEOPLE", "ana=@ana:example.org,ben=@ben:example.org")
+    monkeypatch.setenv("TOCSIN_MATRIX_GROUPS", '{"ben": ["sre"]}')
+    door = matrix_in_force()
+
+    assert door is not None
+    assert {"@ana:example.org": Known("ana"), "@ben:example.org": Known("ben", ("sre",))} == door.people
+
+
+@pytest.mark.parametrize(
+    ("people", "groups", "told"),
+    [
+        ("monitoring=@x:example.org", "{}", "is no name under which somebody can act"),
+        ("ana=@x:example.org,ben=@x:example.org", "{}", "is there for 'ana' and 'ben'"),
+        ("ana=@x:example.org", '{"ben": ["sre"]}', "ben is not in TOCSIN_MATRIX_PEOPLE"),
+        ("ana=@x:example.org", '["sre"]', "must be JSON like"),
+    ],
+)
+def test_a_mistake_in_who_is_who_stops_the_door(monkeypatch: pytest.MonkeyPatch, people: str, groups: str, told: str) -> None:
+    """Nobody acts under a doubtful name."""
+    monkeypatch.setenv("TOCSIN_MATRIX_COMMANDS", "1")
+    monkeypatch.setenv("TOCSIN_MATRIX_PEOPLE", people)
+    monkeypatch.setenv("TOCSIN_MATRIX_GROUPS", groups)
+    with pytest.raises(SettingsError, match=told):
+        matrix_in_force()

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from runtime.settings import SettingsError, unknown_variables
-from runtime.vendors import VENDORS, GitHub, Jira, Redmine, Roundup, Statuspage, Vendor, vendor_settings, vendor_variables
+import integrations.http
+from integrations.chat.slack import SCOPES
+from runtime.settings import Settings, SettingsError, unknown_variables
+from runtime.vendors import VENDORS, GitHub, Jira, Redmine, Roundup, Slack, Statuspage, Vendor, vendor_settings, vendor_variables
 
 JIRA = {
     "TOCSIN_JIRA_URL": "https://acme.atlassian.net/",
@@ -127,3 +130,22 @@ def test_a_vendors_variable_is_known(jira: None, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TOCSIN_URL", "http://127.0.0.1:8700")
 
     assert ["TOCSIN_JIRA_TOKN is not a setting; did you mean TOCSIN_JIRA_TOKEN?"] == unknown_variables(vendor_variables())
+
+
+def test_every_vendor_says_what_its_credentials_need() -> None:
+    """Whoever makes a token reads beforehand what it must be allowed, and Slack's list leaves none of the app's scopes out."""
+    silent = [group.__name__ for group in VENDORS if not group.permissions]
+    said = " ".join(needed for _, needed in Slack.permissions)
+
+    assert [] == silent
+    assert [] == sorted(scope for scope in SCOPES if scope not in said)
+
+
+def test_every_variable_that_an_error_names_is_there() -> None:
+    """An error never sends anybody to a setting that Tocsin does not read."""
+    known = vendor_variables() | {f"TOCSIN_{name.upper()}" for name in Settings.model_fields}
+    texts = [path.read_text(encoding="utf-8") for path in Path(integrations.http.__file__).parent.rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"TOCSIN_[A-Z0-9_]*[A-Z0-9]\b(?!_)", text)}
+
+    assert len(named) > 15
+    assert [] == sorted(named - known)

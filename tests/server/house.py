@@ -53,11 +53,13 @@ class House:
                 pass
             assert self.process is not None
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()  # what it has said can be read to its end only once it has ended
                 raise AssertionError(f"tocsin up is not ready: {self.process.stdout.read().decode() if self.process.stdout else ''}")
             time.sleep(0.1)
 
     def stop(self) -> int:
-        assert self.process is not None
+        if self.process is None:
+            return 0
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 

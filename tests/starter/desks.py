@@ -63,7 +63,7 @@ class FakeDesk(Desk):
             "opened_at": f"2026-11-24T03:{len(self.states):02d}:00Z",
             "drill": asked.drill,
             "clocks": [],
-            "deliveries": {"delivered": 0, "waiting": [], "down": {}},
+            "deliveries": {"refused": [], "settled": [], "paused": {}, "delivered": 0, "waiting": [], "down": {}},
             "private": asked.private,
             "members": [asked.by] if asked.private else [],
         }

@@ -98,7 +98,7 @@ def state(incident: str = ONE, **changes: Any) -> dict[str, Any]:
             "why": "It was due.",
             "command": f'tocsin update {incident} --external -m "…"',
         },
-        "deliveries": {"delivered": 7, "waiting": [], "down": {}},
+        "deliveries": {"refused": [], "settled": [], "paused": {}, "delivered": 7, "waiting": [], "down": {}},
         "action_items": [],
         "seq": 3,
         "now": "2026-11-24T03:12:18Z",
@@ -144,6 +144,7 @@ class Stub:
         for each in incidents:
             self.says[f"GET /incidents/{each['incident']}"] = Reply(200, each)
             self.says[f"GET /incidents/{each['incident']}/timeline"] = lambda _: Reply(200, {"timeline": list(self.timeline)})
+            self.says[f"GET /incidents/{each['incident']}/deliveries"] = Reply(200, {"incident": each["incident"], **each["deliveries"]})
 
     def tell(self, *entries: dict[str, Any]) -> None:
         """Something happens: the open streams tell of it."""

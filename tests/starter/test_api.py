@@ -413,7 +413,7 @@ async def test_what_is_owed_and_what_waits_is_in_the_metrics(http: httpx2.AsyncC
     effect = {"port": "chat", "state": "parked", "at": "2020-01-01T00:00:00Z"}
     others = [("internal_update", "running"), ("drift:ticket:AI-1", "running"), ("verification", "paused")]
     desk.states[incident]["clocks"] = [clock, *({"name": name, "state": state} for name, state in others)]
-    desk.states[incident]["deliveries"]["waiting"] = [effect, effect]
+    desk.states[incident]["deliveries"]["waiting"] = [effect, {**effect, "state": "failed_over"}]
     text = (await http.get("/metrics")).text
 
     assert 'tocsin_obligations{clock="action_item",drill="false",state="overdue"} 1' in text

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from starter.cli import app, client, postmortem, wait
+from starter.cli import app, client, wait
 from tests.starter.stub_server import ONE, TWO, Reply, Stub, accepted, entry, problem, refused, row, serving, state
 
 
@@ -274,6 +274,8 @@ def test_one_of_several_must_be_named(cli: Cli, stub: Stub) -> None:
     assert stub.posted() == []
 
 
+TWELVE = {"delivery": "12", "text": "We roll back."}
+
 SENT: list[tuple[str, list[str], dict[str, Any]]] = [
     ("change_severity", ["sev", ONE, "2", "-m", "contained"], {"severity": "SEV2", "reason": "contained"}),
     ("change_severity", ["sev", "1", "-m", "worse"], {"severity": "SEV1", "reason": "worse"}),
@@ -323,6 +325,9 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
         {"root_cause": "a", "fix_applied": "b", "next_steps": ["c", "d"]},
     ),
     ("restrict", ["restrict", ONE, "-m", "it may be a breach"], {"reason": "it may be a breach"}),
+    ("retry_delivery", ["delivery", "retry", ONE, "12"], {"delivery": "12"}),
+    ("replace_delivery", ["delivery", "replace", ONE, "12", "-m", "We roll back.", "--to", "general"], {**TWELVE, "to": "general"}),
+    ("give_up_delivery", ["delivery", "give-up", ONE, "12", "-m", "told by phone"], {"delivery": "12", "reason": "told by phone"}),
     ("invite", ["invite", ONE, "fay"], {"person": "fay"}),
     ("waive", ["waive", "internal_update", "-m", "all in one room"], {"obligation": "internal_update", "reason": "all in one room"}),
 ]
@@ -520,16 +525,18 @@ DRAFT = "# Incident Post-Mortem: x\n\n## Summary\nIt broke.\n\n## Root Cause\n[T
 
 
 def test_the_post_mortem_is_shown_and_published(cli: Cli, stub: Stub) -> None:
-    """The draft is data; what is still a placeholder is said before it is filed."""
-    stub.says[f"GET /incidents/{ONE}/postmortem"] = Reply(200, {"incident": ONE, "filed": False, "document": DRAFT})
-    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = refused("postmortem-mandatory")
+    """The draft is data; filed, it says which drafts it was made of, and what it still lacks is told as every refusal is."""
+    drafted = {"incident": ONE, "filed": False, "document": DRAFT, "seen": {"summary": 3}}
+    stub.says[f"GET /incidents/{ONE}/postmortem"] = Reply(200, drafted)
+    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = no = refused("undocumented")
+    no.body["refusal"]["blockers"][0]["message"] = "Root Cause: still holds a placeholder"
     shown = cli("pm", "show", ONE)
     published = cli("pm", "publish", ONE)
 
     assert (shown.code, shown.out) == (0, DRAFT)
     assert published.code == 5
-    assert "still a placeholder: Root Cause" in published.err
-    assert stub.posted()[0].body == {"by": "ana", "document": DRAFT}
+    assert "Root Cause: still holds a placeholder" in published.err
+    assert stub.posted()[0].body == {"by": "ana", "document": DRAFT, "seen": {"summary": 3}}
 
 
 def test_a_post_mortem_that_is_filed_is_not_filed_again(cli: Cli, stub: Stub) -> None:
@@ -555,11 +562,16 @@ def test_a_post_mortem_is_filed_from_a_file_or_a_pipe(cli: Cli, stub: Stub, tmp_
     assert stub.posted()[0].body["document"] == DRAFT
 
 
-def test_placeholders_are_found_by_section() -> None:
-    """Only lines that are nothing but the template's are placeholders."""
-    document = "## A\n1. [Factor 1]\n## B\nsee [1]\n## C\n- [x] done\n[text]\n"
+def test_a_draft_that_was_read_may_be_left_out(cli: Cli, stub: Stub, tmp_path: Path) -> None:
+    """Whoever files over somebody's draft says which version they have read; anything else is a question of how to write it."""
+    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = accepted(entry(4))
+    written = tmp_path / "pm.md"
+    written.write_text(DRAFT, encoding="utf-8")
+    ran = cli("pm", "file", ONE, str(written), "--seen", "root-cause=3", "--seen", "impact=1")
+    wrong = cli("pm", "file", ONE, str(written), "--seen", "root-cause")
 
-    assert postmortem.placeholders(document) == ["A", "C"]
+    assert (ran.code, wrong.code) == (0, 2)
+    assert stub.posted()[0].body["seen"] == {"root-cause": 3, "impact": 1}
 
 
 def test_the_audit_is_written_as_it_came(cli: Cli, stub: Stub, tmp_path: Path) -> None:
@@ -602,6 +614,22 @@ def test_the_doctor_sees_that_nothing_answers(cli: Cli, stub: Stub) -> None:
     ran = cli("doctor", "--json")
 
     assert (ran.code, json.loads(ran.out)["checks"][0]["name"]) == (7, "http")
+
+
+def test_queries_that_nobody_can_be_asked_are_told(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that name queries are good rules; without a Prometheus whoever checks them hears what that will mean."""
+    file = tmp_path / "routes.toml"
+    file.write_text('[service.checkout]\nqueries = [{ name = "errors", query = "errors" }]\n')
+    monkeypatch.delenv("TOCSIN_PROMETHEUS_URL", raising=False)
+    warned = cli("policy", "check", str(file))
+    as_data = json.loads(cli("policy", "check", str(file), "--json").out)
+    monkeypatch.setenv("TOCSIN_PROMETHEUS_URL", "http://127.0.0.1:9090")
+    silent = cli("policy", "check", str(file))
+
+    assert (warned.code, silent.code) == (0, 0)
+    assert "[service.checkout]: name queries, and no monitoring is configured to ask them" in warned.err
+    assert "can't be reached" in as_data["warnings"][0]
+    assert "monitoring" not in silent.err
 
 
 def test_a_policy_file_is_checked_here(cli: Cli, stub: Stub, tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ async def test_what_a_door_vouches_for_is_held_by_the_incident_itself(house: Hou
     assert (told["refused"], told["note"]) == (("zoe", "web"), ("ana", "cli"))
 
 
+async def test_one_key_is_one_request(house: House) -> None:
+    """Another verb, other words or another incident to open under a key that is spent is refused by name, and nothing happens."""
+    body = {"by": "ana", "title": "Checkout returns 5xx"}
+    incident = (await house.desk.open(body, "open it"))["incident"]
+    await house.desk.command(incident, "note", {"by": "ana", "text": "rolled back"}, "say it")
+    before = await house.desk.timeline(incident)
+    with pytest.raises(Invalid, match=r"used already for another request \(note\)") as other_words:
+        await house.desk.command(incident, "note", {"by": "ana", "text": "rolled forward"}, "say it")
+    with pytest.raises(Invalid, match="send this one under a new key"):
+        await house.desk.command(incident, "acknowledge", {"by": "ana"}, "say it")
+    with pytest.raises(Invalid, match=f"opened {incident}"):
+        await house.desk.open({**body, "title": "Search is slow"}, "open it")
+
+    assert [error["field"] for error in other_words.value.errors] == ["key"]
+    assert await house.desk.timeline(incident) == before
+    assert (await house.desk.open(body, "open it"))["incident"] == incident
+
+
 async def test_a_repeated_command_is_carried_out_once(house: House) -> None:
     """The same key gives the same answer and adds nothing."""
     incident = await opened(house.desk)

@@ -250,28 +250,37 @@ async def test_the_same_post_goes_to_the_same_group(http: httpx2.AsyncClient, se
 
 
 @pytest.mark.parametrize(
-    ("source", "body", "status", "code"),
+    ("source", "body", "status", "says"),
     [
-        ("alertmanager", b"", 400, "not-json"),
-        ("alertmanager", b"{", 400, "not-json"),
-        ("alertmanager", b"[]", 422, "invalid-input"),
-        ("alertmanager", b'{"version": "5"}', 422, "invalid-input"),
-        ("grafana", b'{"version": "4"}', 422, "invalid-input"),
-        ("pagerduty", b'{"messages": []}', 422, "invalid-input"),
-        ("generic", b'{"name": 5}', 422, "invalid-input"),
-        ("generic", b"\xff", 400, "not-json"),
-        ("deployments", b'{"service": "a"}', 422, "invalid-input"),
-        ("deployments", b"7", 422, "invalid-input"),
+        ("alertmanager", b"", 400, "The body is empty"),
+        ("alertmanager", b"{", 400, "not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        ("alertmanager", b"alertname=Errors&service=checkout", 400, "not JSON: Expecting value at line 1, column 1"),
+        ("alertmanager", b'{"version": NaN}', 400, "NaN is no JSON value"),
+        ("alertmanager", b"[" * 200_000, 400, "nested too deeply"),
+        ("alertmanager", b"\x1f\x8b\x08\x00", 400, "not UTF-8: byte 1"),
+        ("alertmanager", b"[]", 422, "body"),
+        ("alertmanager", b'{"version": "5", "groupKey": "g", "status": "firing", "alerts": []}', 422, "version"),
+        ("alertmanager", b'{"groupKey": "g", "status": "firing", "alerts": []}', 422, "version"),
+        ("grafana", b'{"version": "4"}', 422, "version"),
+        ("pagerduty", b'{"messages": []}', 422, "event"),
+        ("generic", b'{"name": 5}', 422, "name"),
+        ("generic", b"\xff", 400, "not UTF-8: byte 0"),
+        ("deployments", b'{"service": "a"}', 422, "version"),
+        ("deployments", b"7", 422, "body"),
+        ("deployments", b"<xml/>", 400, "not JSON"),
     ],
 )
 async def test_what_can_not_be_used_is_refused_as_a_problem(
-    http: httpx2.AsyncClient, server: Server, source: str, body: bytes, status: int, code: str
+    http: httpx2.AsyncClient, server: Server, source: str, body: bytes, status: int, says: str
 ) -> None:
-    """Broken bodies and unknown versions are told in the one shape, and nothing has happened."""
+    """400 where it is no JSON, with the place; 422 where it is something else, with the field; and nothing has happened."""
     answer = await http.post(f"/webhooks/{source}", content=body)
+    problem = answer.json()
+    said = problem["detail"] if status == 400 else " ".join(each["field"] for each in problem["errors"])
 
-    assert (answer.status_code, answer.json()["code"], server.messages) == (status, code, [])
+    assert (answer.status_code, problem["code"], server.messages) == (status, {400: "not-json", 422: "invalid-input"}[status], [])
     assert answer.headers["content-type"] == "application/problem+json"
+    assert says in said
 
 
 async def test_labels_like_documents_are_cut_and_the_alert_goes_on(http: httpx2.AsyncClient, server: Server) -> None:

@@ -14,7 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from integrations.monitoring.alertmanager import read
 from integrations.monitoring.posted import Unreadable
 from starter.bodies import mended
-from starter.webhooks import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT, Intake, batches
+from starter.webhooks import BYTES_A_SIGNAL, Intake, batches
+from workflows.options import ALERTS_A_SIGNAL, SIGNALS_IN_FLIGHT
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident.effects import Post
-from incident.routing import Flapping, Query, Route, Routes, Service, Window
+from incident.routing import Flapping, Query, Route, Routes, Service, Storm, Window
 from integrations.monitoring.alertmanager import read
 from starter.webhooks import Intake
 from tests.harness import Stage, Story, World, alert, ask, eventually
@@ -99,6 +99,23 @@ async def test_a_hundred_groups_of_one_service_at_once_are_one_incident(stage: S
 
     assert {await monitoring.incident(f"group {n}") for n in range(100)} == {story.id}
     assert [number for number in register["numbers"].values()] == [1]
+
+
+async def test_a_storm_of_groups_without_a_service_is_one_incident_more(stage: Stage) -> None:
+    """After so many incidents of their own, the groups that nothing holds together join the newest; none is lost, and it says why."""
+    monitoring = Monitoring(stage, Routes(storm=Storm(groups=3)))
+    at = await _now(stage)
+    for number in range(3):
+        await monitoring.posts(f"group {number}", alert(f"Lone{number}", at=at, service=""))
+        await monitoring.incident(f"group {number}")
+    await asyncio.gather(*(monitoring.posts(f"group {n}", alert(f"Lone{n}", at=at, service="")) for n in range(3, 40)))
+    gathering = await monitoring.story("group 2")
+    await _told(gathering, 38)
+    own = {await monitoring.incident(f"group {n}") for n in range(3)}
+
+    assert len(own) == 3
+    assert {await monitoring.incident(f"group {n}") for n in range(2, 40)} == {gathering.id}
+    assert "there is an alert storm (3 groups opened an incident each within 5 min" in " ".join(await _texts(gathering, "alert"))
 
 
 async def test_planned_work_holds_an_alert_back_until_it_ends(stage: Stage) -> None:
@@ -277,6 +294,48 @@ async def test_related_incidents_are_suggested_and_merged_with_all_that_is_owed(
     await _told(checkout, 3)
 
     assert await monitoring.incident("payments") == checkout.id
+
+
+async def test_a_suggestion_is_withdrawn_when_the_other_incident_ends(stage: Stage) -> None:
+    """Nobody is led to an incident that is closed, or that goes on in a third one; the room says what became of it."""
+    names = ("payments", "checkout", "search")
+    rules = Routes(services={name: Service(depends_on=tuple(other for other in names if other != name)) for name in names})
+    monitoring = Monitoring(stage, rules)
+    at = await _now(stage)
+    stories = []
+    for name in names:
+        await monitoring.posts(name, alert("Down", at=at, service=name))
+        stories.append(await monitoring.story(name))
+    payments, checkout, search = stories
+
+    async def suggested(story: Story) -> set[str]:
+        return {each["incident"] for each in (await story.state())["suggestions"]}
+
+    async def all_suggested() -> bool:
+        return await suggested(payments) == {checkout.id, search.id} and len(await suggested(checkout)) == 2
+
+    await eventually(all_suggested, what="the suggestions")
+    await payments.does("merge", into=checkout.id, reason="one trouble")
+    await eventually(payments.ended, what="the end of the one that gave way")
+
+    async def one_withdrawn() -> bool:
+        return await suggested(search) == {checkout.id}
+
+    await eventually(one_withdrawn, what="the suggestion withdrawn")
+
+    assert f"{payments.id} goes on in {checkout.id}" in (await _texts(search, "unrelated"))[0]
+    assert await suggested(checkout) == {search.id}
+    assert await _texts(checkout, "unrelated") == []
+
+    await checkout.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(checkout.ended, what="the end of the other")
+
+    async def none_left() -> bool:
+        return await suggested(search) == set()
+
+    await eventually(none_left, what="both withdrawn")
+
+    assert f"{checkout.id} is closed" in (await _texts(search, "unrelated"))[1]
 
 
 async def _texts(story: Story, kind: str) -> list[str]:

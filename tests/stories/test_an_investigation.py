@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 
 from incident.investigation import InvestigationInput, Report
+from incident.policy import Policy
 from tests.harness import Stage, Story, eventually
 
 
@@ -32,6 +33,27 @@ async def test_a_dispatch_is_investigated_and_reported(stage: Stage) -> None:
     assert "found nothing" in report["text"]
     assert (await story.clock("dispatch:1"))["state"] == "met"
     assert len(story.world.specialist.ledger) == 1
+
+
+async def test_a_machine_reads_from_the_first_entry_on(stage: Stage) -> None:
+    """However long the night was, and however often the incident went on in a new run, nothing of it is hidden from the machine."""
+    story = await Story.open(stage, "SEV2", policy=Policy(history_limit=100))
+    shown: list[int] = []
+
+    async def reads(asked: InvestigationInput, entries: Sequence[Mapping[str, Any]]) -> Report:
+        shown.extend(entry["seq"] for entry in entries)
+        return Report(by="machine", text="read")
+
+    story.world.investigator = reads
+    for number in range(60):
+        await story.does("note", text=f"{number} " + "x" * 8_000)
+    carried = (await story.timeline())[0]["seq"]
+    await story.does("dispatch", specialist="machine", request="What broke?")
+    await _reported(story)
+
+    assert carried > 1, "the story is too short: the newest run still holds everything"
+    assert list(range(1, len(shown) + 1)) == shown
+    assert len(shown) > 60
 
 
 async def test_a_failed_investigation_says_so(stage: Stage) -> None:

@@ -11,16 +11,19 @@ import pytest
 from temporalio import activity, workflow
 
 from incident.deployments import Deployment
-from incident.effects import PORT_OF, Port
+from incident.effects import PORT_OF, Page, Port
 from incident.policy import Policy
 from incident.queries import Watching
 from incident.vocabulary import Severity
 from integrations.deployments import DeploymentLog
 from integrations.ledger import Ledger
+from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
+from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
 from starter.serve import policy_in_force
 from tests.integrations.asks import delivery, of_port
+from tests.integrations.mail_server import MailServer
 from worker.wiring import activities_by_port, configured_adapters, embedded_adapters, load_policy, load_rules, workflow_classes
 
 
@@ -169,7 +172,7 @@ async def test_the_settings_choose_the_adapter(vendor: str, tmp_path: Path, monk
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert {Port.TICKETS, Port.STATUS} == set(adapters.checks)
-    assert adapters.issues is None, "the embedded board does not know what is known elsewhere"
+    assert isinstance(adapters.issues, TrackerTicketing), "known issues are looked for where tickets are"
     looked_at: list[object] = [check for port in (Port.TICKETS, Port.STATUS) for check in adapters.checks[port]]
 
     await adapters.close()
@@ -218,6 +221,50 @@ async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeyp
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
+
+
+async def test_answers_to_a_page_go_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an address for answers, an urgent page can be answered by mail; without, it asks for no answer that nobody would hear."""
+    found: list[str] = []
+    async with MailServer.running() as server:
+        mail = {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none", "SENDER": "tocsin@example.org"}
+        for answered_at in (None, "ack@tocsin.example.org"):
+            for name, value in {**mail, "REPLY_ADDRESS": answered_at or ""}.items():
+                if value:
+                    monkeypatch.setenv(f"TOCSIN_MAIL_{name}", value)
+            settings = load_settings(data=tmp_path, paging="email")
+            ledger = Ledger(settings.embedded_url)
+            page = Page(to="ana@example.org", role="primary on-call", text="down")
+            await configured_adapters(settings, ledger, Policy()).pager.page(delivery(page, len(found) + 1))
+            found.append(str(server.taken[-1]["Reply-To"] or "none").partition("+")[0])
+            await ledger.close()
+
+    assert found == ["none", "ack"]
+
+
+async def test_a_stopping_worker_lets_go_of_its_pagers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to a pager that stays open would keep a stopping worker, and the vendor's side, waiting."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, paging="pagerduty,email")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+    pager = next(check for check in adapters.checks[Port.PAGING] if isinstance(check, PagerDutyPager))
+    await adapters.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        await pager.page(delivery(of_port(Port.PAGING)[0]))
+
+
+@pytest.mark.parametrize(("chat", "read"), [("embedded", True), ("matrix", True), ("slack", True), ("webhook", False)])
+def test_a_chat_with_channels_is_read_back(chat: str, read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webhook has none to read; what is embedded is read, but for its sake alone no round begins."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, chat=chat)
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert (adapters.channels is not None) is read
+    assert adapters.is_read_back is (read and chat != "embedded")
 
 
 async def test_calendars_are_wired_and_the_other_roles_stay_with_the_rota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.client import WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy
+
 from incident.policy import Policy
 from incident.queries import Query, Watching
 from tests.harness import POSTMORTEM, Stage, Story, alert, ask, eventually, runs, staged
+from workflows import contract, options
 
 FOLDER = Path(__file__).parent / "histories"
 VERSION = "0.1.0"
@@ -106,16 +111,100 @@ async def measured(stage: Stage) -> Story:
     return story
 
 
-SCENARIOS = {"closed": closed, "mid-flight": mid_flight, "outage": outage, "continued": continued, "measured": measured}
+async def deliveries(stage: Stage) -> Story:
+    """People see to what has not arrived: given up while it is tried, replaced, tried again; a channel is paused and resumed."""
+    story = await Story.open(stage, "SEV1", customer_facing=True)
+    await story.does("acknowledge")
+    await story.settled()
+    story.world.chat.down = True
+    await story.does("post_update", audience="internal", text="v248 is bad")
+    await story.settled()
+    await story.does("give_up_delivery", delivery=await _waiting(story, "update"), reason="it is v247")
+    await story.does("post_update", audience="internal", text="v247 is bad")
+    await story.fast_forward(minutes=3)
+    await story.between_tries()
+    await story.does("replace_delivery", delivery=await _waiting(story, "update"), text="v246 is bad")
+    story.world.chat.down = False
+    await story.does("retry_delivery", delivery=await _waiting(story, "update"))
+    await story.settled()
+    story.world.status.refuse = True
+    await story.does("post_update", audience="external", text="Payments fail.", status="investigating")
+    await story.settled()
+    story.world.status.refuse = False
+    await story.does("retry_delivery", delivery=(await story.state())["deliveries"]["refused"][0]["key"])
+    await story.settled()
+    await story.handle.signal(contract.CHANNELS, {"by": "ana", "paused": [await _pause(story, "chat")]})
+    await story.does("dispatch", request="read the logs")
+    await story.fast_forward(minutes=12)
+    await story.does("post_update", audience="internal", text="Rolling back")
+    await story.handle.signal(contract.CHANNELS, {"by": "ana", "paused": []})
+    due = ((await story.now()) + timedelta(days=3)).date().isoformat()
+    await story.does("add_action_item", item="Limit it", owner="eva", due=due)
+    await story.settled()
+    await story.does("waive", obligation="AI-1", reason="the retries are gone")
+    await story.settled()
+    return story
 
 
-def _impersonal(value: Any) -> Any:
+async def _waiting(story: Story, purpose: str) -> str:
+    waiting = (await story.state())["deliveries"]["waiting"]
+    return str(next(each["key"] for each in waiting if each["purpose"] == purpose))
+
+
+async def _pause(story: Story, port: str) -> dict[str, str]:
+    now = await story.now()
+    until = now + timedelta(hours=1)
+    return {"port": port, "by": "ana", "reason": "the vendor is out", "since": now.isoformat(), "until": until.isoformat()}
+
+
+async def channels(stage: Stage) -> str:
+    """A channel is paused, forgotten, brought to mind twice, prolonged and resumed: the life of the workflow that keeps pauses."""
+    await Story.open(stage, "SEV2")
+    await asked(stage, contract.CHANNELS_PAUSE, port="chat", reason="the vendor is out", minutes=30)
+    await stage.skip(timedelta(hours=2))
+    await asked(stage, contract.CHANNELS_PAUSE, port="chat", reason="it is still out", minutes=60)
+    await asked(stage, contract.CHANNELS_PAUSE, port="paging", reason="quiet")
+    await asked(stage, contract.CHANNELS_RESUME, port="chat")
+    await stage.skip(timedelta(minutes=5))
+    await stage.client.get_workflow_handle(contract.CHANNELS_ID).result()
+    return contract.CHANNELS_ID
+
+
+async def asked(stage: Stage, update: str, **fields: Any) -> dict[str, Any]:
+    """Ask for a pause, or for its end, as the door does."""
+    start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        "Channels",
+        id=contract.CHANNELS_ID,
+        task_queue=stage.queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+    )
+    answer: dict[str, Any] = await stage.client.execute_update_with_start_workflow(
+        update, {"by": "ana", **fields}, id=uuid.uuid4().hex, start_workflow_operation=start
+    )
+    return answer
+
+
+OTHERS = {"channels": channels}
+"""Workflows that have no timeline: only that they replay is held against them."""
+
+SCENARIOS = {
+    "closed": closed,
+    "mid-flight": mid_flight,
+    "outage": outage,
+    "continued": continued,
+    "measured": measured,
+    "deliveries": deliveries,
+}
+
+
+def impersonal(value: Any) -> Any:
     """The history without the recording machine: its worker's name, and the paths in stack traces."""
     if isinstance(value, list):
-        return [_impersonal(item) for item in value]
+        return [impersonal(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kept = {name: _impersonal(item) for name, item in value.items() if name != "stackTrace"}
+    kept = {name: impersonal(item) for name, item in value.items() if name != "stackTrace"}
     return {**kept, "identity": "worker"} if "identity" in kept else kept
 
 
@@ -129,17 +218,32 @@ async def record(folder: Path, names: list[str]) -> list[Path]:
                 history, timeline = await run.fetch_history(), await ask(run, "timeline")
                 path = folder / f"{name}-{number}.history.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                recorded = {"workflow_id": story.id, "history": _impersonal(json.loads(history.to_json()))}
+                recorded = {"workflow_id": story.id, "history": impersonal(json.loads(history.to_json()))}
                 path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n")
                 path.with_name(f"{name}-{number}.timeline.json").write_text(json.dumps(timeline, indent=0, ensure_ascii=False) + "\n")
                 written.append(path)
     return written
 
 
+async def record_others(folder: Path, names: list[str]) -> list[Path]:
+    """Play the lives of other workflows; write their histories."""
+    written = []
+    for name in names:
+        async with staged() as stage:
+            id = await OTHERS[name](stage)
+            history = await stage.client.get_workflow_handle(id).fetch_history()
+            path = folder / f"{name}.other.json"
+            recorded = {"workflow_id": id, "history": impersonal(json.loads(history.to_json()))}
+            path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n")
+            written.append(path)
+    return written
+
+
 def main() -> int:
     folder = FOLDER / VERSION
     missing = [name for name in SCENARIOS if not list(folder.glob(f"{name}-*.history.json"))]
-    for path in asyncio.run(record(folder, missing)):
+    others = [name for name in OTHERS if not (folder / f"{name}.other.json").exists()]
+    for path in [*asyncio.run(record(folder, missing)), *asyncio.run(record_others(folder, others))]:
         sys.stdout.write(f"{path.relative_to(FOLDER)}  {path.stat().st_size // 1024} kB\n")
     return 0
 

@@ -44,6 +44,11 @@ async def read_tickets_back() -> Round:
     return Round(incidents=2, told=("INC-2026-0001",))
 
 
+@activity.defn(name="read_channels_back")
+async def read_channels_back() -> Round:
+    return Round(incidents=3)
+
+
 @activity.defn(name="read_page_back")
 async def read_page_back() -> Round:
     raise ValueError("a bug")
@@ -58,7 +63,7 @@ async def queue_and_client() -> AsyncIterator[tuple[str, Client]]:
         found = {Port.TICKETS: [Looked(GOOD)], Port.STATUS: [Looked(BAD)], Port.PAGING: [Looked(None)]}
         for port in Port:
             functions = [CheckupActivities(found.get(port, [])).check]
-            more = [read_tickets_back, read_page_back] if port in (Port.TICKETS, Port.STATUS) else []
+            more = [read_tickets_back, read_page_back, read_channels_back] if port in (Port.TICKETS, Port.STATUS, Port.CHAT) else []
             worker = Worker(client, task_queue=contract.port_queue(queue, port), activities=[*functions, *more])
             await stack.enter_async_context(worker)
         workflows = [CheckupWorkflow, ReadBackWorkflow]
@@ -78,8 +83,8 @@ async def test_every_port_is_looked_at_and_one_that_fails_is_named(queue_and_cli
 
 
 async def test_a_page_that_can_not_be_read_does_not_hold_the_tickets_up(queue_and_client: tuple[str, Client]) -> None:
-    """One system outside is down; the other is read back all the same."""
+    """One system outside is down; the others are read back all the same."""
     queue, client = queue_and_client
     rounds = await client.execute_workflow("ReadBack", id="read-back", task_queue=queue, result_type=dict[str, Round])
 
-    assert {"tickets": Round(incidents=2, told=("INC-2026-0001",)), "status": Round()} == rounds
+    assert {"tickets": Round(incidents=2, told=("INC-2026-0001",)), "status": Round(), "chat": Round(incidents=3)} == rounds

@@ -31,10 +31,10 @@ def _timeline(path: Path) -> list[dict[str, Any]]:
 
 
 def test_every_shape_of_history_is_there() -> None:
-    """Closed, mid-flight, continued, outage and measured histories are kept; without them a replay proves nothing."""
+    """Closed, mid-flight, continued, outage, measured and deliveries histories are kept; without them a replay proves nothing."""
     names = {path.name.split(".")[0].rsplit("-", 1)[0] for path in GOLDEN}
 
-    assert names >= {"closed", "mid-flight", "continued", "outage", "measured"}
+    assert names >= {"closed", "mid-flight", "continued", "outage", "measured", "deliveries"}
     assert len([path for path in GOLDEN if path.name.startswith("continued")]) > 2
 
 
@@ -54,6 +54,15 @@ async def test_recorded_incidents_replay_in_the_sandbox_of_the_workers() -> None
         result = await replayer.replay_workflow(_history(path), raise_on_replay_failure=False)
 
         assert result.replay_failure is None, path.name
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.other.json")), ids=lambda path: f"{path.parent.name}/{path.name.split('.')[0]}")
+async def test_recorded_lives_of_other_workflows_replay(path: Path) -> None:
+    """What keeps the pauses runs on through an upgrade as well."""
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, interceptors=[Guard()], workflow_runner=sandboxed_runner())
+    result = await replayer.replay_workflow(_history(path), raise_on_replay_failure=False)
+
+    assert result.replay_failure is None, path.name
 
 
 async def test_two_activities_swapped_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

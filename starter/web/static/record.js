@@ -21,6 +21,7 @@ if (form) {
       this.box = box;
       this.card = box.closest("section");
       this.base = this.card.querySelector("[data-base]");
+      this.filing = this.card.querySelector("[data-filing]");
       this.mark = this.card.querySelector("[data-seen]");
       this.state = this.card.querySelector("[data-state]");
       this.conflict = this.card.querySelector("[data-conflict]");
@@ -43,6 +44,8 @@ if (form) {
       this.restore();
     }
 
+    get overBase() { return this.conflict.querySelector("[data-theirs-base]"); }
+    get overFiling() { return this.conflict.querySelector("[data-theirs-filing]"); }
     get theirs() { return this.conflict.querySelector("[data-theirs]"); }
     get torn() { return !this.conflict.hidden; }
     get dirty() { return this.box.value !== this.sent; }
@@ -52,10 +55,14 @@ if (form) {
       let left = null;
       try { left = JSON.parse(localStorage.getItem(kept(this.box))); } catch { return; }
       if (!left || left.text.trim() === this.box.value.trim()) { this.forget(); return; }
+      if (this.torn) return; // the server has shown both texts, and mine is in the box
       const here = this.box.value;
+      const now = { version: this.base.value, filing: this.filing.value };
       this.box.value = left.text;
-      if (left.base !== this.base.value) {
-        this.tear({ version: this.base.value, filing: 0, text: here, by: "saved since", at: "" });
+      if (left.base !== now.version || (left.filing ?? now.filing) !== now.filing) {
+        this.base.value = left.base;
+        this.filing.value = left.filing ?? now.filing;
+        this.tear({ ...now, text: here, by: "saved since", at: "" });
         return;
       }
       this.changed();
@@ -63,7 +70,7 @@ if (form) {
     }
 
     keep() {
-      try { localStorage.setItem(kept(this.box), JSON.stringify({ text: this.box.value, base: this.base.value })); } catch { /* the box still has it */ }
+      try { localStorage.setItem(kept(this.box), JSON.stringify({ text: this.box.value, base: this.base.value, filing: this.filing.value })); } catch { /* the box still has it */ }
     }
 
     forget() { try { localStorage.removeItem(kept(this.box)); } catch { /* nothing was kept */ } }
@@ -77,8 +84,11 @@ if (form) {
       this.timer = setTimeout(() => this.save(), IDLE);
     }
 
+    // Only here does one text go over the other: whoever writes has both before them, and has chosen.
     settle() {
       this.conflict.hidden = true;
+      this.base.value = this.overBase.value;
+      this.filing.value = this.overFiling.value;
       this.save();
       this.box.focus();
     }
@@ -103,7 +113,7 @@ if (form) {
         answer = await fetch(`/api/v1/incidents/${incident}/postmortem/draft/${this.box.dataset.section}`, {
           method: "PUT",
           headers: { "Content-Type": "application/json" },
-          body: JSON.stringify({ text, base: Number(this.base.value), filing: Number(form.dataset.filing) }),
+          body: JSON.stringify({ text, base: Number(this.base.value), filing: Number(this.filing.value) }),
         });
         said = await answer.json();
       } catch {
@@ -111,8 +121,9 @@ if (form) {
       }
       if (answer.ok) {
         this.base.value = said.version;
+        this.filing.value = said.filing;
         this.sent = text;
-        this.mark.value = "saved";
+        this.mark.value = "saved"; // whatever stands in the box when the form is sent is looked at again
         if (!this.dirty) this.forget();
         this.say(`saved ${clock(said.at)} by ${said.by} · version ${said.version}`);
         saved.textContent = `saved ${clock(said.at)}`;
@@ -131,10 +142,10 @@ if (form) {
       this.timer = setTimeout(() => this.save(), AGAIN);
     }
 
+    // Two texts. The version that mine was begun from stays as it is, so that no other button, filing least of all, chooses mine.
     tear(theirs) {
-      this.base.value = theirs.version;
-      form.dataset.filing = Math.max(Number(form.dataset.filing), theirs.filing);
-      form.elements.filing.value = form.dataset.filing;
+      this.overBase.value = theirs.version;
+      this.overFiling.value = theirs.filing;
       this.mark.value = "unsaved";
       this.theirs.value = theirs.text;
       this.conflict.querySelector("[data-theirs-who]").textContent = theirs.at ? `${theirs.by}, ${clock(theirs.at)}` : theirs.by;

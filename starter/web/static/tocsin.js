@@ -30,7 +30,9 @@ const write = (element, text) => { if (element && element.textContent !== text) 
 /** @type {Map<string, number>} what was left of each clock when it was last looked at */
 const lastLeft = new Map();
 const MARKS = [300, 60, 0];
-const title = document.title;
+let title = document.title;
+/** @type {{ due: number } | null} the most urgent clock, as asked for while nobody looks and the page is not kept up to date */
+let urgentElsewhere = null;
 
 /** What to say of a clock: something at five minutes, at one minute and when it is overdue, else nothing. @param {string} name @param {string} due @param {number} left */
 function spoken(name, due, left) {
@@ -46,8 +48,9 @@ function tick() {
   /** @type {string[]} */
   const sentences = [];
   for (const clock of all("[data-due]")) {
-    const left = (Date.parse(clock.dataset.due ?? "") - serverNow()) / 1000;
     const face = one("[data-countdown]", clock);
+    if (!face) continue; // A promise in the preview of the public page: it has its own way to be late.
+    const left = (Date.parse(clock.dataset.due ?? "") - serverNow()) / 1000;
     write(face, (left <= 0 ? "+" : "") + span(left));
     write(one("[data-state-word]", clock), left <= 0 ? "overdue" : "left");
     clock.classList.toggle("overdue", left <= 0);
@@ -57,7 +60,9 @@ function tick() {
   }
   if (sentences.length) write(one("#announce"), sentences.join(". "));
   for (const age of all("[data-age]")) write(age, span((serverNow() - Date.parse(age.dataset.age ?? "")) / 1000));
-  document.title = urgent === Infinity ? title : `${urgent <= 0 ? "+" : ""}${span(urgent)}${urgent <= 0 ? " overdue" : ""} · ${title}`;
+  if (document.hidden && urgentElsewhere) urgent = (urgentElsewhere.due - serverNow()) / 1000;
+  const owed = all(".needs li").length;
+  document.title = (owed ? `(${owed}) ` : "") + (urgent === Infinity ? title : `${urgent <= 0 ? "+" : ""}${span(urgent)}${urgent <= 0 ? " overdue" : ""} · ${title}`);
 }
 
 function localTimes() {
@@ -104,19 +109,48 @@ if (stream) {
   setInterval(async () => {
     if (!document.hidden) return;
     const badge = await fetch(`/incidents/${room}/badge`).then((answer) => answer.json()).catch(() => null);
-    if (badge?.due) document.title = `${span((Date.parse(badge.due) - Date.parse(badge.now)) / 1000)} · ${title}`;
+    if (badge?.now) { skew = Date.parse(badge.now) - Date.now(); urgentElsewhere = { due: badge.due ? Date.parse(badge.due) : Infinity }; tick(); }
   }, 30_000);
+  document.addEventListener("visibilitychange", () => { urgentElsewhere = null; tick(); });
 }
 
-// The list asks anew every few seconds, but not under the reader's hand.
+// ---- Focus: what is drawn anew under somebody's hand leaves them where they are -------------------------------
+/** What can be reached with Tab. @param {any} region */
+const stops = (region) => all("a[href], button, summary", region).filter((each) => each.checkVisibility());
+const named = (/** @type {Element} */ stop) => `${stop.tagName} ${stop.getAttribute("aria-label") ?? stop.textContent?.trim()}`;
+/** @type {{ here: HTMLElement, region: Element | null, name: string, at: number, anchor: Element, top: number, seen: boolean } | null} */
+let held = null;
+stream?.addEventListener("htmx:sse:before:message", () => {
+  const here = /** @type {any} */ (document.activeElement ?? body);
+  const region = here.closest("[data-live]");
+  const anchor = here.closest("li") ?? here;
+  const box = here.getBoundingClientRect();
+  held = here === body ? null : { here, region, name: named(here), at: region ? stops(region).indexOf(here) : -1, anchor, top: anchor.getBoundingClientRect().top, seen: box.bottom > 0 && box.top < innerHeight };
+});
+stream?.addEventListener("htmx:sse:after:message", () => {
+  if (!held) return;
+  const { here, region, name, at, anchor, top, seen } = held;
+  // What grew above it does not push it away.
+  if (seen && anchor.isConnected) scrollBy({ top: anchor.getBoundingClientRect().top - top, behavior: "instant" });
+  if (document.activeElement === here || !region || document.activeElement !== body) return;
+  // It is gone: its likeness, else what stands in its place.
+  const there = stops(region);
+  const next = there.find((each) => named(each) === name) ?? there[Math.min(at, there.length - 1)] ?? one("#main");
+  next.focus({ preventScroll: true });
+  if (next.id !== "main") next.scrollIntoView({ block: "nearest", behavior: "instant" });
+});
+
+// The list asks anew every few seconds, but not under the reader's hand; seldom while nobody looks, for the title's sake.
 const list = one("[data-poll]");
 if (list) {
   let touched = 0;
   list.addEventListener("pointermove", () => { touched = Date.now(); });
+  let asked = Date.now();
+  const ask = () => { asked = Date.now(); one("[data-poll]").dispatchEvent(new Event("refresh")); };
   setInterval(() => {
-    const current = one("[data-poll]");
-    if (!document.hidden && Date.now() - touched > 3000 && !current.contains(document.activeElement)) current.dispatchEvent(new Event("refresh"));
+    if (document.hidden ? Date.now() - asked >= 30_000 : Date.now() - touched > 3000 && !one("[data-poll]").contains(document.activeElement)) ask();
   }, 4000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
   document.addEventListener("htmx:after:swap", () => { connected(true); changed(); });
   document.addEventListener("htmx:error", () => connected(false));
   document.addEventListener("htmx:response:error", () => connected(false));
@@ -239,6 +273,21 @@ function notice(tone, strong, rest, ...more) {
   return section;
 }
 
+/** Say beside a field what is wrong with it, as the page does that the server draws. @param {any} field @param {string} message */
+function wrong(field, message) {
+  const told = Object.assign(document.createElement("p"), { className: "error", id: `${field.id}-error`, textContent: `${field.labels[0]?.firstChild?.textContent?.trim() ?? ""} ${message.trim()}` });
+  field.closest(".field").append(told);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", [...(field.getAttribute("aria-describedby")?.split(" ") ?? []), told.id].join(" "));
+}
+/** Nothing is wrong with it any more. @param {any} field */
+function right(field) {
+  field.removeAttribute("aria-invalid");
+  one(".error", field.closest(".field"))?.remove();
+  const rest = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((/** @type {string} */ id) => id && id !== `${field.id}-error`);
+  if (rest.length) field.setAttribute("aria-describedby", rest.join(" ")); else field.removeAttribute("aria-describedby");
+}
+
 const PATIENCE = 2000; // After this long without an answer a person is told what it waits for.
 const AGAIN_AFTER = 3000;
 const GIVES_UP_AFTER = 600_000;
@@ -298,9 +347,15 @@ async function send(form, button) {
     if (sent.status >= 500 && !sent.headers.get("content-type")?.startsWith("text/html")) throw new TypeError(`status ${sent.status}`);
     const said = await sent.text();
     if (sent.status !== 503) key.value = freshKey();
-    for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
-    answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
-    for (const link of all("[data-error-for]", answerPlace)) for (const field of [form.elements.namedItem(link.dataset.errorFor ?? "")].flat()) if (field instanceof Element) field.setAttribute("aria-invalid", "true");
+    for (const field of all("[aria-invalid]", form)) right(field);
+    // Whoever goes through a checklist stays in it: the tick itself is the answer, once the live page shows it.
+    const inPlace = sent.ok && form.closest("#r-checklists") && words.classList.contains("on");
+    if (inPlace) write(one("#announce"), new DOMParser().parseFromString(said, "text/html").querySelector("strong")?.textContent ?? "");
+    else answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
+    for (const link of all("[data-error-for]", answerPlace)) {
+      const field = form.elements.namedItem(link.dataset.errorFor ?? "");
+      if (field instanceof HTMLElement && /** @type {any} */ (field).type !== "hidden") wrong(field, link.nextSibling?.textContent ?? "");
+    }
     if (sent.ok && !said.includes("data-of-composer")) {
       const done = form.hasAttribute("data-of-composer") ? one("#composer") : form;
       done.reset();
@@ -332,6 +387,8 @@ document.addEventListener("submit", (event) => {
 
 // ---- The composer's preview: what the public will read ----------------------------------------------------------
 const composer = one("#composer");
+let previewed = 0;
+let drawn = "";
 function preview() {
   if (!composer) return;
   const outside = composer.elements.audience.value === "external";
@@ -339,8 +396,23 @@ function preview() {
   composer.elements.seen.value = outside ? "yes" : "";
   one('[data-for="internal"]').hidden = outside;
   one('[data-for="external"]').hidden = !outside;
-  write(one("#preview-status"), composer.elements.status.selectedOptions[0].value ? composer.elements.status.selectedOptions[0].text : "Update");
-  write(one("#preview-text"), composer.elements.text.value || "(nothing yet)");
+  const now = `${composer.elements.status.value} ${composer.elements.text.value}`;
+  if (!outside || now === drawn) return;
+  clearTimeout(previewed);
+  previewed = setTimeout(() => draw(now), 250);
+}
+/** The server draws it, with the templates of the public page itself. @param {string} now */
+async function draw(now) {
+  const place = one("#preview");
+  const said = new URLSearchParams({ text: composer.elements.text.value, status: composer.elements.status.value });
+  try {
+    const sent = await fetch(`/incidents/${room}/preview`, { method: "POST", body: said, headers: { "HX-Request": "true", Accept: "text/html" }, redirect: "manual" });
+    if (!sent.ok) throw new TypeError(`status ${sent.status}`);
+    place.innerHTML = await sent.text();
+    drawn = now;
+  } catch {
+    place.textContent = "The preview can't be made now. What you typed is kept.";
+  }
 }
 composer?.addEventListener("input", preview);
 
@@ -406,14 +478,15 @@ function help() {
   const box = dialog("Keys", Object.assign(document.createElement("h2"), { textContent: "Keys" }), keys, off);
   off.addEventListener("click", () => { prefer("keys", keysOn() ? "off" : "on"); body.dataset.keys = keysOn() ? "off" : "on"; box.close(); });
 }
-async function jump() {
+function jump() {
   const field = Object.assign(document.createElement("input"), { type: "search", placeholder: "Incident or action", autocomplete: "off" });
   field.setAttribute("aria-label", "Jump to an incident or action");
   const found = document.createElement("ul");
   found.className = "jump-list";
   const box = dialog("Jump", field, found);
   const here = all("details.verb > summary, #do-post_update h2").map((each) => ({ label: each.firstChild?.textContent?.trim() ?? "", href: `#${each.parentElement?.id}` }));
-  const there = await fetch("/jump").then((answer) => answer.json()).then((answer) => answer.jump).catch(() => []);
+  /** @type {any[]} */
+  let there = [];
   const show = () => {
     const wanted = field.value.toLowerCase().split(/\s+/);
     const fits = [...here, ...there].filter((each) => wanted.every((word) => each.label.toLowerCase().includes(word))).slice(0, 8);
@@ -421,7 +494,7 @@ async function jump() {
   };
   const go = (/** @type {any} */ link, /** @type {Event} */ event) => {
     const verb = link?.getAttribute("href").match(/^#do-(\w+)$/)?.[1];
-    if (verb) { event.preventDefault(); box.close(); lead(verb); } else if (link && event.type !== "click") link.click();
+    if (verb) { event.preventDefault(); box.close(); opener = /** @type {any} */ (document.activeElement); lead(verb); } else if (link && event.type !== "click") link.click();
   };
   field.addEventListener("input", show);
   box.addEventListener("click", (event) => go(/** @type {any} */ (event.target).closest("a"), event));
@@ -432,6 +505,8 @@ async function jump() {
     if (event.key === "Enter" && at < 0) { event.preventDefault(); go(links[0], event); }
   });
   show();
+  // What stands on this page is there at once; nobody who types fast waits for the rest.
+  fetch("/jump").then((answer) => answer.json()).then((answer) => { there = answer.jump; if (!found.contains(document.activeElement)) show(); }).catch(() => write(box.appendChild(document.createElement("p")), "The other incidents can't be listed now."));
 }
 let before = "";
 document.addEventListener("keydown", (event) => {
@@ -449,15 +524,18 @@ document.addEventListener("keydown", (event) => {
     const rows = all("[data-row]");
     rows[Math.max(0, rows.indexOf(/** @type {any} */ (document.activeElement)) + (typed === "j" ? 1 : -1))]?.focus();
   } else if (target?.tagName === "DETAILS") { opener = /** @type {any} */ (document.activeElement); lead(target.id.slice(3)); }
-  else if (typed === "u" && composer) lead("post_update");
-  else if (target) target.click();
-  else return;
+  else if (typed === "u" && composer) { opener = /** @type {any} */ (document.activeElement); lead("post_update"); }
+  else if (target) {
+    const here = /** @type {any} */ (document.activeElement);
+    target.click();
+    if (opener === target && here !== body) opener = here;
+  } else return;
   event.preventDefault();
 });
 
 // ---- Preferences ------------------------------------------------------------------------------------------------
 const prefer = (/** @type {string} */ name, /** @type {string} */ value) => fetch("/preferences", { method: "POST", body: new URLSearchParams({ [name]: value }), redirect: "manual" });
-one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ event) => {
+for (const toggle of all("[data-theme-toggle]")) toggle.addEventListener("click", (/** @type {Event} */ event) => {
   event.preventDefault();
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -465,8 +543,23 @@ one("[data-theme-toggle]")?.addEventListener("click", (/** @type {Event} */ even
   prefer("theme", root.dataset.theme);
 });
 
+// ---- The menu: it opens without us; elsewhere and Esc close it --------------------------------------------------
+const menu = one("[data-menu]");
+document.addEventListener("click", (event) => { if (menu?.open && !menu.contains(/** @type {any} */ (event.target))) menu.open = false; });
+menu?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+  if (event.key !== "Escape" || !menu.open) return;
+  menu.open = false;
+  one("summary", menu).focus();
+  event.stopPropagation();
+});
+
 /** After the page has changed. */
-function changed() { tick(); localTimes(); followPhase(); }
+function changed() {
+  if (room) title = `${one("#r-head .sev").textContent.trim().replace("SEV ?", "?")} ${one("#r-head h1").textContent} · ${room}`;
+  tick();
+  localTimes();
+  followPhase();
+}
 changed();
 preview();
 setInterval(tick, 500);

@@ -325,6 +325,20 @@ async def test_a_button_of_a_verb_with_fields_opens_its_form(desk: FakeDesk, inc
     assert [] == place.slack.followed
 
 
+async def test_an_item_is_ticked_from_the_list_of_those_that_are_open(desk: FakeDesk, incident: str) -> None:
+    """The form offers what is left to tick; sent, it is the tick."""
+    items = [{"item": "page_ic", "text": "Page the commander", "state": "open"}, {"item": "ack", "text": "Acknowledge", "state": "done"}]
+    desk.states[incident] |= {"checklist": items, "action_items": [], "clocks": [], "dispatches": [], "findings": []}
+    place = Place(desk)
+    await place.pressed("check", incident)
+    (opened,) = place.slack.views
+    blocks = {block.get("block_id"): block for block in opened["view"]["blocks"]}
+    await place.filled("check", incident, item={"selected_option": {"value": "page_ic"}}, note={"value": None})
+
+    assert ["page_ic"] == [option["value"] for option in blocks["item"]["element"]["options"]]
+    assert [("check", "page_ic")] == [(verb, fields["item"]) for _, verb, fields in desk.asked]
+
+
 async def test_without_a_token_a_form_is_not_promised(desk: FakeDesk, incident: str) -> None:
     """The door may not speak to Slack: it says what to type instead."""
     place = Place(desk, token=False)

@@ -23,6 +23,7 @@ from incident.model import Incident
 from incident.policy import Policy
 from incident.refusals import Refusal
 from incident.vocabulary import Phase
+from starter import privacy
 from starter.desk import Desk, fresh_key, opening, request
 from starter.problems import NoWorker, UnknownIncident
 from starter.reading import Entry, Filters, Row, by_urgency
@@ -66,6 +67,7 @@ class MemoryDesk(Desk):
         return await self.state(self._answers[asked.key or ""]["incident"])
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         known = self._known(incident)
         if not self.working:
@@ -102,6 +104,7 @@ class MemoryDesk(Desk):
             row
             for row in rows
             if wanted.admit(row)
+            and privacy.may_see(row)
             and (wanted.severity is None or wanted.severity == row["severity"])
             and (wanted.phase is None or wanted.phase == row["phase"])
             and (wanted.drill is None or wanted.drill is row["drill"])
@@ -153,7 +156,7 @@ class MemoryDesk(Desk):
             self._listeners.discard(listener)
 
     def _known(self, incident: str) -> Incident:
-        if incident not in self.incidents:
+        if incident not in self.incidents or not privacy.may_see(self._row(self.incidents[incident])):
             raise UnknownIncident(incident)
         return self.incidents[incident]
 

@@ -83,6 +83,7 @@ class WalkedDesk(FakeDesk):
         return []
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or "a key")
         walk = await self._heard(incident)
         self.asked.append((incident, verb, asked))

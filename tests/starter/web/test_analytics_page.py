@@ -56,7 +56,7 @@ async def test_page_api_and_csv_tell_the_same(http: httpx2.AsyncClient, desk: Wa
     rows = list(csv.DictReader(io.StringIO(answer.text)))
 
     assert api["times"]["all"]["acknowledge"]["median"] == 240.0
-    assert "4:00</a>" in page
+    assert "4 min</a>" in page
     assert sorted(float(row["acknowledge"]) for row in rows) == [120.0, 240.0, 5400.0]
     assert answer.headers["content-type"].startswith("text/csv")
 
@@ -80,8 +80,9 @@ async def test_drills_are_left_out_and_counted(http: httpx2.AsyncClient, desk: W
     desk.holds(recent(drill=True), "INC-2026-0002")
     page = (await http.get("/analytics")).text
 
-    assert "<strong>1</strong> incident " in page
-    assert "1 drill and 0 that were no incident left out" in page
+    assert "<strong>1</strong> incident</a>" in page
+    assert "1 drill</a> and" in page
+    assert "0 that were no incident</a> left out" in page
     assert desk.read == [ONE]
 
 
@@ -125,8 +126,8 @@ async def test_empty_fields_of_the_form_are_no_filter(http: httpx2.AsyncClient, 
     page = (await http.get("/analytics?days=7&severity=&service=")).text
     narrow = (await http.get("/analytics?days=0&severity=SEV1&service=nowhere")).text
 
-    assert "<strong>1</strong> incident " in page
-    assert "<strong>0</strong> incidents" in narrow
+    assert "<strong>1</strong> incident</a>" in page
+    assert "<strong>0</strong> incidents</a>" in narrow
     assert "<option selected>nowhere</option>" in narrow
 
 

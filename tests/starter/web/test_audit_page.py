@@ -110,6 +110,19 @@ async def test_entries_are_filtered_by_the_address(
     assert found == kinds if kinds is not None else 0 < len(shown) < len(timeline)
 
 
+async def test_a_correction_and_what_it_corrects_lead_to_each_other(http: httpx2.AsyncClient, desk: RecordedDesk) -> None:
+    """A note that names an entry stands beside it; what is no earlier entry, and markup, stay text."""
+    timeline = desk.recalls("closed")
+    note = {**timeline[-1], "seq": timeline[-1]["seq"] + 1, "kind": "note", "text": "entry 7 should say <b>, not entry 999999"}
+    timeline.append(note)
+    page = (await http.get(PAGE)).text
+    rows = dict(re.findall(r'<tr id="entry-(\d+)">(.*?)</tr>', page, re.DOTALL))
+
+    assert '<a href="#entry-7">entry 7</a> should say &lt;b&gt;, not entry 999999' in rows[str(note["seq"])]
+    assert f'href="#entry-{note["seq"]}">see entry {note["seq"]}</a>' in rows["7"]
+    assert "see entry" not in rows["6"]
+
+
 async def test_nothing_on_it_edits_or_deletes(http: httpx2.AsyncClient, desk: RecordedDesk) -> None:
     """A correction is one more entry, and the page says how."""
     desk.recalls("closed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from incident.vocabulary import Criterion, Phase
 from starter.api import Door, create_app
 from starter.live import Rooms
 from starter.practice import worker_killer
+from starter.problems import NoWorker
 from starter.web import coach
 from tests.incident.walk import DOCUMENT, PLAN, Walk
 from tests.starter.desks import FakeDesk
 from tests.starter.test_api import HERE, Delivered, no_history
+from tests.starter.web.memory import MemoryDesk
 
 
 def shown(walk: Walk, *, may_kill: bool = False) -> coach.Strip:
@@ -175,6 +178,29 @@ async def test_a_drill_kills_the_worker_and_the_note_shows_that_it_is_back(kille
     assert killed == [1]
     assert forbidden.status_code == 403
     assert desk.asked[-1][1:2] == ("note",)
+
+
+@pytest.mark.parametrize(("silent", "leads_to"), [(2, "done="), (coach.PATIENCE, "/incidents/INC")])
+async def test_a_worker_that_takes_its_time_to_come_back_is_waited_for(silent: int, leads_to: str) -> None:
+    """On a busy machine the page of a newcomer still ends in the room, with one note once somebody works again."""
+    keys: list[str | None] = []
+
+    class Slow(MemoryDesk):
+        async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+            keys.append(key)
+            if len(keys) <= silent:
+                raise NoWorker("nobody yet")
+            return await super().command(incident, verb, fields, key)
+
+    desk = await Slow.made()
+    app = create_app(desk, Door(user="ana", version="0", kill_worker=lambda: 1), Delivered(), rooms=Rooms(desk, no_history))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE) as http:
+        drill = (await http.post("/drill", data={"key": "once"})).headers["location"]
+        answered = await http.post(f"{drill}/kill-worker")
+
+    assert answered.status_code == 303
+    assert leads_to in answered.headers["location"]
+    assert len(set(keys)) == 1
 
 
 def test_only_the_worker_of_our_own_supervisor_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,6 +197,16 @@ async def test_a_mistake_names_its_field_and_keeps_the_rest_and_the_key(http: ht
     assert desk.incidents == {}
 
 
+async def test_an_empty_form_says_what_is_needed_by_its_label(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The title is missing, and it is called what the form calls it."""
+    answer = await http.post("/declare", data={"title": "", "severity": "", "users_affected": "some"})
+
+    assert answer.status_code == 422
+    assert '<li><a href="#o-title">Title</a> is missing</li>' in answer.text
+    assert 'value="some"' in answer.text
+    assert desk.incidents == {}
+
+
 async def test_the_jump_palette_knows_open_incidents_and_pages(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
     """Ctrl-K reaches everything that burns."""
     await opened(desk)

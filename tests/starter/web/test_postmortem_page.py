@@ -17,6 +17,13 @@ from tests.starter.web.nights import ONE, HeldDrafts, WalkedDesk, after, opened
 PAGE = f"/incidents/{ONE}/postmortem"
 DRAFT = f"/api/v1{PAGE}/draft"
 
+WRITTEN = {
+    "impact": "- **Users Affected:** all\n- **Revenue Impact:** none\n- **SLA Impact:** none",
+    "what_could_be_improved": "1. The release was not watched",
+    "lessons_learned": "Budget the retries.",
+}
+"""What people add to what the record says, before it is complete."""
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -66,9 +73,9 @@ async def test_the_draft_is_filled_from_the_timeline_and_says_from_where(http: h
     sources = set(re.findall(r'href="#(entry-\d+)"', page))
     resolved = next(event.seq for event in walk.timeline if event.kind == "resolved")
 
-    assert box(page, "summary") == "Checkout fails for everybody."
+    assert box(page, "summary").startswith("Checkout fails for everybody.\nana declared it SEV1 at 2026-11-24 03:00 UTC")
     assert box(page, "root-cause") == "The retry budget was exhausted."
-    assert box(page, "contributing-factors") == "1. The release doubled the retries"
+    assert box(page, "contributing-factors") == "1. The release doubled the retries (hypothesis of ana, 2026-11-24 03:00 UTC)"
     assert f"entry-{resolved}" in sources
     assert sources <= set(re.findall(r'<li id="(entry-\d+)"', page))
 
@@ -118,7 +125,7 @@ async def test_a_conflict_shows_both_texts_and_mine_stays_in_the_box(
     page = (await http.get(PAGE)).text
     await http.put(f"{DRAFT}/summary", json={"text": "Dana's.", "by": "dana"})
     torn = await http.post(PAGE, data=posted(page, "save", summary="Mine.", lessons_learned="Also mine."))
-    kept = await http.post(PAGE, data=posted(torn.text, "save:summary"))
+    kept = await http.post(PAGE, data=posted(torn.text, "mine:summary"))
 
     assert torn.status_code == 409
     assert box(torn.text, "summary") == "Mine."
@@ -126,6 +133,91 @@ async def test_a_conflict_shows_both_texts_and_mine_stays_in_the_box(
     assert drafts.versions[ONE, "lessons-learned"][-1].text == "Also mine."
     assert kept.status_code == 303
     assert [version.text for version in drafts.versions[ONE, "summary"]] == ["Dana's.", "Mine."]
+
+
+@pytest.mark.parametrize("button", ["file", "save", "add"])
+async def test_no_other_button_chooses_between_two_texts(
+    http: httpx2.AsyncClient, desk: WalkedDesk, drafts: HeldDrafts, button: str
+) -> None:
+    """While two texts stand, filing is refused, and neither is put over the other, however often it is pressed."""
+    walk = desk.holds(after())
+    page = (await http.get(PAGE)).text
+    await http.put(f"{DRAFT}/summary", json={"text": "Dana's.", "by": "dana"})
+    torn = await http.post(PAGE, data=posted(page, button, summary="Mine.", **WRITTEN))
+    again = await http.post(PAGE, data=posted(torn.text, button))
+
+    for answer in (torn, again):
+        assert answer.status_code == 409
+        assert box(answer.text, "summary") == "Mine."
+        assert "Dana&#39;s.</textarea>" in answer.text
+        assert "only then can it be filed" in answer.text
+    assert walk.incident.postmortem is None
+    assert [version.text for version in drafts.versions[ONE, "summary"]] == ["Dana's."]
+
+
+async def test_what_is_filed_is_what_was_on_the_screen(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """A section that somebody else has written meanwhile is shown first; pressed again, it is filed with it."""
+    walk = desk.holds(after())
+    walk.does("add_action_item", item="Budget the retries", owner="ben", due="2026-12-01")
+    page = (await http.get(PAGE)).text
+    await http.put(f"{DRAFT}/root-cause", json={"text": "Dana found a leak.", "by": "dana"})
+    first = await http.post(PAGE, data=posted(page, "file", **WRITTEN))
+    unfiled = walk.incident.postmortem
+    await http.post(PAGE, data=posted(first.text, "file"))
+
+    assert first.status_code == 409
+    assert "Not filed: others have written" in first.text
+    assert box(first.text, "root-cause") == "Dana found a leak."
+    assert unfiled is None
+    assert "Dana found a leak." in (walk.incident.postmortem or "")
+    assert "Budget the retries." in (walk.incident.postmortem or "")
+
+
+async def test_a_box_that_nobody_touched_never_goes_over_a_newer_text(
+    http: httpx2.AsyncClient, desk: WalkedDesk, drafts: HeldDrafts
+) -> None:
+    """After a mistake elsewhere the page shows the newest text of what I left alone, and saving it changes nothing."""
+    desk.holds(after())
+    page = (await http.get(PAGE)).text
+    await http.put(f"{DRAFT}/root-cause", json={"text": "Dana found a leak.", "by": "dana"})
+    wrong = await http.post(PAGE, data=posted(page, "add"))
+    await http.post(PAGE, data=posted(wrong.text, "save"))
+
+    assert wrong.status_code == 422
+    assert box(wrong.text, "root-cause") == "Dana found a leak."
+    assert [version.text for version in drafts.versions[ONE, "root-cause"]] == ["Dana found a leak."]
+
+
+async def test_a_document_that_leaves_out_somebody_s_draft_is_not_filed(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """From the API, the command line or a form: both texts are kept, and whoever has read the other may file without it."""
+    walk = desk.holds(after())
+    await http.put(f"{DRAFT}/root-cause", json={"text": "Dana found a leak.", "by": "dana"})
+    api, document = f"/api/v1/incidents/{ONE}/file_postmortem", "## Root Cause\nSomething else.\n"
+    refused = await http.post(api, json={"by": "ben", "document": document})
+    form = await http.post(f"/incidents/{ONE}/do/file_postmortem", data={"document": document}, headers={"HX-Request": "true"})
+    too_old = await http.post(api, json={"by": "ben", "document": document, "seen": {"root-cause": 0}})
+    nonsense = await http.post(api, json={"by": "ben", "document": document, "seen": ["root-cause"]})
+    unfiled = walk.incident.postmortem
+    whole = await http.post(api, json={"by": "ben", "document": "## Root Cause\nDana found a leak.\n"})
+    read = await http.post(api, json={"by": "ben", "document": document, "seen": {"root-cause": 1}})
+    told = refused.json()
+
+    assert (refused.status_code, told["code"], told["theirs"]["text"]) == (409, "draft-conflict", "Dana found a leak.")
+    assert "--seen root-cause=1" in told["detail"]
+    assert (form.status_code, "root-cause (version 1, by dana)" in form.text) == (409, True)
+    assert (too_old.status_code, nonsense.status_code, unfiled) == (409, 422, None)
+    assert (whole.status_code, read.status_code) == (200, 200)
+
+
+async def test_a_draft_that_was_not_filed_is_not_forgotten(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """Filed without it, the page still says that it is there, and where to read it."""
+    walk = desk.holds(after())
+    await http.put(f"{DRAFT}/root-cause", json={"text": "Dana found a leak.", "by": "dana"})
+    walk.does("file_postmortem", document="## Root Cause\nSomething else.\n")
+    page = (await http.get(f"{PAGE}?view=write")).text
+
+    assert box(page, "root-cause") == "Something else."
+    assert "Version 1 by <bdi>dana</bdi> was saved before the post-mortem was filed" in page
 
 
 async def test_theirs_can_be_taken(http: httpx2.AsyncClient, desk: WalkedDesk, drafts: HeldDrafts) -> None:
@@ -158,7 +250,7 @@ async def test_filing_puts_the_sections_together_on_record(http: httpx2.AsyncCli
     walk = desk.holds(after())
     walk.does("add_action_item", item="Budget the retries", owner="ben", due="2026-12-01")
     page = (await http.get(PAGE)).text
-    answer = await http.post(PAGE, data=posted(page, "file", lessons_learned="Budget the retries."))
+    answer = await http.post(PAGE, data=posted(page, "file", **WRITTEN))
     document = walk.incident.postmortem or ""
     read = (await http.get(PAGE)).text
 
@@ -197,6 +289,7 @@ async def test_filing_too_early_is_refused_in_the_process_s_own_words(http: http
 async def test_a_filed_post_mortem_is_amended_from_what_was_filed(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
     """The record keeps the filed text until it is filed again, and nothing of somebody's own layout is lost."""
     walk = desk.holds(after())
+    walk.does("add_action_item", item="Budget the retries", owner="ben", due="2026-12-01")
     walk.does("file_postmortem", document="## Summary\nFiled.\n\n## Root Cause\nA leak.\n\n## Weather\nWet.\n")
     page = (await http.get(f"{PAGE}?view=write")).text
     await http.post(PAGE, data=posted(page, "save", summary="Amended."))
@@ -245,7 +338,7 @@ async def test_an_action_item_without_owner_comes_back_with_what_was_typed(http:
     answer = await http.post(PAGE, data={**posted(page, "add"), "item": "Budget the retries", "owner": "", "due": "2026-12-01"})
 
     assert answer.status_code == 422
-    assert '<a href="#owner">owner</a>' in answer.text
+    assert '<a href="#owner">Owner</a>' in answer.text
     assert 'name="item" value="Budget the retries"' in answer.text
 
 
@@ -258,8 +351,8 @@ async def test_evidence_is_inserted_without_scripts(http: httpx2.AsyncClient, de
     await http.post(PAGE, data={**posted((await http.get(PAGE)).text, f"insert:{entry.seq}"), "into": "timeline"})
     found = (await http.get(PAGE)).text
 
-    assert box(found, "root-cause") == f"It was this:\n- 2026-11-24 03:00 UTC: {entry.text} (entry {entry.seq})"
-    assert box(found, "timeline").endswith(f"\n| 2026-11-24 03:00 | {entry.text} |")
+    assert box(found, "root-cause") == f"It was this:\n- 2026-11-24 03:00 UTC: Hypothesis (ana): {entry.text} (entry {entry.seq})"
+    assert box(found, "timeline").endswith(f"\n| 2026-11-24 03:00 | Hypothesis (ana): {entry.text} |")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -357,7 +450,7 @@ async def test_where_every_post_mortem_stands(http: httpx2.AsyncClient, desk: Wa
         (ONE, False, "ben", False),
         ("INC-2026-0002", True, None, True),
     ]
-    assert "in work: ben" in page
+    assert "in work: <bdi>ben</bdi>" in page
     assert "To write (1)" in page
     assert "INC-2026-0003" not in page
 

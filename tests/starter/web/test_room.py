@@ -140,7 +140,7 @@ async def test_every_verb_of_the_core_is_a_form_with_all_its_fields(http: httpx2
     ids = {attributes.get("id") for _, attributes in tags}
     wanted = {f"f-{verb}-{field.name.replace('.', '-')}" for verb in COMMANDS for field in form_of_verb(verb).fields}
 
-    assert wanted - ids == {"f-post_update-audience"}
+    assert wanted - ids == set()
     assert {f"do-{verb}" for verb in COMMANDS} <= ids
     assert sorted(COMMANDS) == sorted(verb for _, verbs in groups() for verb in verbs)
     assert set(TITLES) <= set(COMMANDS)
@@ -231,7 +231,7 @@ async def test_what_the_public_will_read_is_shown_before_it_is_posted(http: http
     before = list(desk.asked)
     await http.post(f"/incidents/{incident}/do/post_update", data={**form, "seen": "yes"})
 
-    assert "This is what the public will read" in preview.text
+    assert "The public will read, on the status page:" in preview.text
     assert before == []
     assert [verb for verb, _ in desk.asked] == ["post_update"]
 
@@ -241,7 +241,7 @@ async def test_an_empty_external_update_is_no_preview(http: httpx2.AsyncClient, 
     answer = await http.post(f"/incidents/{await opened(desk)}/do/post_update", data={"audience": "external", "text": " "})
 
     assert answer.status_code == 422
-    assert "Text is missing" in Markup(answer.text).text
+    assert "What is happening is missing" in Markup(answer.text).text
 
 
 async def test_with_no_worker_the_room_shows_what_lists_know_and_says_so(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
@@ -386,3 +386,31 @@ async def test_what_may_be_the_same_trouble_leads_to_the_form_that_merges(http: 
 
     assert "both are of checkout" in " ".join(markup.words)
     assert [of.get("value") for _, of in form.tags if of.get("name") == "into"] == ["INC-2026-0002"]
+
+
+@pytest.mark.parametrize("verb", sorted(COMMANDS))
+async def test_an_empty_form_names_each_field_as_the_form_does(http: httpx2.AsyncClient, desk: MemoryDesk, verb: str) -> None:
+    """With scripts off as well: each mistake leads to a field that is there, by its label, and what was typed is kept."""
+    incident = await opened(desk)
+    answer = await http.post(f"/incidents/{incident}/do/{verb}", data={"note": "typed", "reason": "", "text": ""})
+    told = re.findall(r'<a href="#(f-[\w-]+)" data-error-for="([\w.]+)">([^<]+)</a>', answer.text)
+    labels = {html.unescape(found[0]): found[1].strip() for found in re.findall(r'<label[^>]* for="([^"]+)">([^<]+)', answer.text)}
+
+    assert answer.status_code in {200, 303, 409, 422}
+    assert (answer.status_code == 422) == bool(told)
+    for place, name, label in told:
+        assert f'id="{place}"' in answer.text, name
+        assert labels.get(place, "Who is it for?") == html.unescape(label)
+        assert name not in {"command", verb}
+
+
+async def test_an_unknown_incident_is_told_to_people(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """No address of the API, no word of methods; programs still learn where the list is."""
+    answers = [await http.get(f"/incidents/INC-2026-9999{page}", headers={"Accept": "text/html"}) for page in ("", "/audit", "/postmortem")]
+    program = (await http.get("/api/v1/incidents/INC-2026-9999")).json()
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert "There is no incident called INC-2026-9999, or it is one that only those in it see." in answer.text
+        assert "/api/" not in answer.text
+    assert "GET /api/v1/incidents lists them" in program["detail"]

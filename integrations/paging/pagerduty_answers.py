@@ -1,0 +1,110 @@
+"""What becomes of our pages at PagerDuty, as its webhooks (version 3) tell it, and who its users are, by its REST API.
+
+A page of ours is an incident there. It is known by its `incident_key`, which is our page's key where PagerDuty keeps it, or else by
+our incident's id in its title, which is our page's first line. Whatever is about a page of ours is no alert from monitoring: taken
+for one, it would open an incident that pages, and that page would open the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx2
+from pydantic import SecretStr
+
+from integrations.deliveries import clipped
+from integrations.http import Http
+
+What = Literal["acknowledged", "resolved", "reassigned", "other"]
+
+WHAT: dict[str, What] = {
+    "incident.acknowledged": "acknowledged",
+    "incident.resolved": "resolved",
+    "incident.reassigned": "reassigned",
+    "incident.delegated": "reassigned",
+    "incident.escalated": "reassigned",
+}
+
+NOTE_LIMIT = 20_000
+
+_INCIDENT = re.compile(r"\bINC-\d{4}-\d{4,}\b")
+_PERSON = frozenset({"user", "user_reference"})
+
+
+@dataclass(frozen=True)
+class PageAnswer:
+    """One thing that happened to a page of ours. `user` is the id of who did it there, None where it was no person."""
+
+    event: str
+    what: What
+    kind: str
+    incident: str
+    there: str
+    user: str | None
+    user_name: str
+    asked: tuple[str, ...]
+    """Who is asked there now."""
+
+
+def answer_of(body: Any) -> PageAnswer | None:
+    """Read a post; None where it is about something else, or is no event at all."""
+    event = body.get("event") if isinstance(body, Mapping) else None
+    data = event.get("data") if isinstance(event, Mapping) else None
+    if not isinstance(event, Mapping) or not isinstance(data, Mapping):
+        return None
+    kind = event.get("event_type")
+    if not isinstance(kind, str) or not kind.startswith("incident."):
+        return None
+    found = _INCIDENT.match(_text(data, "incident_key")) or _INCIDENT.search(_text(data, "title"))
+    if found is None:
+        return None
+    agent = event.get("agent")
+    person = isinstance(agent, Mapping) and agent.get("type") in _PERSON
+    assignees = data.get("assignees")
+    return PageAnswer(
+        event=_text(event, "id")[:150],
+        what=WHAT.get(kind, "other"),
+        kind=kind[:60],
+        incident=found[0],
+        there=_text(data, "id")[:60],
+        user=_text(agent, "id")[:60] if person else None,
+        user_name=_text(agent, "summary")[:100] if person else "",
+        asked=tuple(_text(each, "summary")[:100] for each in assignees[:10]) if isinstance(assignees, list) else (),
+    )
+
+
+class PagerDutyUsers:
+    """PagerDuty's REST API, with a key of its own: who a user is, and a word on an incident there."""
+
+    def __init__(self, url: str, *, token: SecretStr, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        headers = {"Authorization": f"Token token={token.get_secret_value()}", "Accept": "application/vnd.pagerduty+json;version=2"}
+        self.http = Http("PagerDuty", url, headers=headers, secrets=[token], transport=transport)
+
+    async def address_of(self, user: str) -> str | None:
+        """The user's e-mail address; None where the user is gone."""
+        if re.fullmatch(r"[A-Z0-9]+", user) is None:
+            return None
+        async with self.http.one_ask():
+            answer = await self.http.call("GET", f"/users/{user}", headers={"Content-Type": "application/json"}, also={404})
+        found = _text(answer.data.get("user"), "email") if isinstance(answer.data, Mapping) and answer.status == 200 else ""
+        return found or None
+
+    async def say(self, incident: str, text: str, address: str) -> None:
+        """Write a note on an incident there, in the name of the user with this address."""
+        if re.fullmatch(r"[A-Z0-9]+", incident) is None:
+            return
+        async with self.http.one_ask():
+            note = {"note": {"content": clipped(text, NOTE_LIMIT)}}
+            await self.http.call("POST", f"/incidents/{incident}/notes", json=note, headers={"From": address})
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self.http.close()
+
+
+def _text(of: Any, name: str) -> str:
+    found = of.get(name) if isinstance(of, Mapping) else None
+    return found if isinstance(found, str) else ""

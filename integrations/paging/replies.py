@@ -1,0 +1,187 @@
+"""Pages that are acknowledged by answering their mail.
+
+A page's `Reply-To` is an address made for it alone: `ack+TOKEN@tocsin.example.org`. The token names the incident and when it
+ends, and is signed together with the person and the page; the name itself is not in it, so it holds only for a mail that comes from
+that person's address. A local part has 64 characters at the most and may lose its case on the way, hence base32 and a signature of
+96 bits.
+
+Answering is a deliberate word, `ack` or one like it, in the first line that somebody has written. What a machine sends (RFC 3834
+and the habits before it) is no answer, whatever it says.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import getaddresses
+from html.parser import HTMLParser
+
+from integrations.oncall.people import folded, is_address
+from integrations.paging.links import LASTS, LinkExpired, LinkInvalid, Paged
+
+SIGNATURE = 12
+"""Bytes, which nobody guesses in a day."""
+
+LOCAL_LIMIT = 18
+"""Characters of the address before its `+`, so that all of it fits into 64."""
+
+WORDS = frozenset({"ack", "acknowledge", "acknowledged", "ok", "okay", "yes", "on it", "i'm on it", "i am on it", "👍", "👀", "✅"})
+BEGINS = re.compile(r"(ack|acknowledged?)\b", re.IGNORECASE)
+
+_SHAPE = struct.Struct(">HII5s")
+_INCIDENT = re.compile(r"INC-(\d{4})-(\d{4,})")
+_QUOTED = re.compile(r"(>|-{2,}\s*original|_{10,}|from:\s|on .{4,200}(wrote|schrieb|a écrit)\s*:?\s*$|-- ?$)", re.IGNORECASE)
+
+READ_LIMIT = 20_000
+"""Characters of a mail in which its first written line is looked for."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an address says before anybody has looked at who writes: `person` is still to be proven."""
+
+    incident: str
+    token: str
+    expires: datetime
+
+
+class ReplyAddresses:
+    """Makes and reads them. `address` is the plain one, at which the door gets its mail."""
+
+    def __init__(self, key: bytes, address: str) -> None:
+        self._key = key
+        self._local, _, self._domain = address.partition("@")
+
+    def address_for(self, paged: Paged, now: datetime) -> str:
+        """The address for this page."""
+        named = _INCIDENT.fullmatch(paged.incident)
+        if named is None:
+            raise ValueError(paged.incident)
+        page = hashlib.sha256(paged.key.encode()).digest()[:5]
+        head = _SHAPE.pack(int(named[1]), int(named[2]), int((now + LASTS).timestamp()), page)
+        token = base64.b32encode(head + self._signature(head, paged.person)).decode().rstrip("=").lower()
+        return f"{self._local}+{token}@{self._domain}"
+
+    def claim(self, address: str) -> Claim:
+        """What stands in an address.
+
+        Raises:
+            LinkInvalid: it is none of ours.
+        """
+        local, _, domain = address.rpartition("@")
+        base, plus, token = local.partition("+")
+        if not plus or base.casefold() != self._local.casefold() or domain.casefold() != self._domain.casefold():
+            raise LinkInvalid
+        year, number, expires, _ = _SHAPE.unpack(_bytes(token)[: _SHAPE.size])
+        return Claim(f"INC-{year:04d}-{number:04d}", token.lower(), datetime.fromtimestamp(expires, UTC))
+
+    def proven(self, claim: Claim, person: str, now: datetime) -> None:
+        """Insist that the page went to this person, and lately.
+
+        Raises:
+            LinkInvalid, LinkExpired
+        """
+        raw = _bytes(claim.token)
+        if not hmac.compare_digest(raw[_SHAPE.size :], self._signature(raw[: _SHAPE.size], person)):
+            raise LinkInvalid
+        if claim.expires <= now:
+            raise LinkExpired
+
+    def _signature(self, head: bytes, person: str) -> bytes:
+        return hmac.new(self._key, b"reply:" + head + folded(person).encode("utf-8", "surrogatepass"), hashlib.sha256).digest()[:SIGNATURE]
+
+
+def sender_of(message: EmailMessage) -> str | None:
+    """The one address that a mail is from; None where it is from none, or several."""
+    found = [address for _, address in getaddresses([str(value) for value in message.get_all("From", [])])]
+    return found[0] if len(found) == 1 and is_address(found[0]) else None
+
+
+def machine(message: EmailMessage, envelope_sender: str) -> str | None:
+    """Why a mail is no person's: a bounce, an out-of-office note, a list; None where it is one's."""
+    if envelope_sender in ("", "<>"):
+        return "it has no sender, as bounces have none"
+    auto = str(message.get("Auto-Submitted", "no")).partition(";")[0].strip().casefold()
+    if auto not in ("no", ""):
+        return f"it is {auto}"
+    if str(message.get("Precedence", "")).strip().casefold() in ("bulk", "junk", "list", "auto_reply"):
+        return "its precedence is a machine's"
+    for header in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply", "X-Autogenerated", "List-Id", "Feedback-ID", "X-Failed-Recipients"):
+        if header in message:
+            return f"it has {header}"
+    if message.get_content_type() in ("multipart/report", "message/delivery-status", "message/disposition-notification"):
+        return "it is a report"
+    return None
+
+
+def acknowledges(message: EmailMessage) -> bool:
+    """Whether the first line that somebody has written says so."""
+    said = first_line(message).strip(" \t.,!…").casefold()
+    return said in WORDS or BEGINS.match(said) is not None
+
+
+def first_line(message: EmailMessage) -> str:
+    """The first line that is written, not quoted; empty where there is none."""
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    text = str(part.get_content())[:READ_LIMIT]
+    if part.get_content_type() == "text/html":
+        text = _Written.of(text)
+    for line in text.splitlines():
+        written = " ".join(line.split())
+        if written:
+            return "" if _QUOTED.match(written) else written
+    return ""
+
+
+class _Written(HTMLParser):
+    """The text of a page up to its first quotation, with its lines."""
+
+    LINES = frozenset({"br", "p", "div", "tr", "li"})
+    UNSEEN = frozenset({"style", "script", "title"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.unseen = 0
+        self.quoted = False
+
+    @classmethod
+    def of(cls, page: str) -> str:
+        reader = cls()
+        reader.feed(page)
+        reader.close()
+        return "".join(reader.said)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.quoted = self.quoted or tag == "blockquote"
+        self.unseen += tag in self.UNSEEN
+        if tag in self.LINES:
+            self.said.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.unseen -= tag in self.UNSEEN and self.unseen > 0
+        if tag in self.LINES:
+            self.said.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.quoted and not self.unseen:
+            self.said.append(data)
+
+
+def _bytes(token: str) -> bytes:
+    try:
+        raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+    except (binascii.Error, ValueError) as error:
+        raise LinkInvalid from error
+    if len(raw) != _SHAPE.size + SIGNATURE:
+        raise LinkInvalid
+    return raw

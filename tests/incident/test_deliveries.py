@@ -1,0 +1,294 @@
+# ruff: noqa: SIM300 - the house writes what is expected first
+"""What became of each delivery is in the state, and people see to those that have not arrived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from incident import channels, deliveries, lifecycle
+from incident.effects import Effect, OpenTicket, Page, Port, Post, Publish
+from incident.model import Incident, Pause
+from incident.refusals import Refusal
+from incident.vocabulary import Access
+from tests.incident.walk import Walk
+
+
+def _walk(severity: str = "SEV1", **fields: Any) -> Walk:
+    """Everything that the declaration asked for has arrived."""
+    walk = Walk.open(severity, customer_facing=True, **fields)
+    walk.does("acknowledge")
+    walk.deliver_all()
+    return walk
+
+
+def _refuse(walk: Walk, effect: Effect) -> None:
+    walk.record([lifecycle.undeliverable(effect, "401 unauthorised", walk.now)])
+
+
+def _view(walk: Walk) -> dict[str, Any]:
+    return deliveries.view(walk.incident)
+
+
+def _states(walk: Walk, which: str) -> dict[str, str]:
+    return {each["purpose"]: each["state"] for each in _view(walk)[which]}
+
+
+def _pause(walk: Walk, *ports: Port) -> None:
+    until = walk.now + timedelta(hours=1)
+    pauses = [Pause(port=port, by="ana", reason="the vendor is out", since=walk.now, until=until) for port in ports]
+    walk.record(channels.told(walk.incident, channels.Pauses(paused=tuple(pauses), by="ana"), walk.now))
+
+
+def test_an_arrival_has_the_providers_own_reference() -> None:
+    """Where it went, when, and under which name the provider knows it."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    walk.deliver(walk.waiting(Port.CHAT)[0], reference="C1/1700.1")
+    last = _view(walk)["settled"][-1]
+
+    assert ("delivered", "C1/1700.1", "incident", "update") == (last["state"], last["reference"], last["to"], last["purpose"])
+
+
+def test_a_page_by_the_second_way_says_why_not_by_the_first() -> None:
+    """Failing over to the next provider is on the delivery."""
+    walk = _walk()
+    walk.forward(minutes=10)
+    walk.deliver(walk.waiting(Port.PAGING)[0], detail={"pager": "email", "instead_of": {"pagerduty": "503"}})
+
+    assert "by email, since pagerduty: 503" == _view(walk)["settled"][-1]["note"]
+
+
+def test_what_matters_has_failed_over_once_the_other_way_has_arrived() -> None:
+    """Parked until the page is delivered, failed over from then on, delivered in the end; the two are tied together."""
+    walk = _walk()
+    walk.does("change_severity", severity="SEV2", reason="primary service restored, no data is being lost")
+    walk.park(Port.CHAT)
+
+    assert "parked" == _states(walk, "waiting")["severity"]
+
+    page = walk.waiting(Port.PAGING)[-1]
+    walk.deliver(page, person="ana")
+    waiting = next(each for each in _view(walk)["waiting"] if each["purpose"] == "severity")
+
+    assert ("failed_over", page.key) == (waiting["state"], waiting["instead"])
+
+    walk.deliver(walk.waiting(Port.CHAT)[0])
+
+    assert "delivered" == _states(walk, "settled")["severity"]
+
+
+def test_a_refused_delivery_waits_for_somebodys_decision() -> None:
+    """It is out of the queue and not out of sight; retried, it goes under the key that it had."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    effect = walk.waiting(Port.CHAT)[0]
+    _refuse(walk, effect)
+
+    assert {"update": "refused"} == _states(walk, "refused")
+    assert "401 unauthorised" == _view(walk)["refused"][0]["error"]
+
+    walk.does("retry_delivery", delivery=effect.key)
+
+    assert [effect] == walk.waiting(Port.CHAT)
+    assert [] == _view(walk)["refused"]
+
+
+def test_a_replacement_has_its_place_and_another_key() -> None:
+    """What comes after it still comes after it, and a provider that has the old one does not take the new one for a repeat."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="v248 is bad")
+    walk.does("dispatch", request="read the logs")
+    walk.does("change_severity", severity="SEV2", reason="primary service restored, no data is being lost")
+    first, last = walk.waiting(Port.CHAT)
+    (event,) = walk.does("replace_delivery", delivery=str(first.number), text="v247 is bad", reason="a typing mistake")
+    now = walk.waiting(Port.CHAT)
+
+    assert [event.data["instead"], last.key] == [effect.key for effect in now]
+    assert "v247 is bad" == lifecycle.addressed(walk.incident, now[0], 1).ask.text  # type: ignore[union-attr]
+    assert "ana replaced it: a typing mistake" == _view(walk)["settled"][-1]["note"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "changed"),
+    [
+        (Post, {"to": "general"}, {"room": "general"}),
+        (Post, {"to": "#incident-stakeholders", "text": "x"}, {"room": "stakeholders", "text": "x"}),
+        (Page, {"to": "eva"}, {"to": "eva"}),
+        (Publish, {"text": "We know."}, {"body": "We know."}),
+        (OpenTicket, {"to": "eva", "text": "Limit it"}, {"owner": "eva", "body": "Limit it"}),
+    ],
+)
+def test_each_kind_takes_another_text_or_target_of_its_own(kind: type, fields: dict[str, str], changed: dict[str, str]) -> None:
+    """A message another room, a page another person, a ticket another owner."""
+    walk = _walk()
+    walk.does("add_action_item", item="Limit the retries", owner="ben", due="2026-12-01")
+    walk.does("post_update", audience="external", text="We look into it.")
+    walk.does("post_update", audience="internal", text="Rolling back")
+    walk.forward(minutes=25)
+    effect = next(effect for effect in walk.incident.outbox if isinstance(effect.ask, kind))
+    (event,) = walk.does("replace_delivery", delivery=effect.key, **fields)
+
+    assert changed.items() <= event.data["ask"].items()
+
+
+@pytest.mark.parametrize("fields", [{"to": "the moon"}, {"to": "eva"}])
+def test_a_target_that_the_kind_does_not_have_is_refused_with_those_that_it_has(fields: dict[str, str]) -> None:
+    """Saying no names what would do."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    refusal = walk.refused("replace_delivery", delivery=walk.waiting(Port.CHAT)[0].key, **fields)
+
+    assert "not-replaceable" == refusal.code
+    assert "incident, general or stakeholders" in refusal.required_action
+
+
+def test_what_has_arrived_cannot_be_taken_back() -> None:
+    """The refusal says that it is there, under which reference, and to say what is right instead."""
+    walk = _walk()
+    refusal = walk.refused("give_up_delivery", delivery=f"{walk.incident.id}:1", reason="a mistake")
+
+    assert ("unknown-delivery", True) == (refusal.code, "has arrived" in refusal.message)
+    assert "ref-1" in refusal.message
+
+
+def test_a_reason_that_the_process_knows_does_not_give_anything_up() -> None:
+    """Giving up is held to what waiving is held to."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+
+    assert walk.refused("give_up_delivery", delivery=walk.waiting(Port.CHAT)[0].key, reason="we are too busy to document")
+
+
+def test_not_telling_the_public_is_the_speakers_to_decide() -> None:
+    """A responder replaces a message, and neither what the public reads nor gives anything up."""
+    walk = _walk()
+    walk.does("post_update", audience="external", text="We look into it.")
+    walk.does("post_update", audience="internal", text="Rolling back")
+    public, inside = walk.waiting(Port.STATUS)[0].key, walk.waiting(Port.CHAT)[0].key
+
+    def may(verb: str, key: str, role: Access, **fields: str) -> bool:
+        outcome = walk.asks(verb, by="zoe", roles=[role.value], delivery=key, **fields)
+        return not (isinstance(outcome, Refusal) and outcome.code == "not-permitted")
+
+    assert may("replace_delivery", inside, Access.RESPONDER, text="x")
+    assert not may("replace_delivery", public, Access.RESPONDER, text="x")
+    assert may("replace_delivery", public, Access.COMMUNICATIONS, text="x")
+    assert may("give_up_delivery", public, Access.COMMUNICATIONS, reason="told by hand")
+    assert not may("give_up_delivery", inside, Access.COMMUNICATIONS, reason="told by hand")
+
+
+def test_a_page_goes_up_the_chain_until_somebody_can_be_paged_and_ends_at_its_end() -> None:
+    """Each refusal of an urgent page asks the next rung; at the end there is nobody left, and the channel says so."""
+    walk = _walk()
+    walk.forward(minutes=10)
+    asked = []
+    while pages := walk.waiting(Port.PAGING):
+        asked.append(pages[0].ask.role)  # type: ignore[union-attr]
+        _refuse(walk, pages[0])
+
+    assert ["commander", *walk.incident.rule.escalation_chain] == asked
+    assert [effect.purpose for effect in walk.waiting(Port.CHAT)].count("undeliverable") == len(asked)
+
+
+# ---------------------------------------------------------------------- paused
+
+
+def test_while_paused_a_newer_message_takes_the_place_of_one_that_says_less() -> None:
+    """A whole outage of reminders and updates comes to one of each."""
+    walk = _walk()
+    _pause(walk, Port.CHAT)
+    for number in range(3):
+        walk.forward(minutes=9)
+        walk.does("post_update", audience="internal", text=f"update {number}")
+    waiting = [effect.purpose for effect in walk.waiting(Port.CHAT)]
+
+    assert 1 == waiting.count("update")
+    assert {"paused", "failed_over"} >= {each["state"] for each in _view(walk)["waiting"] if each["port"] == "chat"}
+
+
+def test_on_resuming_what_is_out_of_date_is_left_out_on_record() -> None:
+    """The reminder of an update that was posted since is not sent; what has become of it is on record."""
+    walk = _walk()
+    _pause(walk, Port.CHAT)
+    walk.forward(minutes=9)
+    walk.does("post_update", audience="internal", text="Rolling back")
+
+    assert "reminder" in [effect.purpose for effect in walk.waiting(Port.CHAT)]
+
+    _pause(walk)
+
+    assert "reminder" not in [effect.purpose for effect in walk.waiting(Port.CHAT)]
+    assert "out of date" == next(each["note"] for each in _view(walk)["settled"] if each["purpose"] == "reminder")
+
+
+def test_a_pause_that_is_known_adds_nothing_and_one_that_is_prolonged_tells_nobody_twice() -> None:
+    """The whole set is told again and again; only what is new is on record."""
+    walk = _walk()
+    _pause(walk, Port.STATUS)
+    told = len(walk.timeline)
+    known = channels.Pauses(paused=tuple(walk.incident.paused.values()), by="ana")
+
+    assert [] == channels.told(walk.incident, known, walk.now)
+
+    walk.forward(minutes=1)
+    posts = len(walk.waiting(Port.CHAT))
+    _pause(walk, Port.STATUS)
+
+    assert told + 1 == len(walk.timeline)
+    assert posts == len(walk.waiting(Port.CHAT))
+
+
+def test_practice_goes_on() -> None:
+    """A drill reaches nobody outside, and so waits for nobody."""
+    walk = _walk(drill=True)
+    _pause(walk, Port.CHAT)
+
+    assert {} == walk.incident.paused
+
+
+def test_an_incident_that_begins_while_a_channel_is_paused_begins_with_it() -> None:
+    """What it says first waits, too; what matters of it is paged."""
+    walk = Walk.open(None)
+    pause = Pause(port=Port.CHAT, by="ana", reason="the vendor is out", since=walk.now, until=walk.now + timedelta(hours=1))
+    begun = Walk(walk.start.model_copy(update={"paused": (pause,)}))
+
+    assert {Port.CHAT} == begun.incident.paused.keys()
+    assert "channel_paused" in begun.kinds()
+    assert Incident.model_validate_json(begun.incident.model_dump_json()) == begun.incident
+
+
+def test_an_incident_of_the_first_edition_is_carried_out_as_it_was() -> None:
+    """What runs already at an upgrade is not asked to do anything that its history does not have."""
+    walk = Walk(Walk.open("SEV1").start.model_copy(update={"edition": 1}))
+    walk.does("acknowledge")
+    walk.deliver_all()
+    walk.does("add_action_item", item="Limit the retries", owner="ben", due="2026-12-01")
+    walk.deliver_all()
+    walk.does("waive", obligation="AI-1", reason="the retries are gone")
+
+    assert [] == list(walk.incident.outbox)
+
+
+def test_every_request_about_a_channel_is_decided_from_what_is_paused() -> None:
+    """Paging is never told to wait; a pause is prolonged, not begun anew; who may not is refused."""
+    walk = _walk()
+    ask = {"by": "ana", "reason": "the vendor is out"}
+    paging = channels.decide({}, channels.read("pause_channel", {**ask, "port": "paging"}), walk.now)
+    first = channels.decide({}, channels.read("pause_channel", {**ask, "port": "chat"}), walk.now)
+
+    assert isinstance(paging, Refusal)
+    assert "not-pausable" == paging.code
+    assert isinstance(first, channels.Decided)
+
+    later = walk.now + timedelta(minutes=30)
+    paused = {pause.port: pause for pause in first.paused}
+    longer = channels.decide(paused, channels.read("pause_channel", {**ask, "port": "chat", "minutes": 90}), later)
+    nobody = channels.decide(paused, channels.read("resume_channel", {"by": "zoe", "port": "chat", "roles": ["viewer"]}), later)
+
+    assert isinstance(longer, channels.Decided)
+    assert (walk.now, later + timedelta(minutes=90)) == (longer.paused[0].since, longer.paused[0].until)
+    assert isinstance(nobody, Refusal)
+    assert "not-permitted" == nobody.code

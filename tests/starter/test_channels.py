@@ -1,0 +1,111 @@
+"""Pausing a channel on a real server: every incident hears of it, also one that begins meanwhile, and the workers may come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from incident.vocabulary import Access, Via
+from starter.api import Door, create_app
+from starter.channels import ChannelDesk
+from starter.identity.actor import Actor, acting
+from starter.problems import Invalid
+from tests.harness import World, eventually
+from tests.starter.conftest import House
+from tests.starter.test_api import HERE
+from tests.starter.test_desk import opened
+
+pytestmark = pytest.mark.server
+
+
+async def _told(house: House, incident: str) -> dict[str, Any]:
+    told: dict[str, Any] = (await house.desk.state(incident))["deliveries"]
+    return told
+
+
+async def _hears(house: House, incident: str, *, paused: bool) -> None:
+    async def known() -> bool:
+        return ("chat" in (await _told(house, incident))["paused"]) is paused
+
+    await eventually(known, what=f"{incident} to hear of it")
+
+
+async def test_a_pause_reaches_every_incident_and_outlives_the_workers(empty_house: House) -> None:
+    """What was asked while it is paused goes out in order at the end, also to an incident that began meanwhile; the doctor knows."""
+    house = empty_house
+    channels = ChannelDesk(house.client)
+    async with house.staffed():
+        assert await channels.listed() == []
+        assert (await channels.resume({"by": "ana", "port": "chat"}))["news"] is False
+
+        before = await opened(house.desk)
+        world = house.board.worlds[before] = World()
+        paused = await channels.pause({"by": "ana", "port": "chat", "reason": "the vendor is out", "minutes": 90})
+        assert (paused["accepted"], paused["channels"][0]["port"]) == (True, "chat")
+        await _hears(house, before, paused=True)
+        await house.desk.command(before, "declare", {"by": "ana", "severity": "SEV2"})
+
+    async with house.staffed():
+        # A worker that was started anew, and an incident that begins under the pause.
+        during = await opened(house.desk, severity="SEV2")
+        other = house.board.worlds[during] = World()
+        await _hears(house, during, paused=True)
+        look = await channels.look()
+
+        assert [each["state"] for each in (await _told(house, during))["waiting"] if each["port"] == "chat"]
+        assert {"paused", "failed_over"} >= {each["state"] for each in (await _told(house, before))["waiting"] if each["port"] == "chat"}
+        assert "tocsin channel resume chat" in (look.fix or "")
+        assert other.chat.ledger == []
+
+        told = len(world.chat.ledger)
+        await channels.resume({"by": "ana", "port": "chat"})
+        await _hears(house, before, paused=False)
+        await _hears(house, during, paused=False)
+
+        async def nothing_waits() -> bool:
+            return not any([*(await _told(house, before))["waiting"], *(await _told(house, during))["waiting"]])
+
+        await eventually(nothing_waits, what="everything to go out")
+        numbers = [int(key.rpartition(":")[2]) for key in world.chat.keys[told:]]
+
+        assert numbers
+        assert numbers == sorted(numbers)
+        assert other.chat.ledger
+        assert await channels.listed() == []
+        assert (await channels.look()).ok
+
+
+async def test_who_may_not_is_refused_and_what_has_no_shape_is_named(house: House) -> None:
+    """A viewer pauses nothing, paging is paused by nobody, and a mistake is said with its field."""
+    channels = ChannelDesk(house.client)
+    with acting(Actor("zoe", frozenset({Access.RESPONDER}), Via.WEB)):
+        refused = await channels.pause({"port": "chat", "reason": "the vendor is out"})
+    paging = await channels.pause({"by": "ana", "port": "paging", "reason": "quiet"})
+    with pytest.raises(Invalid) as mistake:
+        await channels.pause({"by": "ana", "port": "pigeons", "reason": ""})
+
+    assert refused["refusal"]["code"] == "not-permitted"
+    assert paging["refusal"]["code"] == "not-pausable"
+    assert {error["field"] for error in mistake.value.errors} == {"port", "reason"}
+    assert await channels.listed() == []
+
+
+async def test_the_api_and_the_page_say_the_same(house: House) -> None:
+    """Paused by the API, seen and resumed on the page; a refusal is one at both, with what to do instead."""
+    app = create_app(house.desk, Door(user="ana", version="0"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE) as http:
+        paused = await http.post("/api/v1/channels/tickets/pause", json={"reason": "the vendor is out"})
+        listed = (await http.get("/api/v1/channels")).json()["channels"]
+        page = (await http.get("/channels")).text
+        refused = await http.post("/api/v1/channels/oncall/pause", json={"reason": "quiet"})
+        told = await http.post("/channels", data={"do": "pause", "port": "oncall", "reason": "quiet"})
+        resumed = await http.post("/channels", data={"do": "resume", "port": "tickets"})
+        after = (await http.get("/api/v1/channels")).json()["channels"]
+
+    assert (paused.status_code, [each["port"] for each in listed]) == (200, ["tickets"])
+    assert "Resume tickets" in page
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-pausable")
+    assert (told.status_code, "another way to page first" in told.text) == (409, True)
+    assert (resumed.status_code, after) == (303, [])

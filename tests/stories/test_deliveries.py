@@ -1,0 +1,231 @@
+# ruff: noqa: SIM300 - the house writes what is expected first
+"""What becomes of what is told outside while systems fail, and what people do about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from incident.effects import Page
+from tests.harness import Stage, Story, ask, eventually
+from tests.workflows.recording import asked
+from workflows import contract
+
+
+async def _deliveries(story: Story) -> dict[str, Any]:
+    told: dict[str, Any] = (await story.state())["deliveries"]
+    return told
+
+
+def _of(told: dict[str, Any], which: str, purpose: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [each for each in told[which] if each["purpose"] == purpose]
+    assert found, f"nothing of {purpose} in {which}: {told[which]}"
+    return found[-1]
+
+
+async def _settled_into(story: Story, severity: str = "SEV2", **fields: Any) -> None:
+    await story.does("acknowledge")
+    await story.told_everything_once()
+
+
+async def test_what_is_parked_can_be_replaced_given_up_and_retried(stage: Stage) -> None:
+    """While chat is down, one message gets another text, one is let go, and the rest goes out as soon as somebody says so."""
+    story = await Story.open(stage, "SEV2")
+    await _settled_into(story)
+    story.world.chat.down = True
+    await story.does("post_update", audience="internal", text="v248 is bad")
+    await story.does("dispatch", request="read the logs")
+    await story.settled()
+    key = _of(await _deliveries(story), "waiting", "update")["key"]
+    answer = await story.does("give_up_delivery", delivery=key, reason="it is v247")
+
+    assert "it may have arrived all the same" in answer["events"][0]["text"], "a try was under way"
+
+    await story.does("post_update", audience="internal", text="v247 is bad")
+    await story.does("change_severity", severity="SEV1", reason="everybody is affected")
+    await story.fast_forward(minutes=3)
+    await story.between_tries()
+
+    assert await story.knows_down("chat")()
+
+    told = await _deliveries(story)
+    update, severity = _of(told, "waiting", "update"), _of(told, "waiting", "severity")
+
+    assert "failed_over" == severity["state"], "what matters was paged meanwhile"
+    assert "parked" == update["state"]
+
+    await story.does("replace_delivery", delivery=update["key"], text="v246 is bad")
+    await story.does("give_up_delivery", delivery=severity["key"].rpartition(":")[2], reason="told by phone")
+    refusal = await story.refused("give_up_delivery", delivery=severity["key"], reason="once more")
+
+    assert "unknown-delivery" == refusal["code"]
+
+    story.world.chat.down = False
+    await story.does("retry_delivery", delivery=_of(await _deliveries(story), "waiting", "update")["key"])
+    await story.told_everything_once()
+    told = await _deliveries(story)
+
+    assert ["v246 is bad"] == [text.splitlines()[-1] for text in story.posts() if "is bad" in text]
+    assert not [text for text in story.posts() if "everybody is affected" in text]
+    assert {"replaced", "delivered"} <= {each["state"] for each in told["settled"] if each["purpose"] == "update"}
+    assert "given_up" == _of(told, "settled", "severity")["state"]
+    assert {"delivery_replaced", "delivery_given_up", "delivery_retried"} <= set(await story.kinds())
+    assert _of(told, "settled", "update")["reference"].startswith("message-")
+
+
+async def test_a_refused_message_waits_for_somebodys_decision(stage: Stage) -> None:
+    """What a vendor refuses for good goes another way, and is sent once it has been mended and tried again."""
+    story = await Story.open(stage, "SEV1", customer_facing=True)
+    await _settled_into(story)
+    story.world.status.refuse = True
+    await story.does("post_update", audience="external", text="Payments fail.", status="investigating")
+    await story.settled()
+    refused = _of(await _deliveries(story), "refused", "status")
+    page = next(each.ask for each in story.world.pager.ledger if isinstance(each.ask, Page) and "Payments fail." in each.ask.text)
+
+    assert ("failed_over", "ben") == (refused["state"], page.to)
+    assert "told to refuse" in refused["error"]
+
+    story.world.status.refuse = False
+    await story.does("retry_delivery", delivery=refused["key"])
+    await story.told_everything_once()
+
+    assert [refused["key"]] == story.world.status.keys
+    assert [] == (await _deliveries(story))["refused"]
+
+
+async def test_a_page_that_is_refused_goes_to_the_next_person(stage: Stage) -> None:
+    """Nobody has an address for the commander: the next one on the chain is paged, and so on until somebody can be."""
+    story = await Story.open(stage, "SEV1")
+    await _settled_into(story)
+    pager = story.world.pager
+    real = pager.page
+
+    async def unknown(delivery: Any) -> Any:
+        pager.refuse = delivery.ask.to in ("ben", "ana")
+        return await real(delivery)
+
+    pager.page = unknown  # type: ignore[method-assign]  # this pager has no address for two of them
+    await story.fast_forward(minutes=11)
+    overdue = next(each.ask for each in pager.ledger if isinstance(each.ask, Page) and "can't be paged" in each.ask.text)
+
+    assert ("eva", "engineering lead") == (overdue.to, overdue.role)
+    assert "primary on-call can't be paged, so you are asked." in overdue.text
+    assert overdue.text.startswith("SEV1")
+
+
+async def test_each_update_is_told_to_the_communications_lead_while_the_status_page_is_down(stage: Stage) -> None:
+    """What should stand there is told with every update, and the newest one stands there once the page is back."""
+    story = await Story.open(stage, "SEV1", customer_facing=True)
+    await story.does("assign", role="communications", person="cem")
+    await _settled_into(story)
+    story.world.status.down = True
+    await story.does("post_update", audience="external", text="Payments fail.", status="investigating")
+    await story.fast_forward(minutes=3)
+    await story.between_tries()
+
+    assert await story.knows_down("status")()
+
+    await story.does("post_update", audience="external", text="We know the cause.", status="identified")
+    await story.settled()
+    told = [each.ask.text for each in story.world.pager.ledger if isinstance(each.ask, Page) and each.ask.to == "cem"]
+
+    assert [True, True] == ["Payments fail." in told[0], "We know the cause." in told[-1]]
+    assert "failed_over" == _of(await _deliveries(story), "waiting", "status")["state"]
+
+    story.world.status.down = False
+    await story.fast_forward(minutes=16)
+
+    assert ["We know the cause."] == [each.ask.body.splitlines()[0] for each in story.world.status.ledger]  # type: ignore[union-attr]
+
+
+async def test_a_waived_items_ticket_is_closed(stage: Stage) -> None:
+    """What is let go here is not worked on there."""
+    story = await Story.open(stage, "SEV2")
+    await _settled_into(story)
+    due = ((await story.now()) + timedelta(days=3)).date().isoformat()
+    await story.does("add_action_item", item="Limit the retries", owner="eva", due=due)
+    await story.told_everything_once()
+
+    assert [(story.id, "AI-1")] == story.world.tickets.open
+
+    await story.does("waive", obligation="AI-1", reason="the retries are gone with v249")
+    await story.told_everything_once()
+
+    assert [] == story.world.tickets.open
+
+
+async def test_a_closed_incident_ends_once_its_last_delivery_is_given_up(stage: Stage) -> None:
+    """What is owed to a tracker that is gone for good holds the end up until somebody lets it go."""
+    story = await Story.open(stage, None)
+    await story.settled()
+    story.world.chat.down = True
+    await story.does("dismiss", reason="a test fired", as_="false_alarm")
+    await story.fast_forward(minutes=3)
+    await story.between_tries()
+
+    assert await story.knows_down("chat")()
+
+    assert not await story.ended()
+    assert "already-closed" == (await story.refused("note", text="one more"))["code"]
+
+    for each in (await _deliveries(story))["waiting"]:
+        await story.does("give_up_delivery", delivery=each["key"], reason="this chat is gone for good")
+    await eventually(story.ended, what="the end")
+
+
+async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(stage: Stage) -> None:
+    """Nothing goes to it, what is out of date by the end is left out, what matters is paged, and a forgotten pause is brought to mind."""
+    story = await Story.open(stage, "SEV2")
+    await _settled_into(story)
+    before = len(story.posts())
+
+    assert "not-pausable" == (await asked(stage, "pause", port="paging", reason="quiet"))["refusal"]["code"]
+
+    await asked(stage, "pause", port="chat", reason="the vendor is out", minutes=60)
+    await eventually(lambda: _paused(story, "chat"), what="the incident to hear of it")
+    await story.reaches("triage")
+    await story.does("mitigate", **PLAN)
+    await story.does("dispatch", request="read the logs")
+    await story.fast_forward(minutes=13)
+    await story.settled()
+    told = await _deliveries(story)
+
+    assert {"paused", "failed_over"} == {each["state"] for each in told["waiting"]}
+    assert before == len(story.posts())
+    assert [] == [each for each in told["waiting"] if each["state"] == "parked"], "nothing was tried"
+    assert any("Chat can not be reached" in text for _, text in story.world.pager.paged)
+    assert "channel-paused" == (await story.refused("retry_delivery", delivery=told["waiting"][0]["key"]))["code"]
+
+    await story.fast_forward(minutes=50)
+    await eventually(lambda: "owner" in [each.ask.role for each in stage.board.common.pager.ledger], what="a reminder of the pause")  # type: ignore[union-attr]
+    assert "reminder" in [each["purpose"] for each in (await _deliveries(story))["waiting"]]
+
+    await story.does("post_update", audience="internal", text="Rolling back")
+    await asked(stage, "resume", port="chat")
+    await eventually(lambda: _resumed(story, "chat"), what="the incident to hear of it")
+    await story.told_everything_once()
+    said = story.posts()[before:]
+
+    assert [] == [text for text in said if "internal update is due in" in text], "the update has been posted since"
+    assert "Rolling back" in "\n".join(said)
+    assert story.world.chat.keys == sorted(story.world.chat.keys, key=lambda key: int(key.rpartition(":")[2]))
+    assert [] == (await ask(stage.client.get_workflow_handle(contract.CHANNELS_ID), "state"))["channels"]
+
+
+async def _paused(story: Story, port: str) -> bool:
+    return port in (await _deliveries(story))["paused"]
+
+
+async def _resumed(story: Story, port: str) -> bool:
+    return not await _paused(story, port)
+
+
+PLAN: dict[str, Any] = {
+    "option": "rollback",
+    "rationale": "the errors began with the release",
+    "owner": "ben",
+    "action": "roll back to v247",
+    "verification": ["error rate under 1 %"],
+    "rollback_plan": "deploy v248 again",
+}

@@ -1,0 +1,26 @@
+"""Changes of behaviour that histories of before must not meet (`workflow.patched`): each with what it changed, and when its id may go.
+
+Whether an incident does something new outside depends on the edition that it began with (`incident.model.EDITION`).
+"""
+
+from __future__ import annotations
+
+ONE_KEY_ONE_REQUEST = "one-key-one-request"
+"""A signal under a key that was spent on something else is on record as invalid; it was dropped without a word (2026-11)."""
+
+FILLED_POSTMORTEM = "filled-postmortem"
+"""A post-mortem that still holds the template's placeholders is refused; only its summary and root cause were looked at (2026-11)."""
+
+SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
+"""The register tells open incidents that another one, which was suggested to them, has ended.
+
+It may go once the register has continued as new under this version.
+"""
+
+ALERTS_IN_WAVES = "alerts-in-waves"
+"""An alert group hands more than one signal's worth of alerts to its incident at once, no longer one signal after the other.
+
+It may go once no alert group of 0.1.0 is running: they end a quarter of an hour after their last alert has.
+"""
+READ_CHANNELS_BACK = "2026-11-read-channels-back"
+"""A round of reading back also looks at channels. A round takes two minutes: it may go with the next version."""
