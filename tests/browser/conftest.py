@@ -181,6 +181,14 @@ class Site:
         self._loop.call_soon_threadsafe(lambda: done.set_result(act()))
         return done.result(10)
 
+    def holds_no_stream(self) -> bool:
+        """Whether every stream has been given back; a server hears of it a moment later."""
+        for _ in range(200):
+            if self.viewers() == 0:
+                return True
+            threading.Event().wait(0.02)
+        return False
+
     def state(self, incident: str) -> dict[str, Any]:
         return snapshot.state(self.desk.incidents[incident], self.desk.now)
 

@@ -172,23 +172,3 @@ def test_nor_does_an_answer_or_a_dialog(site: Site, tab: Callable[..., Tab], axe
     act(page, name)
 
     assert objections(page, axe) == []
-
-
-STATES: dict[str, Callable[[Any], None]] = {
-    "a mistake": lambda page: (page.locator("#do-skip summary").click(), page.locator("#do-skip button").click())[-1],
-    "the keys": lambda page: page.keyboard.press("?"),
-    "the palette": lambda page: page.keyboard.press("Control+k"),
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "seen"), [("a mistake", "#do-skip .error"), ("the keys", "dialog[open]"), ("the palette", "dialog[open] a")]
-)
-def test_nor_does_what_scripts_bring(site: Site, tab: Callable[..., Tab], axe: str, name: str, seen: str) -> None:
-    """A mistake beside its field, and both dialogs, are as good as what the server draws."""
-    page = tab().page
-    page.goto(f"/incidents/{site.open(severity=None)}")
-    STATES[name](page)
-    page.locator(seen).first.wait_for()
-
-    assert objections(page, axe) == []

@@ -102,13 +102,13 @@ def test_the_title_of_a_tab_that_nobody_looks_at_is_right_within_a_minute(site: 
         page.clock.fast_forward(31_000)
     page.wait_for_function("() => parseInt(document.title) < 15")
     page.clock.run_for(3000)
-    away, held = minutes(page), site.viewers()
+    away, free = minutes(page), site.holds_no_stream()
     page.evaluate(AWAY, False)
     page.clock.run_for(2000)
     page.locator("#r-clocks .clock.met[data-clock=acknowledge]").wait_for(state="attached")
 
     assert away < 15 < before
-    assert held == 0
+    assert free
     assert rows(page) == every_row(site, incident)
 
 

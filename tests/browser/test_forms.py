@@ -7,7 +7,7 @@ verb that it concerns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -55,6 +55,7 @@ def monitored(walk: Walk) -> None:
 
 
 def parked(walk: Walk) -> None:
+    walk.now = datetime.now(UTC)
     walk.park(Port.CHAT)
 
 
@@ -65,6 +66,12 @@ def verified(walk: Walk) -> None:
 
 def item(state: State, name: str) -> State:
     return next(each for each in state["checklist"] if each["item"] == name)
+
+
+def due_at_once(state: State) -> bool:
+    """The next try of what is parked was half a minute after the first, and is not waited for any more."""
+    tried, again = state["deliveries"]["down"]["chat"]["down_since"], state["deliveries"]["waiting"][0]["retry_at"]
+    return moment(again) - moment(tried) < timedelta(seconds=30)
 
 
 FIRST_DELIVERY = "INCIDENT:1"
@@ -174,13 +181,7 @@ PRESSES: dict[str, Press] = {
         {"as": "false_alarm", "duplicate_of": None},
         severity=None,
     ),
-    "retry_delivery": Press(
-        Phase.TRIAGE,
-        lambda s: moment(s["now"]) - moment(s["deliveries"]["waiting"][0]["retry_at"]) < timedelta(minutes=5),
-        True,
-        {"delivery": FIRST_DELIVERY},
-        before=parked,
-    ),
+    "retry_delivery": Press(Phase.TRIAGE, due_at_once, True, {"delivery": FIRST_DELIVERY}, before=parked),
     "replace_delivery": Press(
         Phase.TRIAGE,
         lambda s: [each["says"] for each in s["deliveries"]["waiting"] if each["says"] == HOSTILE],
