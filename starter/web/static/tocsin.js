@@ -330,6 +330,8 @@ async function send(form, button) {
   if (underWay.has(question) || form.dataset.busy) return;
   underWay.add(question);
   form.dataset.busy = "yes";
+  // Asked now: the live page may have drawn the list anew before the answer is here.
+  const listed = form.closest("#r-checklists");
   const restored = pressed(button ?? one("button", form));
   const stop = new AbortController();
   const patience = setTimeout(() => {
@@ -349,7 +351,7 @@ async function send(form, button) {
     if (sent.status !== 503) key.value = freshKey();
     for (const field of all("[aria-invalid]", form)) right(field);
     // Whoever goes through a checklist stays in it: the tick itself is the answer, once the live page shows it.
-    const inPlace = sent.ok && form.closest("#r-checklists") && words.classList.contains("on");
+    const inPlace = sent.ok && listed && words.classList.contains("on");
     if (inPlace) write(one("#announce"), new DOMParser().parseFromString(said, "text/html").querySelector("strong")?.textContent ?? "");
     else answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
     for (const link of all("[data-error-for]", answerPlace)) {
