@@ -183,7 +183,7 @@ class Site:
 
     def holds_no_stream(self) -> bool:
         """Whether every stream has been given back; a server hears of it a moment later."""
-        for _ in range(200):
+        for _ in range(600):
             if self.viewers() == 0:
                 return True
             threading.Event().wait(0.02)
