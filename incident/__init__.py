@@ -21,7 +21,7 @@ In reading order:
     measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     checklists, severity, mitigation_options, rationalizations: the process's own tables
-    messages, naming, postmortem, placeholders, pictures: what people read
+    messages, naming, postmortem, placeholders, pictures, durations: what people read
     invisible    what nobody can see in a text  previewing what the public would read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see

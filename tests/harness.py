@@ -453,8 +453,16 @@ class Story:
     async def _motion(self) -> tuple[int, tuple[str, ...]]:
         """How long the histories are by now, and which activities are being tried."""
         found = [await self._described(self.id)]
-        found += [await self._described(id) for id in _pagers(found[0])]
-        length = sum(described.workflow_execution_info.history_length for described in found)
+        beginning = 0
+        for id in _pagers(found[0]):
+            try:
+                found.append(await self._described(id))
+            except RPCError as error:
+                # It is on its way: the incident has asked for it already.
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                beginning += 1
+        length = beginning + sum(described.workflow_execution_info.history_length for described in found)
         pending = [activity for described in found for activity in described.pending_activities]
         return length, tuple(sorted(f"{each.activity_id} {each.attempt} {PendingActivityState.Name(each.state)}" for each in pending))
 

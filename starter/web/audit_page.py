@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from temporalio.client import WorkflowHistory
 
 from incident.events import BEHIND_THE_SCENES, KINDS, SYSTEM
+from incident.invisible import shown
 from starter import audit
 from starter.desk import Desk
 from starter.origins import Origin, origins
@@ -113,7 +114,7 @@ def linked(text: str, seq: int) -> Markup:
         named = int(found[1])
         return f'<a href="#entry-{named}">{found[0]}</a>' if 0 < named < seq else found[0]
 
-    return Markup(_NAMED.sub(link, str(escape(text))))  # escaped first; what is put in is a number
+    return Markup(_NAMED.sub(link, str(escape(shown(text)))))  # escaped first; what is put in is a number
 
 
 def _corrections(timeline: Sequence[Entry]) -> dict[int, list[int]]:

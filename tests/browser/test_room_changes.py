@@ -44,15 +44,21 @@ def test_a_press_shows_that_it_is_sent_and_what_it_waits_for(site: Site, tab: Op
     window = tab()
     page = enter(window, incident)
     site.desk.working = False
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     button = page.locator("#r-next .primary")
     button.click()
     busy = button.get_attribute("aria-busy"), button.inner_text()
+    button.click()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
+    first = len(sent)
     page.locator("#answer .warn", has_text="Waiting for the worker").wait_for(timeout=4000)
     button.click()
     site.desk.working = True
     page.wait_for_selector("#answer .good", timeout=6000)
 
     assert busy == ("true", "Sending…")
+    assert first == 1
     assert site.kinds(incident).count("acknowledged") == 1
     assert page.locator("[aria-busy]").count() == 0
 

@@ -11,6 +11,7 @@ import pytest
 
 from incident import snapshot
 from incident.effects import Port
+from incident.paging import PageReport
 from incident.vocabulary import Phase
 from tests.incident.walk import DOCUMENT, OPENED, PLAN, Walk, alert
 
@@ -166,3 +167,19 @@ def test_the_post_mortem_shows_its_deadline_and_then_who_filed_it() -> None:
 
     assert (True, None, "2026-11-26T03:15:00Z") == (due["mandatory"], due["filed_at"], due["due"])
     assert "eva" == state(walk)["postmortem"]["by"]
+
+
+def test_who_is_being_paged_is_known_until_somebody_answers() -> None:
+    """The newest page counts; an acknowledgement ends it, and a page that arrives afterwards asks nobody any more."""
+    walk = Walk.open(None)
+    pages = [PageReport(outcome="paged", role="primary on-call", person=person, key=person).event(walk.now) for person in ("pia", "lee")]
+    paged = [state(walk)["paged"]]
+    for page in pages:
+        walk.record([page])
+        paged.append(state(walk)["paged"])
+    walk.does("acknowledge")
+    paged.append(state(walk)["paged"])
+    walk.record([pages[0]])
+
+    assert [None, "pia", "lee", None] == paged
+    assert state(walk)["paged"] is None

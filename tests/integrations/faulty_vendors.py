@@ -111,7 +111,8 @@ async def jira(_: Path) -> AsyncIterator[Subject]:
 
 @asynccontextmanager
 async def github(_: Path) -> AsyncIterator[Subject]:
-    fake = FakeGitHub({name: {"value": {}} for name in ("issue", "issue-comment", "label")})
+    found: dict[str, Any] = {"issue-search-result-item-paginated": {"value": {"items": [{}]}}}
+    fake = FakeGitHub({name: {"value": {}} for name in ("issue", "issue-comment", "label")} | found)
     async with FaultProxy.before(to_fake(fake.transport)) as proxy:
         ask = filing(lambda: GitHubTracker(proxy.url, token=TOKEN, repository="acme/ops", transport=line()))
         says = ("GitHub", "POST /repos/acme/ops/issues")

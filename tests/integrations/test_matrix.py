@@ -285,7 +285,7 @@ async def test_a_limit_is_waited_for_as_the_homeserver_says() -> None:
         return httpx2.Response(429, json={"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": 2500})
 
     rooms = Rooms(general="#incidents", stakeholders="#stakeholders")
-    chat = MatrixChat("http://127.0.0.1:1", token=SecretStr("t"), rooms=rooms, transport=httpx2.MockTransport(answer))
+    chat = MatrixChat("http://127.0.0.1:1", token=SecretStr("syt_secret"), rooms=rooms, transport=httpx2.MockTransport(answer))
     with pytest.raises(Unavailable) as told:
         await chat.post(delivery(Post(text="hello")))
 

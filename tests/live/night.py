@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -133,8 +134,7 @@ class Night:
     def files_the_postmortem(self) -> None:
         """The draft, with what its author is asked for written out."""
         draft: str = self.house.call("GET", f"/api/v1/incidents/{self.id}/postmortem").json()["document"]
-        lines = ["It was killed." if line.strip().startswith("[") and line.strip().endswith("]") else line for line in draft.splitlines()]
-        self.does("file_postmortem", document="\n".join(lines) + "\n")
+        self.does("file_postmortem", document=re.sub(r"\[[^\[\]\n]+\](?!\()", "It was killed.", draft))
 
     async def balance(self) -> dict[str, int]:
         """Hold the record against the servers: nothing lost, nothing told twice. Answers with what was counted there."""

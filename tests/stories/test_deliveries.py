@@ -204,6 +204,7 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
     await story.does("post_update", audience="internal", text="Rolling back")
     await asked(stage, "resume", port="chat")
     await eventually(lambda: _resumed(story, "chat"), what="the incident to hear of it")
+    await eventually(lambda: _nothing_waits(story), what="all that was kept to be given out")
     await story.told_everything_once()
     said = story.posts()[before:]
 
@@ -215,6 +216,10 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
 
 async def _paused(story: Story, port: str) -> bool:
     return port in (await _deliveries(story))["paused"]
+
+
+async def _nothing_waits(story: Story) -> bool:
+    return not (await _deliveries(story))["waiting"]
 
 
 async def _resumed(story: Story, port: str) -> bool:
