@@ -179,11 +179,16 @@ def binds(incident: Incident) -> bool:
     return bool(queries(incident))
 
 
+LOOKS_BACK = timedelta(days=400)
+"""How far back a beginning is believed: a date of year 1 is a mistake of its sender, and no monitoring keeps more than this."""
+
+
 def began_at(incident: Incident) -> datetime:
-    """When the trouble began, as far as is known."""
-    if incident.started_at is not None:
-        return incident.started_at
-    return min((alert.starts_at for alert in incident.alerts.values()), default=incident.opened_at)
+    """When the trouble began, as far as is known and can be: not after its opening, and not before anything is kept of."""
+    said = incident.started_at
+    if said is None:
+        said = min((alert.starts_at for alert in incident.alerts.values()), default=incident.opened_at)
+    return max(incident.opened_at - LOOKS_BACK, min(said, incident.opened_at))
 
 
 def baseline_window(incident: Incident, watching: Watching) -> tuple[datetime, datetime]:

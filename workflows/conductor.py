@@ -41,6 +41,7 @@ class Conductor:
         self.started = False
         self._lists_row = lists_row
         self._busy: set[str] = set()
+        self._fault: BaseException | None = None
         self._sending: dict[int, workflow.ActivityHandle[Receipt]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: tuple[object, ...] = ()
@@ -101,7 +102,7 @@ class Conductor:
         armed = self.next_wake()
 
         def disturbed() -> bool:
-            if over():
+            if over() or self._fault is not None:
                 return True
             earliest = self.next_wake()
             return earliest is not None and (armed is None or earliest < armed)
@@ -113,6 +114,7 @@ class Conductor:
             await wait(disturbed, timeout=timeout, timeout_summary=summary or None)
         except TimeoutError:
             return
+        self._faultless()
 
     @property
     def idle(self) -> bool:
@@ -125,9 +127,10 @@ class Conductor:
             wake = self.next_wake()
             timeout = max(timedelta(0), wake - workflow.now()) if wake is not None else None
             try:
-                await wait(lambda: self.idle and workflow.all_handlers_finished(), timeout=timeout)
+                await wait(lambda: self._fault is not None or (self.idle and workflow.all_handlers_finished()), timeout=timeout)
             except TimeoutError:
                 self.tick()
+            self._faultless()
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` as a task of its own that continue-as-new waits for."""
@@ -136,19 +139,26 @@ class Conductor:
         async def run() -> None:
             try:
                 await work
-            finally:
+            except asyncio.CancelledError:
                 self._busy.discard(name)
+                raise
+            # After a bug it stays busy: begun again at once it would fail again, for ever, within one workflow task.
+            self._busy.discard(name)
 
         task = asyncio.create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        """Forget a task; a bug in one must fail the workflow task, loudly, and not be lost with it."""
+        """Forget a task; a bug in one fails the workflow task (`_faultless`), loudly, and is tried again by the server at its pace."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             workflow.logger.error("a task of the incident failed", exc_info=error)
-            raise error
+            self._fault = error
+
+    def _faultless(self) -> None:
+        if self._fault is not None:
+            raise self._fault
 
     def busy(self, name: str) -> bool:
         return name in self._busy

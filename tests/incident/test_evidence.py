@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incident import evidence
+from incident import evidence, lookups
 from incident.evidence import Baseline, Point
 from incident.policy import Policy
 from incident.queries import Query, Watching
@@ -211,3 +211,14 @@ def test_an_exporter_that_has_died_is_not_reported_as_well() -> None:
     assert "errors is 1 % at 03:00:00 UTC, no data since" == evidence.newest([(at[0], 1.0), (at[1], None), (at[2], None)], query)
     assert "no data" in evidence.newest([(at[0], None)], query)
     assert "no data" in evidence.newest([], query)
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"], ids=["year 1", "year 9999"])
+def test_a_date_that_nobody_meant_is_no_beginning(said: str) -> None:
+    """What is looked at before the incident stays within what can be counted and what is kept."""
+    walk = measured_walk()
+    walk.does("describe", started_at=said)
+    asked = lookups.ask(walk.incident, ("signals",), walk.now)
+
+    assert evidence.baseline_window(walk.incident, Watching())[0] >= OPENED - timedelta(days=401)
+    assert OPENED - timedelta(days=401) <= asked.since <= OPENED

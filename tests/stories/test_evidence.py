@@ -82,3 +82,12 @@ async def test_evidence_survives_continue_as_new(stage: Stage) -> None:
     assert len(await runs(stage.client, story.id)) > 1
     assert all(later[0] == earlier[1] for earlier, later in pairwise(asked))
     assert (await story.state())["verification"]["passed_at"] is not None
+
+
+async def test_a_beginning_in_year_one_is_no_beginning(stage: Stage) -> None:
+    """A date that a sender never meant neither stops the looks nor the incident, and the night is verified as any other."""
+    story = await measured(stage)
+    await story.does("describe", started_at="0001-01-01T00:00:00Z")
+    await story.fast_forward(minutes=18)
+
+    await story.does("resolve", root_cause="a retry", fix_applied="rolled back")
