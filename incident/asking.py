@@ -424,19 +424,30 @@ def _owning(incident: Incident, owner: str) -> tuple[str, str]:
 def _parked(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     """A port went down: whoever relied on it is told another way, once."""
     port = Port(event.data["port"])
-    if port in before.down:
+    if port in before.down or port in incident.paused:
         return
-    waiting = [effect for effect in incident.outbox if effect.port is port]
+    waiting = _unspoken(incident, port)
     if port is Port.CHAT:
-        important = next((effect for effect in waiting if effect.important), waiting[0] if waiting else None)
-        if important is not None and isinstance(important.ask, Post | OpenChannel):
-            yield _in_chats_place(incident, important)
+        told = [effect for effect in waiting if effect.important] or waiting[:1]
+        if incident.edition < 2:
+            told = told[:1]
+        yield from (_in_chats_place(incident, effect) for effect in told if isinstance(effect.ask, Post | OpenChannel))
     elif port is Port.STATUS:
         newest = next((effect for effect in reversed(waiting) if isinstance(effect.ask, Publish)), None)
         body = newest.ask.body if newest is not None and isinstance(newest.ask, Publish) else ""
         yield _publish_by_hand(incident, body, newest.number if newest is not None else None)
     else:
         yield Draft(Post(room="incident", text=messages.port_down(incident, port, event.data["error"])), "port_down", f"down:{port.value}")
+
+
+def _unspoken(incident: Incident, port: Port) -> list[Effect]:
+    """What waits for a port and has not been told another way: down and then paused, or the other way round, is told once."""
+    waiting = [effect for effect in incident.outbox if effect.port is port]
+    if incident.edition < 2:
+        return waiting
+    spoken = {effect.stands_for for effect in incident.outbox}
+    spoken |= {each.stands_for for each in incident.settled if each.state == "delivered"}
+    return [effect for effect in waiting if effect.number not in spoken]
 
 
 def _in_chats_place(incident: Incident, effect: Effect) -> Draft:
@@ -489,7 +500,7 @@ def _channel_paused(before: Incident, incident: Incident, event: Event) -> Itera
     port = Port(event.data["port"])
     if port in before.paused:
         return
-    waiting = [effect for effect in incident.outbox if effect.port is port]
+    waiting = _unspoken(incident, port)
     if port is Port.CHAT:
         yield from (_in_chats_place(incident, effect) for effect in waiting if effect.important)
         return

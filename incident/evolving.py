@@ -541,7 +541,8 @@ def _restricted(incident: Incident, event: Event) -> Changes:
     An entry on the status page is public already, or is on its way there: it will be told that it is over. Where there
     is none, the public is owed nothing any more.
     """
-    on_its_way = Port.STATUS not in incident.down and any(effect.port is Port.STATUS for effect in incident.outbox)
+    kept_back = Port.STATUS in incident.down or Port.STATUS in incident.paused
+    on_its_way = not kept_back and any(effect.port is Port.STATUS for effect in incident.outbox)
     public_since = incident.public_since or (event.at if on_its_way else None)
     items = ("status_page_updated", "customer_communication_sent", "status_page_resolved")
     owed = tuple(item for item in items if incident.checklist[item].state is CheckState.OPEN)

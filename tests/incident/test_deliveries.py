@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -239,6 +240,32 @@ def test_a_pause_that_is_known_adds_nothing_and_one_that_is_prolonged_tells_nobo
 
     assert told + 1 == len(walk.timeline)
     assert posts == len(walk.waiting(Port.CHAT))
+
+
+@pytest.mark.parametrize("paused_first", [True, False], ids=["paused, then down", "down, then paused"])
+def test_each_message_that_matters_goes_another_way_once(paused_first: bool) -> None:
+    """However many of them wait, and whichever of the two reasons comes first."""
+    walk = Walk.open("SEV1", customer_facing=True)
+    matters = {effect.number for effect in walk.waiting(Port.CHAT) if effect.important}
+    steps: list[Callable[[], object]] = [lambda: _pause(walk, Port.CHAT), lambda: walk.park(Port.CHAT)]
+    for step in steps if paused_first else reversed(steps):
+        step()
+    stands_for = [effect.stands_for for effect in walk.waiting(Port.PAGING) if effect.stands_for is not None]
+
+    assert len(matters) > 1
+    assert sorted(matters) == sorted(stands_for)
+
+
+def test_an_incident_that_is_made_private_while_the_status_page_is_paused_never_reaches_it() -> None:
+    """Nothing of it had gone out; nothing goes out at resume."""
+    walk = Walk.open("SEV2", customer_facing=True)
+    _pause(walk, Port.STATUS)
+    walk.does("post_update", audience="external", text="We are looking into it", status="investigating")
+    walk.does("restrict", reason="it is about security")
+    _pause(walk)
+
+    assert walk.incident.public_since is None
+    assert [] == walk.waiting(Port.STATUS)
 
 
 def test_practice_goes_on() -> None:
