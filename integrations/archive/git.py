@@ -4,6 +4,9 @@ A folder an incident, as the folder archive has it; the former versions are in t
 each time the clone is brought to what stands there before anything is added, so a commit that was made and could not be pushed is made
 anew, and one whose push was taken while the answer got lost is found. A repeat is recognised by its content, and one that comes
 late, after a newer content, by the mark of its key in a commit's message.
+
+What the remote's address has of credentials is given to git in its environment: what stands in its arguments is read by everybody on
+this machine, and what stands in `.git/config` by whoever gets a copy of the clone.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
@@ -36,7 +40,13 @@ FINAL = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EEXIST
 
 TRAILER = "Tocsin-Key"
 
-_AUTHENTICATION = re.compile(r"authentication failed|permission denied|could not read (username|password)|403|401", re.IGNORECASE)
+_AUTHENTICATION = re.compile(
+    r"authentication failed for '|could not read (username|password) for '|permission denied \(|permission to \S+ denied to "
+    r"|the requested url returned error: 40[13]\b|rpc failed; http 40[13]\b",
+    re.IGNORECASE,
+)
+"""What git, ssh and the large hosts say of somebody whom they don't let in; a bare number may stand in any name."""
+
 _GONE = re.compile(r"repository .*not found|does not (appear to be a git repository|exist)", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -54,12 +64,43 @@ SETTINGS = ("core.autocrlf=false", "core.hooksPath=/dev/null", "commit.gpgSign=f
 """Documents are kept to the byte, and what somebody has set for themselves on this machine is not for us."""
 
 
+_PASSWORD = '!f() { test "$1" = get && printf "password=%s\\n" "$TOCSIN_GIT_PASSWORD"; }; f'
+"""A credential helper of git: its arguments hold the name of a variable, which its shell looks up."""
+
+
+def _apart(remote: str) -> tuple[str, dict[str, str]]:
+    """The address without what lets us in, and the part of git's environment that has it instead."""
+    scheme, separator, rest = remote.partition("://")
+    authority, slash, path = rest.partition("/")
+    userinfo, at, host = authority.rpartition("@")
+    if not separator or not at:
+        return remote, {}
+    user, colon, password = userinfo.partition(":")
+    if scheme.lower() not in ("http", "https"):
+        # Nobody but these takes a password from an address, and ssh needs the name there.
+        return f"{scheme}://{user}@{host}{slash}{path}", {}
+    within = f"credential.{scheme}://{host}"
+    settings = [(f"{within}.username", unquote(user))] * bool(user)
+    # The empty one first: what this machine's user has set as helper would be asked before ours, and be told the password. Where there
+    # is none in the address, theirs may know one; ours is the last, or git would ask for it, with the name in an argument.
+    settings += [(f"{within}.helper", "")] * bool(colon) + [(f"{within}.helper", _PASSWORD)]
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    environment = {"GIT_CONFIG_COUNT": str(first + len(settings))}
+    for number, (name, value) in enumerate(settings, start=first):
+        environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    environment["TOCSIN_GIT_PASSWORD"] = unquote(password)
+    return f"{scheme}://{host}{slash}{path}", environment
+
+
 class GitArchive:
     """A clone in `folder`, its branch `branch`, and where it is pushed to."""
 
     def __init__(self, folder: Path, *, remote: SecretStr | None = None, branch: str = "main", author: str = "tocsin@localhost") -> None:
         self._folder = folder
-        self._remote = remote.get_secret_value() if remote is not None else None
+        self._remote: str | None = None
+        self._let_in: dict[str, str] = {}
+        if remote is not None:
+            self._remote, self._let_in = _apart(remote.get_secret_value())
         self._branch = branch
         self._author = author
         self._one_at_a_time = OneAtATime()
@@ -151,7 +192,7 @@ class GitArchive:
     async def _git(self, *arguments: str, fails: bool = False) -> str:
         """Run git and give what it says; where it fails, nothing if that `fails` too, else one of our errors."""
         settings = [part for each in SETTINGS for part in ("-c", each)]
-        environment = {**os.environ, **QUIETLY, "GIT_AUTHOR_EMAIL": self._author, "GIT_COMMITTER_EMAIL": self._author}
+        environment = {**os.environ, **QUIETLY, **self._let_in, "GIT_AUTHOR_EMAIL": self._author, "GIT_COMMITTER_EMAIL": self._author}
         try:
             process = await asyncio.create_subprocess_exec(
                 "git",
@@ -181,7 +222,7 @@ class GitArchive:
     def _translated(self, what: str, told: str) -> IntegrationError:
         words = " ".join(_USERINFO.sub("", told).split())[:300]
         text = f"git {what} of the archive {self._folder} failed: {words}"
-        if _AUTHENTICATION.search(told):
+        if _AUTHENTICATION.search(" ".join(told.split())):
             return Unauthorized(f"{text} (renew what TOCSIN_GIT_REMOTE is let in with; `tocsin doctor` tries it)")
         return NotFound(text) if _GONE.search(told) else Unavailable(text)
 

@@ -117,8 +117,11 @@ class SlackChat:
                 self._channels.pop(name, None)
                 raise NotFound(f"{error} ({name})") from error
             detail: dict[str, Any] = {}
-            if told is None and ask.channel and ask.room == "incident":
-                detail = await self._card_says(channel, delivery, first) | await self._ask_in(channel, self._ids(ask.people))
+            if ask.channel and ask.room == "incident":
+                if told is None:
+                    detail = await self._card_says(channel, delivery, first)
+                # Also where the message is out already: what broke off may have been the asking.
+                detail |= await self._ask_in(channel, self._ids(ask.people))
             return Receipt(reference=f"{channel}/{ts}", channel=name, repeated=told is not None, detail=detail)
 
     async def _create(self, delivery: Delivery, ask: OpenChannel, name: str) -> Mapping[str, Any] | None:
@@ -182,13 +185,15 @@ class SlackChat:
         wanted = [id for id in dict.fromkeys(ids) if (channel, id) not in self._asked_in]
         if not wanted:
             return {}
-        self._asked_in.update((channel, id) for id in wanted)
+        told = {}
         try:
             also = {"already_in_channel", "cant_invite_self"}
             await self.api.write("conversations.invite", also=also, channel=channel, users=",".join(wanted), force=True)
         except Refused as error:
-            return {"invite": str(error)}
-        return {}
+            told = {"invite": str(error)}
+        # Only an answer counts: whoever was asked in vain, because nothing came back, is asked again.
+        self._asked_in.update((channel, id) for id in wanted)
+        return told
 
     async def _say(self, channel: str, delivery: Delivery, key: str, text: str, *, offered: list[Block]) -> str:
         return await self._post(channel, delivery, key, text, [*blocks(text), *(offered if self._pressed else [])])

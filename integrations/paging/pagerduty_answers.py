@@ -1,8 +1,9 @@
 """What becomes of our pages at PagerDuty, as its webhooks (version 3) tell it, and who its users are, by its REST API.
 
-A page of ours is an incident there. It is known by its `incident_key`, which is our page's key where PagerDuty keeps it, or else by
-our incident's id in its title, which is our page's first line. Whatever is about a page of ours is no alert from monitoring: taken
-for one, it would open an incident that pages, and that page would open the next.
+A page of ours is an incident there. It is known by its `incident_key`, which is our page's key where PagerDuty keeps it. Where it
+keeps none, it is known by its title, which begins as the first line of our pages does. Whatever is about a page of ours is no alert
+from monitoring: taken for one, it would open an incident that pages, and that page would open the next. An incident that has another
+key is somebody else's, whatever its title names: taken for ours, its alert would be lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import httpx2
 from pydantic import SecretStr
 
-from integrations.deliveries import clipped
+from incident.channels import CHANNELS
+from integrations.deliveries import DRILL_MARK, clipped
 from integrations.http import Http
 
 What = Literal["acknowledged", "resolved", "reassigned", "other"]
@@ -30,7 +32,12 @@ WHAT: dict[str, What] = {
 
 NOTE_LIMIT = 20_000
 
-_INCIDENT = re.compile(r"\bINC-\d{4}-\d{4,}\b")
+_KEY = re.compile(rf"(INC-\d{{4}}-\d{{4,}}):(?:page-\d+\.)?\d+|({CHANNELS}):\w+@\S+")
+"""Our keys: a page of an incident (`workflows.paging`, the outbox), and a reminder of a channel that is paused."""
+
+_FIRST_LINE = re.compile(rf"(?:{re.escape(DRILL_MARK)})?(?:(?:(?:presumed )?SEV\d|not declared) )?(INC-\d{{4}}-\d{{4,}}): ")
+"""How each of our pages begins (`incident.messages`)."""
+
 _PERSON = frozenset({"user", "user_reference"})
 
 
@@ -58,22 +65,30 @@ def answer_of(body: Any) -> PageAnswer | None:
     kind = event.get("event_type")
     if not isinstance(kind, str) or not kind.startswith("incident."):
         return None
-    found = _INCIDENT.match(_text(data, "incident_key")) or _INCIDENT.search(_text(data, "title"))
-    if found is None:
+    incident = _ours(data)
+    if incident is None:
         return None
     agent = event.get("agent")
     person = isinstance(agent, Mapping) and agent.get("type") in _PERSON
     assignees = data.get("assignees")
     return PageAnswer(
         event=_text(event, "id")[:150],
-        what=WHAT.get(kind, "other"),
+        # Nobody acknowledges a reminder; all that counts is that it is no alert.
+        what="other" if incident == CHANNELS else WHAT.get(kind, "other"),
         kind=kind[:60],
-        incident=found[0],
+        incident=incident,
         there=_text(data, "id")[:60],
         user=_text(agent, "id")[:60] if person else None,
         user_name=_text(agent, "summary")[:100] if person else "",
         asked=tuple(_text(each, "summary")[:100] for each in assignees[:10]) if isinstance(assignees, list) else (),
     )
+
+
+def _ours(data: Mapping[str, Any]) -> str | None:
+    """What a page of ours is of; None where it is somebody else's."""
+    key = data.get("incident_key")
+    found = _FIRST_LINE.match(_text(data, "title")) if key in (None, "") else _KEY.fullmatch(_text(data, "incident_key"))
+    return next(filter(None, found.groups())) if found is not None else None
 
 
 class PagerDutyUsers:

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -99,7 +102,7 @@ class TestGit(Contract, ArchiveContract):
     async def test_a_refusal_is_final(self, stage: Stage) -> None:
         """A remote that does not let us in is told from one that is away; one that is gone is named without the password."""
         assert isinstance(stage, GitStage)
-        stage.hook("pre-receive", "echo Permission denied to tocsin; exit 1")
+        stage.hook("pre-receive", "echo Permission to acme/archive.git denied to tocsin.; exit 1")
         with pytest.raises(Unauthorized):
             await stage.tell(delivery(document("x")))
         gone = GitArchive(stage.folder / "third", remote=SecretStr(f"file://tocsin:s3cret@{stage.folder}/none.git"))
@@ -109,6 +112,68 @@ class TestGit(Contract, ArchiveContract):
 
         assert not found.ok
         assert "s3cret" not in f"{told.value} {found}"
+
+
+class Bouncer(BaseHTTPRequestHandler):
+    """A Git host that asks for a password, and answers whoever has one with `status`."""
+
+    shown: ClassVar[list[str]] = []
+    status: ClassVar[int] = 403
+
+    def do_GET(self) -> None:
+        told = self.headers.get("Authorization")
+        if told is not None:
+            self.shown.append(base64.b64decode(told.removeprefix("Basic ")).decode())
+        self.send_response(401 if told is None else self.status)
+        self.send_header("WWW-Authenticate", "Basic realm=archive")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def bouncer() -> Iterator[str]:
+    Bouncer.shown.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Bouncer)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("userinfo", "known"), [("tocsin:s3cret%2F%40", "tocsin:s3cret/@"), ("s3cret", "s3cret:")])
+async def test_what_lets_us_in_stands_in_no_argument_and_no_file(
+    tmp_path: Path, bouncer: str, monkeypatch: pytest.MonkeyPatch, userinfo: str, known: str
+) -> None:
+    """Everybody on a machine reads its processes' arguments, and a clone is copied; also what a former version left there is gone."""
+    clone, trace = tmp_path / "clone", tmp_path / "trace"
+    git(tmp_path, "init", "--quiet", "clone")
+    git(clone, "remote", "add", "origin", f"http://{userinfo}@{bouncer}/archive.git")
+    monkeypatch.setenv("GIT_TRACE", str(trace))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
+    archive = GitArchive(clone, remote=SecretStr(f"http://{userinfo}@{bouncer}/archive.git"))
+    with pytest.raises(Unauthorized):
+        await archive.store_document(delivery(document("x")))
+    written = [path.read_bytes() for path in (trace, *clone.rglob("*")) if path.is_file()]
+
+    assert {known} == set(Bouncer.shown)
+    assert b"git-remote-http" in written[0]
+    assert not any(b"s3cret" in each for each in written)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (403, Unauthorized), (500, Unavailable), (503, Unavailable)])
+async def test_only_a_remote_that_does_not_let_us_in_is_final(
+    tmp_path: Path, bouncer: str, monkeypatch: pytest.MonkeyPatch, status: int, kind: type[Exception]
+) -> None:
+    """A trouble that passes is asked again, also where 401 or 403 stands in a name."""
+    monkeypatch.setattr(Bouncer, "status", status)
+    archive = GitArchive(tmp_path / "clone", remote=SecretStr(f"http://tocsin:s3cret@{bouncer}/team-403/401.git"))
+    with pytest.raises(kind):
+        await archive.store_document(delivery(document("x")))
+
+    assert Bouncer.shown
 
 
 async def test_two_machines_add_to_one_repository(tmp_path: Path) -> None:

@@ -143,6 +143,21 @@ async def test_whoever_is_in_the_incident_is_asked_in_once() -> None:
     assert [(opened.reference, "U0ANA"), (opened.reference, "U0BEN")] == stage.fake.invited
 
 
+async def test_an_invitation_that_got_no_answer_is_made_again() -> None:
+    """A private channel that nobody was asked into is a room without a door: the next try asks, also where all else is done."""
+    stage = SlackStage(people={"ana": "U0ANA", "ben": "U0BEN"})
+    opening = delivery(OPEN.model_copy(update={"private": True, "people": ("ana",)}), 1)
+    post = delivery(Post(channel=CHANNEL, text="hello", people=("ana", "ben")), 2)
+    for asking in (opening, post):
+        stage.wire.fail(Cut.BEFORE, wanted=lambda request: request.url.path.endswith("conversations.invite"), times=1)
+        with pytest.raises(Unavailable):
+            await stage.tell(asking)
+        await stage.tell(asking)
+
+    assert ["U0ANA", "U0BEN"] == [users for _, users in stage.fake.invited]
+    assert ["hello"] == [message["text"] for message in stage.fake.said(CHANNEL)][1:]
+
+
 async def test_somebody_who_has_left_does_not_keep_the_others_out() -> None:
     """An invitation that Slack refuses is told on the receipt; the channel is open all the same."""
     stage = SlackStage(invite=("U0GONE",))

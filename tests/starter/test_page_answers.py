@@ -14,8 +14,9 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from incident.channels import CHANNELS
 from integrations.oncall.people import Person, people_from
-from integrations.paging.pagerduty_answers import PagerDutyUsers
+from integrations.paging.pagerduty_answers import PagerDutyUsers, answer_of
 from starter.api import Door, create_app
 from starter.live import Rooms
 from starter.page_answers import PageAnswerers
@@ -146,6 +147,44 @@ async def test_a_page_is_known_by_its_key_where_its_title_was_edited(place: Plac
     await place.post(told("acknowledged", title="Ana looks at it", incident_key="INC-2026-0001:page-1.1"))
 
     assert ["acknowledge"] == [verb for _, verb, _ in place.desk.asked]
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"incident_key": "nagios-77", "title": "checkout 5xx again, see INC-2026-0001"},
+        {"incident_key": "nagios-77", "title": "SEV1 INC-2026-0001: Checkout fails. Acknowledge now"},
+        {"incident_key": "INC-2026-0001 again", "title": "checkout 5xx"},
+        {"incident_key": None, "title": "checkout 5xx again, see SEV1 INC-2026-0001: Checkout fails"},
+        {"title": "INC-2026-0001 again: checkout 5xx"},
+    ],
+)
+async def test_an_incident_of_somebody_else_that_names_ours_is_an_alert(place: Place, foreign: dict[str, Any]) -> None:
+    """Whoever writes our incident's id into a title of their own loses no alert, and acknowledges nothing of ours."""
+    fired = answer_of(told("triggered", None, **foreign))
+    await place.post(told("acknowledged", **foreign))
+
+    assert fired is None
+    assert [] == place.desk.asked
+
+
+@pytest.mark.parametrize(
+    ("ours", "of"),
+    [
+        ({"incident_key": "INC-2026-0001:page-2.11", "title": "x"}, "INC-2026-0001"),
+        ({"incident_key": "INC-2026-0001:17", "title": "x"}, "INC-2026-0001"),
+        ({"incident_key": f"{CHANNELS}:chat@2026-11-24T03:02:30+00:00:1", "title": "chat is still paused"}, CHANNELS),
+        ({"incident_key": None, "title": "[DRILL] SEV2 INC-2026-0001: x"}, "INC-2026-0001"),
+        ({"incident_key": "", "title": "not declared INC-2026-0001: x"}, "INC-2026-0001"),
+        ({"title": "INC-2026-0001: its channel was archived"}, "INC-2026-0001"),
+    ],
+)
+async def test_a_page_of_ours_is_known_by_its_key_or_by_how_it_begins(ours: dict[str, Any], of: str) -> None:
+    """Taken for an alert it would open an incident, whose page would open the next."""
+    found = answer_of(told("triggered", None, **ours))
+
+    assert found is not None
+    assert (of, "other") == (found.incident, found.what)
 
 
 async def test_an_event_that_comes_again_is_the_same_command(place: Place) -> None:
