@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import lifecycle, repeats
-from incident.commands import Describe, InvalidInput, Open, parse, problems
+from incident.commands import AFTER_THE_END, Describe, InvalidInput, Open, parse, problems
 from incident.policy import Policy
 from incident.refusals import refuse
 from incident.registration import Registration
@@ -38,9 +38,6 @@ COMMAND_WITHIN = timedelta(seconds=10)
 
 DRILL_SPEED = 60
 """How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
-
-AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
-"""What can still be done for an incident that has ended: its follow-up takes it."""
 
 LooksFirst = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
 """What a door looks at before it asks an incident for one verb: it gives the fields to ask with, or raises a `Problem`."""
