@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.model import Incident as IncidentState
     from incident.model import Suggestion, Withdrawn
     from incident.paging import PageReport, paging_for
-    from incident.refusals import Refusal
+    from incident.refusals import Refusal, refuse
     from incident.registration import Closed, Registered, Takes
     from incident.vocabulary import Phase
     from workflows import contract, options, patches
@@ -437,7 +437,7 @@ class Incident:
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
         """Carry out one command of the process and say what followed, or why not."""
         request = self._read(name, args)
-        return self._answer(request, key_of(request))
+        return self._answer(request, key_of(request), asked=True)
 
     @command.validator
     def _validate(self, name: str, args: Sequence[RawValue]) -> None:
@@ -495,8 +495,13 @@ class Incident:
         lifecycle.check_dates(command, workflow.now())
         return command
 
-    def _answer(self, command: Command, key: str | None) -> dict[str, Any]:
-        """Decide and record one command; a repeat of its key answers as the first did and adds nothing."""
+    def _answer(self, command: Command, key: str | None, *, asked: bool = False) -> dict[str, Any]:
+        """Decide and record one command; a repeat of its key answers as the first did and adds nothing.
+
+        `asked`: somebody hears the answer, and goes on to the follow-up where that has what is owed. No refusal is on record then.
+        """
+        if asked and self.incident.handed_over and command.verb in AFTER_THE_END:
+            return Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=refuse("already-closed")).wire()
         if key is not None and key in self.answers:
             return self.answers[key]
         self.conductor.tick()

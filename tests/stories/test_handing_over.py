@@ -30,18 +30,17 @@ async def _owing(stage: Stage, *, paused: bool = False, **changes: Any) -> Story
     return story
 
 
-async def _handed_over(stage: Stage, story: Story) -> Story:
+async def _handed_over(story: Story) -> Story:
     """The follow-up, once it has all that the incident owes."""
     await story.fast_forward(minutes=3)
     await eventually(story.ended, what="the incident's end")
-    id = contract.follow_up_id(story.id)
-    return Story(stage, id, story.world, stage.client.get_workflow_handle(id))
+    return story.follow_up()
 
 
 async def test_an_item_done_before_its_ticket_is_filed_leaves_no_ticket_open(stage: Stage) -> None:
     """Tickets that could not be filed before the end are filed and closed in order afterwards, and are read back."""
     story = await _owing(stage)
-    later = await _handed_over(stage, story)
+    later = await _handed_over(story)
     story.world.tickets.down = False
     await later.does("complete_action_item", id="AI-1")
     await stage.skip(timedelta(minutes=16))
@@ -63,7 +62,7 @@ async def test_until_it_is_handed_over_the_closed_incident_sees_to_its_items(sta
     """While the last tries are made, an item can be done at once, and nothing is refused that is carried out after all."""
     story = await _owing(stage)
     done = await story.does("complete_action_item", id="AI-1", key="done once")
-    later = await _handed_over(stage, story)
+    later = await _handed_over(story)
 
     assert "refused" not in await story.kinds()
     assert done == await later.does("complete_action_item", id="AI-1", key="done once"), "a repeat is recognised there too"
@@ -73,7 +72,7 @@ async def test_until_it_is_handed_over_the_closed_incident_sees_to_its_items(sta
 async def test_an_item_is_chased_once(stage: Stage) -> None:
     """However long its ticket waits, each reminder of an open item is paged once, and by the follow-up."""
     story = await _owing(stage, paused=True)
-    later = await _handed_over(stage, story)
+    later = await _handed_over(story)
     await stage.skip(timedelta(days=3, hours=20))
     await eventually(lambda: _overdue(later, "AI-1"), what="the item to be overdue")
     await later.settled()
@@ -96,7 +95,7 @@ async def test_what_was_refused_is_kept_until_somebody_decides(stage: Stage) -> 
     story.world.chat.refuse = True
     await story.does("dismiss", reason="a test fired", as_="false_alarm")
     await eventually(story.ended, what="the incident's end")
-    later = await _handed_over(stage, story)
+    later = await _handed_over(story)
     refused = (await later.state())["deliveries"]["refused"]
 
     assert refused
@@ -110,7 +109,7 @@ async def test_what_was_refused_is_kept_until_somebody_decides(stage: Stage) -> 
 async def test_what_waits_for_long_outgrows_no_history(stage: Stage) -> None:
     """What a closed incident owes goes on in new runs, and loses nothing that waits."""
     story = await _owing(stage, paused=True, policy=Policy(history_limit=100))
-    later = await _handed_over(stage, story)
+    later = await _handed_over(story)
     first = (await later.handle.describe()).run_id
     for number in range(30):
         await later.does("note", text=f"note {number}")
