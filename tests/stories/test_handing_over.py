@@ -45,7 +45,11 @@ async def test_an_item_done_before_its_ticket_is_filed_leaves_no_ticket_open(sta
     await later.does("complete_action_item", id="AI-1")
     await stage.skip(timedelta(minutes=16))
     await eventually(lambda: [(story.id, "AI-2")] == story.world.tickets.open, what="the tickets to be as the items are")
-    await eventually(lambda: _ticket_of(later, "AI-2"), what="the item to know its ticket")
+
+    async def known() -> bool:
+        return bool(await _ticket_of(later, "AI-2"))
+
+    await eventually(known, what="the item to know its ticket")
     shown = {"ticket": await _ticket_of(later, "AI-2"), "state": "closed"}
     await later.handle.signal(contract.READ_BACK, {"system": "jira", "tickets": [shown]})
     done = (await later.handle.result())["action_items"]
@@ -55,7 +59,7 @@ async def test_an_item_done_before_its_ticket_is_filed_leaves_no_ticket_open(sta
 
 
 async def _ticket_of(story: Story, item: str) -> str:
-    return next(each["ticket"] or "" for each in (await story.state())["action_items"] if each["id"] == item)
+    return next(str(each["ticket"] or "") for each in (await story.state())["action_items"] if each["id"] == item)
 
 
 async def test_until_it_is_handed_over_the_closed_incident_sees_to_its_items(stage: Stage) -> None:
@@ -84,7 +88,7 @@ async def test_an_item_is_chased_once(stage: Stage) -> None:
 
 
 async def _overdue(story: Story, item: str) -> bool:
-    return (await story.clock(f"action_item:{item}"))["state"] == "overdue"
+    return bool((await story.clock(f"action_item:{item}"))["state"] == "overdue")
 
 
 async def test_what_was_refused_is_kept_until_somebody_decides(stage: Stage) -> None:
