@@ -304,7 +304,9 @@ def _drifts(incident: Incident) -> Iterator[Wanted]:
 
 
 def _action_items(incident: Incident) -> Iterator[Wanted]:
-    """What is still owed after closing as well."""
+    """What is still owed after closing as well: by the follow-up, once it has been handed over."""
+    if incident.handed_over:
+        return
     for item in incident.action_items:
         if item.waived_by is not None or item.moved_to is not None:
             continue

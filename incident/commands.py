@@ -454,6 +454,9 @@ class Merge(Command):
     reason: Text | None = None
 
 
+AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
+"""What can still be done for an incident that is closed, by whoever sees to what it owes: itself, and then its follow-up."""
+
 COMMANDS: dict[str, type[Command]] = {
     model.verb: model
     for model in (

@@ -8,7 +8,7 @@ into the state, and `view` tells where each of them stands. What people may do a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -163,6 +163,15 @@ def view(incident: Incident) -> dict[str, Any]:
         "down": {port.value: health.model_dump(mode="json", exclude={"told"}) for port, health in incident.down.items()},
         "paused": {port.value: pause.model_dump(mode="json") for port, pause in incident.paused.items()},
     }
+
+
+def joined(own: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """The views of a closed incident and of its follow-up as one: what both know of stands where the follow-up has it."""
+    names = ("waiting", "refused", "settled")
+    known = {each["key"] for name in names for each in later[name]}
+    lists = {name: [*(each for each in own[name] if each["key"] not in known), *later[name]] for name in names}
+    ports = {name: {**own[name], **later[name]} for name in ("down", "paused")}
+    return {"delivered": max(own["delivered"], later["delivered"]), **lists, **ports}
 
 
 def standing(incident: Incident, effect: Effect, *, refused: bool = False) -> Standing:

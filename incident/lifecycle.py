@@ -196,6 +196,22 @@ def _last_deliveries(incident: Incident, command: Command, now: datetime) -> Out
     return permitted(incident, command, now) if waits else refuse("already-closed")
 
 
+def tried(incident: Incident) -> bool:
+    """Whether nothing waits in the outbox but what has to wait for a provider that is down, or for people."""
+    return all(effect.port in incident.down or effect.port in incident.paused for effect in incident.outbox)
+
+
+def owes(incident: Incident) -> bool:
+    """Whether anything is left to do after closing: action items, what waits to be sent, and what was refused and not decided on."""
+    return any(item.open for item in incident.action_items) or bool(incident.outbox or incident.unsent)
+
+
+def handed_over(incident: Incident, now: datetime) -> Incident:
+    """The incident once its follow-up has all that it owes: nothing to send, and nobody to chase."""
+    left = incident.model_copy(update={"handed_over": True, "outbox": (), "unsent": (), "down": {}})
+    return left.model_copy(update={"clocks": clocks.planned(left, now)})
+
+
 def permitted(incident: Incident, command: Command, now: datetime, *, earlier: bool = False) -> Outcome:
     """What follows from `command` by somebody who may; also after the end, where the follow-up decides what is still taken."""
     objection = permissions.objection(incident, command)

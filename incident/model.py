@@ -407,6 +407,7 @@ class Incident(Frozen):
     paused: dict[Port, Pause] = Field(default_factory=dict)
     unsent: tuple[Effect, ...] = ()
     settled: tuple[Settled, ...] = ()
+    handed_over: bool = Field(default=False, exclude_if=lambda value: not value)
     effect_number: int = 0
     delivered: int = 0
     page_number: int = 0

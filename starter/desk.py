@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import lifecycle, repeats
-from incident.commands import Describe, InvalidInput, Open, parse, problems
+from incident.commands import AFTER_THE_END, Describe, InvalidInput, Open, parse, problems
 from incident.policy import Policy
 from incident.refusals import refuse
 from incident.registration import Registration
@@ -38,9 +38,6 @@ COMMAND_WITHIN = timedelta(seconds=10)
 
 DRILL_SPEED = 60
 """How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
-
-AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
-"""What can still be done for an incident that has ended: its follow-up takes it."""
 
 LooksFirst = Callable[[str, Mapping[str, Any], str | None], Awaitable[dict[str, Any]]]
 """What a door looks at before it asks an incident for one verb: it gives the fields to ask with, or raises a `Problem`."""
@@ -125,6 +122,7 @@ class Desk(Reading):
         fields = await self.looked_at(incident, verb, fields, key)
         asked = request(verb, fields, key or fresh_key())
         await self.admit(incident)
+        refused: dict[str, Any] | None = None
         for _ in range(RACES):
             try:
                 answer = await self._update(incident, verb, asked)
@@ -132,10 +130,16 @@ class Desk(Reading):
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
             else:
-                closed = not answer["accepted"] and answer["refusal"]["code"] == "already-closed"
-                return await self._followed_up(incident, verb, asked, answer) if closed and verb in AFTER_THE_END else answer
+                if verb not in AFTER_THE_END or not _closed(answer):
+                    return answer
+                followed = await self._followed_up(incident, verb, asked, answer)
+                if followed is not answer:
+                    return followed
+                refused = answer  # asked just while it was handed over: its follow-up is there in a moment
             if await self._ended(incident):
                 return await self._late(incident, verb, asked)
+        if refused is not None:
+            return refused
         raise Broken(f"{incident} continued as new {RACES} times under one command. Repeat it with the key {asked['key']}.")
 
     async def looked_at(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
@@ -181,11 +185,11 @@ class Desk(Reading):
     async def _late(self, incident: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer a command that came after the end: as before where it is a repeat, else by the follow-up, else no."""
         repeated = await self._former_answer(incident, _update_id(verb, asked)) or await self._former_answer(incident, asked["key"])
-        if repeated is not None:
+        if repeated is not None and not (verb in AFTER_THE_END and _closed(repeated)):
             return repeated
         refusal = refuse("already-closed").model_dump(mode="json", exclude_none=True)
         no = {"incident": incident, "phase": Phase.CLOSED.value, "accepted": False, "refusal": refusal}
-        return await self._followed_up(incident, verb, asked, no) if verb in AFTER_THE_END else no
+        return await self._followed_up(incident, verb, asked, repeated or no) if verb in AFTER_THE_END else no
 
     async def _followed_up(self, incident: str, verb: str, asked: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
         """What the incident's follow-up answers, which may run before a closed incident has sent all it owes; `otherwise` without one."""
@@ -212,6 +216,10 @@ class Desk(Reading):
             return None
         except WorkflowUpdateFailedError as error:
             raise _as_problem(error, "the command") from error
+
+
+def _closed(answer: Mapping[str, Any]) -> bool:
+    return not answer["accepted"] and answer["refusal"]["code"] == "already-closed"
 
 
 def fresh_key() -> str:

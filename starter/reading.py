@@ -21,7 +21,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from incident import snapshot
+from incident import deliveries, snapshot
 from incident.commands import SeverityField
 from incident.vocabulary import Phase
 from starter import privacy
@@ -161,10 +161,11 @@ class Reading:
     async def state(self, incident: str) -> dict[str, Any]:
         """The whole snapshot of one incident, open or closed; what its follow-up did since is in it."""
         state = dict(await self._query(incident, "state"))
-        if state["phase"] == Phase.CLOSED.value and any(item["status"] == "open" for item in state["action_items"]):
+        if state["phase"] == Phase.CLOSED.value:
             later = await self._follow_up(incident, "state")
             if later is not None:
                 state |= {name: later[name] for name in ("action_items", "clocks")}
+                state["deliveries"] = deliveries.joined(state["deliveries"], later["deliveries"])
         return state
 
     async def model(self, incident: str) -> dict[str, Any]:

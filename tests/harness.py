@@ -519,6 +519,11 @@ class Story:
         events = (await self.handle.fetch_history()).events
         return events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 
+    def follow_up(self) -> Story:
+        """Whoever sees to what the closed incident owes, in the same world."""
+        id = contract.follow_up_id(self.id)
+        return Story(self.stage, id, self.world, self.stage.client.get_workflow_handle(id))
+
     async def mitigates(self, **changes: Any) -> None:
         """A mitigation from proposal to success, with its approval where the severity asks for one."""
         plan = {

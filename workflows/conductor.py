@@ -68,6 +68,11 @@ class Conductor:
             self._list()
         return recorded
 
+    def let_go(self) -> None:
+        """Leave all that is owed to the follow-up, which has it from this moment on. Nothing may be under way."""
+        self.incident = lifecycle.handed_over(self.incident, workflow.now())
+        self._list()
+
     def _in_doubt(self, event: Event) -> Event:
         taken_back = event.kind in redelivering.TAKES_BACK and event.data["number"] in self._sending
         return redelivering.under_way(event) if taken_back else event

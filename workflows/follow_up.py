@@ -1,4 +1,4 @@
-"""What a closed incident still owes: its action items, chased until each is done or waived by name.
+"""What a closed incident still owes: its action items, chased until each is done or waived by name, and what was not delivered.
 
 Reminders go to the owner, then the commander, then the manager. The state is the incident's own, so the same
 clocks and the same decisions serve here.
@@ -14,7 +14,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from incident import channels, commands, drift, lifecycle, repeats, snapshot
-    from incident.commands import Command, InvalidInput
+    from incident.commands import AFTER_THE_END, Command, InvalidInput
     from incident.events import Event
     from incident.model import Incident as IncidentState
     from incident.refusals import Refusal, refuse
@@ -23,12 +23,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payloads import decoded, key_of, mistaken
     from workflows.steadfast import steadfast
 
-TAKEN = ("complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery")
-
 
 @workflow.defn(name="FollowUp")
 class FollowUp:
-    """The action items of one closed incident."""
+    """The action items of one closed incident, and its deliveries that have not arrived."""
 
     @workflow.init
     def __init__(self, start: contract.FollowUpInput) -> None:
@@ -46,7 +44,7 @@ class FollowUp:
 
     @workflow.run
     async def run(self, start: contract.FollowUpInput) -> dict[str, Any]:
-        """Chase the open action items; answers with what became of them."""
+        """Chase the open action items and send what waits, until each is seen to; answers with what became of them."""
         return await steadfast(self._chase())
 
     async def _chase(self) -> dict[str, Any]:
@@ -74,8 +72,7 @@ class FollowUp:
         workflow.continue_as_new(request)
 
     def _over(self) -> bool:
-        pending = any(item.open for item in self.incident.action_items)
-        return not pending and not self.incident.outbox and self.conductor.idle and workflow.all_handlers_finished()
+        return not lifecycle.owes(self.incident) and self.conductor.idle and workflow.all_handlers_finished()
 
     @workflow.update(dynamic=True)
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
@@ -139,7 +136,7 @@ class FollowUp:
         if key is not None and key in self.answers:
             return self.answers[key]
         now = workflow.now()
-        allowed = command.verb in TAKEN
+        allowed = command.verb in AFTER_THE_END
         outcome = lifecycle.permitted(self.incident, command, now) if allowed else refuse("already-closed")
         answer: dict[str, Any] = {"incident": self.incident.id, "phase": self.incident.phase.value}
         if isinstance(outcome, Refusal):

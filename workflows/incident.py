@@ -9,7 +9,7 @@ argument or type that somebody sends can stop the workflow.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,14 +23,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
     from incident import alerts, channels, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
-    from incident.commands import COMMANDS, Command, FilePostmortem, InvalidInput, Merge
+    from incident.commands import AFTER_THE_END, COMMANDS, Command, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
     from incident.merging import Handover, Taken
     from incident.model import Incident as IncidentState
     from incident.model import Suggestion, Withdrawn
     from incident.paging import PageReport, paging_for
-    from incident.refusals import Refusal
+    from incident.refusals import Refusal, refuse
     from incident.registration import Closed, Registered, Takes
     from incident.vocabulary import Phase
     from workflows import contract, options, patches
@@ -93,6 +93,7 @@ class Incident:
         self.taken: Taken | None = None
         self.kept_back: list[AlertInput] = []
         self.register_told = False
+        self.one_owner = False
         self.passed_on = 0
         self.run_number = 1
         self.previous_run_id = ""
@@ -162,15 +163,35 @@ class Incident:
         self.conductor.record([lifecycle.invalid("cancel", reason, SYSTEM, workflow.now())])
 
     async def _wind_up(self) -> None:
-        """Closed: tell the register, hand over what is still owed, and send what is still in the outbox."""
+        """Closed: tell the register, send what can be sent, and hand over what is still owed.
+
+        What is owed has one owner at any time: the incident, which takes commands for it (`_answer`), until everything has been
+        tried once and nothing is under way; from then on the follow-up, with all that waits and under the same keys.
+        """
+        self.one_owner = workflow.patched(patches.ONE_OWNER)
         self._see_to_paging()
         self.conductor.spawn("register", self._tell_register())
         self.conductor.spawn("archive", self._start_archive(final=True))
+        if not self.one_owner:
+            await self._wind_up_beside()
+            return
+        await self._keep_on_until(lambda: lifecycle.tried(self.incident))
+        await self.conductor.drained()
+        if lifecycle.owes(self.incident):
+            await self._hand_over()
+        self.conductor.holding = False
+        await self._keep_on_until(self._wound_up)
+
+    async def _wind_up_beside(self) -> None:
+        """As it was before `patches.ONE_OWNER`: the follow-up has the action items at once, and what is parked is sent from here."""
         if any(item.open for item in self.incident.action_items):
             self.conductor.spawn("follow-up", self._start_follow_up())
-        while not self._wound_up():
+        await self._keep_on_until(self._wound_up)
+
+    async def _keep_on_until(self, over: Callable[[], bool]) -> None:
+        while not over():
             self.conductor.tick()
-            await self.conductor.until_wake_or(self._wound_up)
+            await self.conductor.until_wake_or(over)
 
     def _wound_up(self) -> bool:
         return self.conductor.idle and not self.incident.outbox and workflow.all_handlers_finished()
@@ -209,6 +230,20 @@ class Incident:
         number = self.run_number if final else self.run_number - 1
         request = ArchiveRequest(incident=self.incident.id, run_id=run_id, run=number, final=final, drill=self.incident.drill)
         await self._start_child("Archive", request, contract.archive_id(self.incident.id, number))
+
+    async def _hand_over(self) -> None:
+        """Give everything that is still owed to the follow-up. From the first line on it is the only one who sees to it.
+
+        It counts its own effects from far above, so that what a late message may yet ask for here has no key of its own.
+        """
+        answers = remembered(self.answers)
+        request = contract.FollowUpInput(
+            incident=self.incident.model_copy(update={"effect_number": self.incident.effect_number + options.FOLLOW_UP_EFFECTS}),
+            answers=answers,
+            marks={key: self.marks[key] for key in answers if key in self.marks},
+        )
+        self.conductor.let_go()
+        await self._start_child("FollowUp", request, contract.follow_up_id(self.incident.id))
 
     async def _start_follow_up(self) -> None:
         # What still waits here is sent from here; the follow-up counts its own effects from far above, so that no key is used twice.
@@ -402,7 +437,7 @@ class Incident:
     def command(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
         """Carry out one command of the process and say what followed, or why not."""
         request = self._read(name, args)
-        return self._answer(request, key_of(request))
+        return self._answer(request, key_of(request), asked=True)
 
     @command.validator
     def _validate(self, name: str, args: Sequence[RawValue]) -> None:
@@ -460,13 +495,18 @@ class Incident:
         lifecycle.check_dates(command, workflow.now())
         return command
 
-    def _answer(self, command: Command, key: str | None) -> dict[str, Any]:
-        """Decide and record one command; a repeat of its key answers as the first did and adds nothing."""
+    def _answer(self, command: Command, key: str | None, *, asked: bool = False) -> dict[str, Any]:
+        """Decide and record one command; a repeat of its key answers as the first did and adds nothing.
+
+        `asked`: somebody hears the answer, and goes on to the follow-up where that has what is owed. No refusal is on record then.
+        """
+        if asked and self.incident.handed_over and command.verb in AFTER_THE_END:
+            return Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=refuse("already-closed")).wire()
         if key is not None and key in self.answers:
             return self.answers[key]
         self.conductor.tick()
         now = workflow.now()
-        outcome = lifecycle.decide(self.incident, command, now)
+        outcome = self._decide(command)
         if isinstance(command, FilePostmortem) and isinstance(outcome, Refusal) and not workflow.patched(patches.FILLED_POSTMORTEM):
             outcome = lifecycle.decide(self.incident, command, now, earlier=True)
         if isinstance(outcome, Refusal):
@@ -483,6 +523,12 @@ class Incident:
             self.answers[key] = answer
             self.marks[key] = repeats.mark(command)
         return answer
+
+    def _decide(self, command: Command) -> list[Event] | Refusal:
+        """What follows from a command. Once closed, what is still owed can be seen to here until the follow-up has it."""
+        if self.one_owner and command.verb in AFTER_THE_END and not self.incident.handed_over and lifecycle.owes(self.incident):
+            return lifecycle.permitted(self.incident, command, workflow.now())
+        return lifecycle.decide(self.incident, command, workflow.now())
 
     def _take_alerts(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:
@@ -538,6 +584,8 @@ class Incident:
         if len(payloads) != 1:
             raise InvalidInput([{"field": contract.READ_BACK, "message": f"takes what one system shows, not {len(payloads)} arguments"}])
         seen = drift.ReadBack.read(payloads[0])
+        if self.incident.handed_over:
+            return  # the follow-up hears of it as well
         self.conductor.tick()
         self.conductor.record(drift.told(self.incident, seen, workflow.now()))
 

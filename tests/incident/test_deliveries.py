@@ -319,3 +319,29 @@ def test_every_request_about_a_channel_is_decided_from_what_is_paused() -> None:
     assert (walk.now, later + timedelta(minutes=90)) == (longer.paused[0].since, longer.paused[0].until)
     assert isinstance(nobody, Refusal)
     assert "not-permitted" == nobody.code
+
+
+def test_a_closed_incident_and_its_follow_up_are_shown_as_one() -> None:
+    """What both know of is listed once, where the follow-up has it; what either knows alone is listed too."""
+    own = {"delivered": 3, "waiting": [{"key": "1", "at": "own"}], "refused": [], "settled": [{"key": "0"}], "down": {}, "paused": {}}
+    later = {"delivered": 4, "waiting": [{"key": "2"}], "refused": [], "settled": [{"key": "1"}], "down": {"chat": {}}, "paused": {}}
+    shown = deliveries.joined(own, later)
+
+    assert [["2"], [], ["0", "1"]] == [[each["key"] for each in shown[name]] for name in ("waiting", "refused", "settled")]
+    assert (4, {"chat": {}}) == (shown["delivered"], shown["down"])
+
+
+def test_whoever_has_handed_over_owes_nothing_more() -> None:
+    """No delivery, no port to try and nobody to chase are left with an incident whose follow-up has them."""
+    walk = _walk("SEV2")
+    walk.does("add_action_item", item="Limit the retries", owner="eva", due=(walk.now + timedelta(days=3)).date().isoformat())
+    walk.does("dismiss", reason="a test fired", as_="false_alarm")
+
+    assert lifecycle.owes(walk.incident)
+    assert not lifecycle.tried(walk.incident), "what waits for no provider is sent first"
+
+    left = lifecycle.handed_over(walk.incident, walk.now)
+
+    assert [] == [name for name, clock in left.clocks.items() if clock.open]
+    assert ((), ()) == (left.outbox, left.unsent)
+    assert [] == lifecycle.tick(left, walk.now + timedelta(days=9))

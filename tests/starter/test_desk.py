@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from incident.events import SYSTEM
 from incident.policy import Policy
@@ -24,8 +26,9 @@ from starter.live import Rooms
 from starter.problems import Invalid, NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters
 from starter.webhooks import Intake
-from tests.harness import eventually
+from tests.harness import World, eventually
 from tests.starter.conftest import House
+from workflows import contract
 
 pytestmark = pytest.mark.server
 
@@ -151,6 +154,58 @@ async def test_after_the_end_repeats_are_answered_and_the_rest_is_refused(house:
     assert again == first
     assert (late["accepted"], late["phase"], late["refusal"]["code"]) == (False, "closed", "already-closed")
     assert (await house.desk.state(incident))["phase"] == "closed"
+
+
+async def test_what_a_closed_incident_owes_is_shown_and_seen_to_like_before(house: House) -> None:
+    """Its refused deliveries stay listed, can be given up at the same door, and nothing is refused that is carried out after all."""
+    incident = await opened(house.desk)
+    house.board.worlds[incident] = world = World()
+    world.chat.refuse = True
+    await closed(house.desk, incident)
+    follow_up = house.client.get_workflow_handle(contract.follow_up_id(incident))
+
+    async def handed_over() -> bool:
+        return (await house.client.get_workflow_handle(incident).describe()).status is WorkflowExecutionStatus.COMPLETED
+
+    await eventually(handed_over)
+    refused = (await house.desk.state(incident))["deliveries"]["refused"]
+    assert refused
+    for each in refused:
+        answer = await house.desk.command(incident, "give_up_delivery", {"by": "ana", "delivery": each["key"], "reason": "no such room"})
+        assert answer["accepted"]
+    await follow_up.result()
+    told = (await house.desk.state(incident))["deliveries"]
+
+    assert told["refused"] == []
+    assert {each["key"] for each in refused} <= {each["key"] for each in told["settled"] if each["state"] == "given_up"}
+    assert "refused" not in [entry["kind"] for entry in await house.desk.timeline(incident)]
+
+
+class HandingOver(Desk):
+    """A desk that asks just while an incident hands over: it refuses already, and its follow-up is there at the second try."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.asked: list[str] = []
+
+    async def _update(self, workflow_id: str, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(workflow_id)
+        if workflow_id == "INC-2026-0001":
+            return {"accepted": False, "refusal": {"code": "already-closed"}}
+        if self.asked.count(workflow_id) < 2:
+            raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
+        return {"accepted": True, "events": []}
+
+    async def _ended(self, incident: str) -> bool:
+        return False
+
+
+async def test_a_command_finds_the_follow_up_that_is_just_being_started(house: House) -> None:
+    """Nobody is told that it is too late for what can still be done."""
+    desk = HandingOver(house.client)
+    answer = await desk.command("INC-2026-0001", "complete_action_item", {"by": "ana", "id": "AI-1"})
+
+    assert answer["accepted"]
 
 
 async def test_nothing_is_lost_or_doubled_while_an_incident_continues_as_new(house: House) -> None:

@@ -155,23 +155,24 @@ async def test_a_waived_items_ticket_is_closed(stage: Stage) -> None:
     assert [] == story.world.tickets.open
 
 
-async def test_a_closed_incident_ends_once_its_last_delivery_is_given_up(stage: Stage) -> None:
-    """What is owed to a tracker that is gone for good holds the end up until somebody lets it go."""
+async def test_what_a_closed_incident_owes_is_over_once_its_last_delivery_is_given_up(stage: Stage) -> None:
+    """What is owed to a tracker that is gone for good stays with its follow-up until somebody lets it go."""
     story = await Story.open(stage, None)
     await story.settled()
     story.world.chat.down = True
     await story.does("dismiss", reason="a test fired", as_="false_alarm")
     await story.fast_forward(minutes=3)
-    await story.between_tries()
+    await eventually(story.ended, what="the incident's end")
+    later = story.follow_up()
+    await later.between_tries()
 
-    assert await story.knows_down("chat")()
+    assert not await later.ended()
+    assert "already-closed" == (await later.refused("acknowledge"))["code"]
+    assert [] == (await _deliveries(story))["waiting"], "one sees to them, not two"
 
-    assert not await story.ended()
-    assert "already-closed" == (await story.refused("note", text="one more"))["code"]
-
-    for each in (await _deliveries(story))["waiting"]:
-        await story.does("give_up_delivery", delivery=each["key"], reason="this chat is gone for good")
-    await eventually(story.ended, what="the end")
+    for each in (await _deliveries(later))["waiting"]:
+        await later.does("give_up_delivery", delivery=each["key"], reason="this chat is gone for good")
+    await eventually(later.ended, what="the follow-up's end")
 
 
 async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(stage: Stage) -> None:
