@@ -222,6 +222,8 @@ class AlertGroup:
             self.latest.pop(name, None)
             if not self.tracks[name].firing:
                 del self.tracks[name]
+        if calm and workflow.patched(patches.CALM_IS_HELD):
+            calm = await self._held_back(calm)
         if calm:
             await self._forward(calm)
 

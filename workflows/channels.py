@@ -122,7 +122,8 @@ class Channels:
 
     async def _remind(self, pause: Pause) -> None:
         """Page about one pause. It may have ended, or been prolonged, while somebody is being looked up."""
-        times = self.reminded.get(pause.port, 0) + 1
+        # What nobody could say while nobody worked is said once, not once for each hour.
+        times = max(self.reminded.get(pause.port, 0), (workflow.now() - pause.until) // channels.REMIND_AGAIN) + 1
         self.reminded[pause.port] = times
         key = f"{channels.CHANNELS}:{pause.port.value}@{pause.since.isoformat()}:{times}"
         page = channels.reminder(pause, times, workflow.now())

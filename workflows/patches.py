@@ -17,6 +17,12 @@ SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
 It may go once the register has continued as new under this version.
 """
 
+CALM_IS_HELD = "calm-is-held"
+"""What an alert says once it flaps no more is held back by planned work as any other word; it went past it (2026-11).
+
+It may go with `ALERTS_IN_WAVES`.
+"""
+
 ALERTS_IN_WAVES = "alerts-in-waves"
 """An alert group hands more than one signal's worth of alerts to its incident at once, no longer one signal after the other.
 

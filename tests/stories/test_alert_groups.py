@@ -7,6 +7,8 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from incident.effects import Post
 from incident.routing import Flapping, Query, Route, Routes, Service, Storm, Window
 from integrations.monitoring.alertmanager import read
@@ -191,6 +193,33 @@ async def test_a_flapping_alert_is_told_once_and_counted(stage: Stage) -> None:
     await eventually(calm, what="still at last")
 
     assert "flaps no more" in (await story.timeline())[-1]["text"]
+
+
+@pytest.mark.parametrize("words", [11, 12], ids=["and fires", "and has ended"])
+async def test_an_alert_that_flaps_during_planned_work_opens_nothing_before_its_end(stage: Stage, words: int) -> None:
+    """Still at last, what it says is held back as any other word; what has ended opens nothing at the end of the work either."""
+    at = await _now(stage)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(hours=1), services=("checkout",))
+    monitoring = Monitoring(stage, Routes(windows=(window,), flapping=Flapping(changes=4, within=timedelta(minutes=10))))
+    stage.board.windows = [window]
+    stage.board.common = World()
+    for number in range(words):
+        starts = at + timedelta(seconds=30 * (number // 2))
+        await monitoring.posts("g", alert("Flaps", at=starts, firing=number % 2 == 0))
+        await stage.skip(timedelta(seconds=10))
+    await stage.skip(timedelta(minutes=20))
+
+    assert (await monitoring.group("g"))["incident"] is None
+
+    stage.board.windows = []
+    await stage.skip(timedelta(minutes=41))
+    fires = words % 2 == 1
+    if fires:
+        story = await monitoring.story("g")
+
+        assert "still firing after planned maintenance (upgrade)" in (await story.state())["alerts"][0]["summary"]
+    else:
+        assert (await monitoring.group("g"))["incident"] is None
 
 
 async def test_resolved_before_firing_opens_nothing(stage: Stage) -> None:
