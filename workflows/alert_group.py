@@ -147,7 +147,7 @@ class AlertGroup:
         return {
             "group": self.group,
             "incident": self.incident,
-            "firing": {fingerprint: at.isoformat() for fingerprint, at in self.firing.items()},
+            "firing": {fingerprint: track.starts_at.isoformat() for fingerprint, track in self.tracks.items() if track.firing},
             "held": {fingerprint: held.until.isoformat() for fingerprint, held in self.held.items()},
             "flapping": {fingerprint: track.count for fingerprint, track in self.tracks.items() if track.flapping},
             "taken": self.taken,

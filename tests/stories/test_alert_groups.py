@@ -137,7 +137,10 @@ async def test_planned_work_holds_an_alert_back_until_it_ends(stage: Stage) -> N
 
     await eventually(let_go, what="the one that has ended")
 
-    assert (await monitoring.group("held"))["incident"] is None
+    group = await monitoring.group("held")
+
+    assert group["incident"] is None
+    assert list(group["held"]) == list(group["firing"]), "what is held back fires"
 
     stage.board.windows = [window.model_copy(update={"until": at + timedelta(hours=2)})]
     await stage.skip(timedelta(minutes=61))
