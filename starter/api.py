@@ -163,6 +163,8 @@ def create_app(
         records.close()
         if slack is not None:
             await slack.settle()
+        if door.answerers.users is not None:
+            await door.answerers.users.close()
 
     app = FastAPI(
         title="Tocsin",
