@@ -113,9 +113,9 @@ def _why_replaced(event: Event) -> str:
 
 
 def _way(detail: dict[str, Any]) -> str:
-    """By which of several ways it went, and why not by an earlier one."""
+    """By which of several ways it went, and why not by an earlier one; or that not these words stand there."""
     if not detail.get("pager"):
-        return ""
+        return str(detail["text"]) if detail.get("text") else ""
     instead = "; ".join(f"{name}: {why}" for name, why in (detail.get("instead_of") or {}).items())
     return f"by {detail['pager']}" + (f", since {instead}" if instead else "")
 

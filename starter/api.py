@@ -113,6 +113,8 @@ class Door:
     deployments: KeptDeployments | None = None
     answerers: PageAnswerers = field(default_factory=PageAnswerers)
     """Who is who where pages are answered elsewhere."""
+    repository: str = ""
+    """GitHub's repository that has our tickets, owner/name; empty where this door does not know it."""
 
     @property
     def signing_in(self) -> Arrangement:
@@ -161,6 +163,8 @@ def create_app(
         records.close()
         if slack is not None:
             await slack.settle()
+        if door.answerers.users is not None:
+            await door.answerers.users.close()
 
     app = FastAPI(
         title="Tocsin",
@@ -185,7 +189,7 @@ def create_app(
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
-    answers, tickets = PageAnswers(desk, door.answerers), TicketDesk(desk.client)
+    answers, tickets = PageAnswers(desk, door.answerers), TicketDesk(desk.client, door.repository)
     app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, answers, tickets))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems, channels))

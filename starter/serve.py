@@ -32,7 +32,7 @@ from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
-from runtime.vendors import Slack, SlackCommands, vendor_settings, vendor_variables
+from runtime.vendors import GitHub, Slack, SlackCommands, vendor_settings, vendor_variables
 from starter import measurable
 from starter.api import Door, create_app
 from starter.chatops.people import Known
@@ -232,6 +232,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         rules=rules,
         deployments=DeploymentLog(ledger),
         answerers=page_answerers_in_force(FileRota(settings.rota_file)),
+        repository=os.environ.get(GitHub.variable("repository"), "").strip(),
     )
     app = create_app(desk, door, ledger, rooms=rooms, drafts=KeptDrafts(ledger), ended=KeptFacts(ledger))
     if keys.closed:

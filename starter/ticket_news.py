@@ -21,14 +21,15 @@ from workflows import contract
 
 WITHIN = timedelta(seconds=10)
 
-READERS: dict[Source, Callable[[Any], TicketNews | None]] = {"github": from_github, "jira": from_jira}
+READERS: dict[Source, Callable[[Any, str], TicketNews | None]] = {"github": from_github, "jira": lambda body, _: from_jira(body)}
 
 
 class TicketDesk:
-    """Hands news of tickets on."""
+    """Hands news of tickets on. `repository` is the one at GitHub that has ours, owner/name; empty where this door does not know it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, repository: str = "") -> None:
         self._client = client
+        self._repository = repository
 
     async def take(self, source: Source, body: Any) -> dict[str, Any]:
         """Hand one post on; answers with what became of it.
@@ -36,7 +37,7 @@ class TicketDesk:
         Raises:
             Unreachable, Busy: it may be posted again.
         """
-        news = READERS[source](body)
+        news = READERS[source](body, self._repository)
         if news is None:
             return {"ignored": "it is about no ticket of ours that was closed, opened again or deleted"}
         shown = TicketShown(ticket=news.seen.reference, state=news.seen.state)

@@ -124,6 +124,7 @@ class FakeTicketing(Fake):
         super().__init__()
         self.open: list[tuple[str, str]] = []
         self._tickets: dict[tuple[str, str], Receipt] = {}
+        self._texts: dict[tuple[str, str], str] = {}
 
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, OpenTicket)
@@ -132,7 +133,9 @@ class FakeTicketing(Fake):
             return former
         name = (delivery.incident, ask.ref)
         if ticket := self._tickets.get(name):
-            return self._accept(delivery, ticket.model_copy(update={"repeated": True}))
+            detail = {} if self._texts[name] == ask.body else {"text": f"{ticket.reference} stands there with another text"}
+            return self._accept(delivery, ticket.model_copy(update={"repeated": True, "detail": detail}))
+        self._texts[name] = ask.body
         self._tickets[name] = Receipt(reference=f"T-{len(self._tickets) + 1}")
         self.open.append(name)
         return self._accept(delivery, self._tickets[name])

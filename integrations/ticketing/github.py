@@ -8,6 +8,7 @@ so that is an error. Our closing comment carries its key in the same way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -46,8 +47,9 @@ class GitHubTracker:
             params: dict[str, str | int] = {"labels": _label(incident), "state": "all", "direction": "asc", "per_page": PAGE, "page": page}
             answer = await self.http.call("GET", f"{self._repo}/issues", params=params)
             for issue in answer.data:
-                if _hidden(mark) in (issue.get("body") or ""):
-                    return _ticket(issue)
+                text, ours, _ = (issue.get("body") or "").partition(_hidden(mark))
+                if ours:
+                    return replace(_ticket(issue), text=text)
             if len(answer.data) < PAGE:
                 return None
         raise Rejected(f"GitHub: more than {PAGE * PAGES} issues of {self._repository} have the label {_label(incident)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,9 +50,13 @@ class JiraTracker:
 
     async def find(self, mark: str, incident: str) -> Ticket | None:
         jql = f'project = "{self._project}" AND labels = "{mark}" ORDER BY created ASC'
-        answer = await self.http.call("POST", "/rest/api/3/search/jql", json={"jql": jql, "fields": ["status"], "maxResults": 1})
+        answer = await self.http.call(
+            "POST", "/rest/api/3/search/jql", json={"jql": jql, "fields": ["status", "description"], "maxResults": 1}
+        )
         issues = answer.data.get("issues") or []
-        return self._ticket(issues[0]) if issues else None
+        if not issues:
+            return None
+        return replace(self._ticket(issues[0]), text=_text((issues[0].get("fields") or {}).get("description")))
 
     async def read(self, reference: str) -> Ticket | None:
         try:
@@ -113,6 +118,15 @@ class JiraTracker:
 
 def _done(status: Mapping[str, Any]) -> bool:
     return (status.get("statusCategory") or {}).get("key") == "done"
+
+
+def _text(document: Any) -> str:
+    """What stands in a document, without its form."""
+    if isinstance(document, list):
+        return " ".join(map(_text, document))
+    if not isinstance(document, Mapping):
+        return ""
+    return str(document.get("text") or _text(document.get("content")))
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -35,8 +35,14 @@ class TicketNews:
     seen: TicketSeen
 
 
-def from_github(body: Any) -> TicketNews | None:
-    """Read what GitHub posts of the event `issues`; None where it is nothing of ours."""
+def from_github(body: Any, repository: str = "") -> TicketNews | None:
+    """Read what GitHub posts of the event `issues`; None where it is nothing of ours.
+
+    A webhook of an organisation posts of all its repositories, where an issue has the same number and may, once it is transferred or
+    copied, have the same mark: only those of `repository` (owner/name) are ours, where that is known.
+    """
+    if repository and _text(_in(body, "repository"), "full_name").casefold() != repository.casefold():
+        return None
     issue = _in(body, "issue")
     state = _GITHUB.get(_text(body, "action"))
     found = _HIDDEN.search(_text(issue, "body"))

@@ -117,7 +117,7 @@ class RedmineTracker:
         status = issue.get("status") or {}
         # Older servers do not say is_closed with the issue.
         closed = status["is_closed"] if "is_closed" in status else status.get("id") in await self._closed_statuses()
-        return Ticket(f"#{issue['id']}", closed=bool(closed), url=f"{self._url}/issues/{issue['id']}")
+        return Ticket(f"#{issue['id']}", closed=bool(closed), url=f"{self._url}/issues/{issue['id']}", text=issue.get("description") or "")
 
 
 def _id(reference: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,7 +66,21 @@ class RoundupTracker:
         params: dict[str, str | int] = {f"{self._key}:": mark, "@fields": "status", "@verbose": 2}
         answer = await self.http.call("GET", "/data/issue", params=params)
         found = answer.data["data"]["collection"]
-        return self._ticket(found[0]["id"], found[0].get("status")) if found else None
+        if not found:
+            return None
+        ticket = self._ticket(found[0]["id"], found[0].get("status"))
+        return replace(ticket, text=await self._text(ticket))
+
+    async def _text(self, ticket: Ticket) -> str | None:
+        """What its first message says, which is what it was made with; None where somebody has taken that away."""
+        issue = await self.http.call("GET", f"/data/issue/{_id(ticket.reference)}")
+        messages = issue.data["data"]["attributes"].get("messages") or []
+        if not messages:
+            return None
+        first = min((str(each["id"]) for each in messages), key=int)
+        # At 3 the tracker says what a message's file holds too.
+        answer = await self.http.call("GET", f"/data/msg/{first}", params={"@verbose": 3})
+        return str(answer.data["data"]["attributes"].get("content") or "")
 
     async def read(self, reference: str) -> Ticket | None:
         # By search: asked for itself, a deleted (retired) issue answers as if nothing had happened.

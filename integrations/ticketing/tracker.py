@@ -2,7 +2,8 @@
 
 No tracker takes a key of ours, so each ticket carries a *mark* (`deliveries.mark`: incident and ref) that its tracker can be
 searched for. Opening looks for the mark first; closing reads the ticket first, and leaves a closed one alone. So a repeat, also
-by another process and after a restart, finds what the first has done.
+by another process and after a restart, finds what the first has done. A ticket that is there keeps its words, which people may have
+added to; where they are others than those that were asked for, the receipt says so.
 
 A tracker's module says how to speak to it (`Tracker`); this one says in which order.
 """
@@ -29,11 +30,12 @@ TITLE_LIMIT = 255
 
 @dataclass(frozen=True)
 class Ticket:
-    """A ticket as its tracker has it."""
+    """A ticket as its tracker has it. `text` is what stands in it; None where nobody has asked for it."""
 
     reference: str
     closed: bool
     url: str
+    text: str | None = None
 
 
 ISSUES = 20
@@ -75,7 +77,7 @@ class Tracker(Protocol):
     def body_limit(self) -> int: ...
 
     async def find(self, mark: str, incident: str) -> Ticket | None:
-        """The ticket with this mark."""
+        """The ticket with this mark, and its text."""
 
     async def read(self, reference: str) -> Ticket | None:
         """The ticket that a receipt has named; None where it is gone."""
@@ -111,12 +113,17 @@ class TrackerTicketing:
         async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
             found = await self._tracker.find(new.mark, new.incident)
             if found is not None:
-                return _receipt(found, repeated=True)
+                return _receipt(found, repeated=True).model_copy(update={"detail": self._other_words(found, new)})
             try:
                 return _receipt(await self._tracker.create(new))
             except Unanswered as error:
                 # It may be there, and not be found yet: the next try must not come before the search has caught up.
                 raise Unavailable(str(error), retry_after=self._tracker.settling) from error
+
+    def _other_words(self, found: Ticket, new: NewTicket) -> dict[str, str]:
+        if found.text is None or _words(new.body) == _words(found.text):
+            return {}
+        return {"text": f"{self.vendor} had {found.reference} already, with another text, which stays: change it there, {found.url}"}
 
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, CloseTicket)
@@ -183,6 +190,11 @@ def remedy(error: IntegrationError, vendor: str) -> str:
             return f"{vendor} does not take what we ask: compare {group} with docs/integrations.md."
         case _:
             return f"See whether {vendor} works, and whether this machine reaches its address in {group}."
+
+
+def _words(text: str) -> str:
+    """A text without its breaks, which each tracker keeps in its own way."""
+    return "".join(text.split())
 
 
 def _receipt(ticket: Ticket, *, repeated: bool = False) -> Receipt:

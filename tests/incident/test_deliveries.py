@@ -62,6 +62,15 @@ def test_a_page_by_the_second_way_says_why_not_by_the_first() -> None:
     assert "by email, since pagerduty: 503" == _view(walk)["settled"][-1]["note"]
 
 
+def test_another_text_than_the_one_that_was_asked_for_is_on_the_delivery() -> None:
+    """Whoever has replaced a text reads that the tracker still shows the former one, and where to change it."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    walk.deliver(walk.waiting(Port.CHAT)[0], detail={"text": "GitHub had #12 already"})
+
+    assert "GitHub had #12 already" == _view(walk)["settled"][-1]["note"]
+
+
 def test_what_matters_has_failed_over_once_the_other_way_has_arrived() -> None:
     """Parked until the page is delivered, failed over from then on, delivered in the end; the two are tied together."""
     walk = _walk()

@@ -222,6 +222,20 @@ class TicketingContract:
         assert first.reference != other.reference
         assert 2 == len(await stage.shown())
 
+    async def test_a_replaced_text_stands_there_or_the_receipt_says_that_it_does_not(self, stage: Stage) -> None:
+        """A ticket that a doubtful try has filed is not receipted as if the words that replaced its own stood in it."""
+        ask = OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.\n\n- by <day> & night", owner="ana")
+        await stage.tell(delivery(ask, 1))
+        same = await stage.tell(delivery(ask, 2))
+        other = await stage.tell(delivery(ask.model_copy(update={"body": "So that we know first."}), 3))
+
+        assert ({}, True) == (same.detail, other.repeated)
+        assert await self.stands(stage, "So that we know first.") or "another text" in other.detail["text"]
+
+    async def stands(self, stage: Stage, body: str) -> bool:
+        """Whether a ticket says this, where that can be changed from here."""
+        return False
+
     async def test_closing_twice_is_no_error(self, stage: Stage) -> None:
         """A ticket that is closed, or gone, is as closed as anybody could ask for."""
         await stage.tell(delivery(OpenTicket(ref="one", title="One", body=""), 1))

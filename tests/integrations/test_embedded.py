@@ -171,6 +171,10 @@ class TestEmbeddedTicketing(TicketingContract, KnownIssuesContract):
     def stage(self, stages: Callable[[Port], EmbeddedStage]) -> Stage:
         return stages(Port.TICKETS)
 
+    async def stands(self, stage: Stage, body: str) -> bool:
+        assert isinstance(stage, EmbeddedStage)
+        return [body] == [ticket["body"] for ticket in await stage.ledger.delivered("tickets")]
+
 
 class TestFileRota(OnCallContract):
     @pytest.fixture

@@ -407,11 +407,20 @@ class FakeRedmine(FakeVendor):
     def __init__(self) -> None:
         super().__init__()
         self.ignores_filter = False
-        self.allows_closing = False
+        self.subjects: dict[int, str] = {}
+
+    def _named(self, asked: dict[str, str]) -> httpx2.Response:
+        assert ("ops", "open", "id:desc", "~") == (asked["project_id"], asked["status_id"], asked["sort"], asked["subject"][0])
+        words = asked["subject"][1:].casefold()
+        found = [{"id": id, "subject": subject} for id, subject in self.subjects.items() if words in subject.casefold()]
+        newest = sorted(found, key=lambda each: -int(str(each["id"])))
+        return answered(200, {"issues": newest[: int(asked["limit"])], "total_count": len(found)})
 
     def answer(self, request: httpx2.Request, body: Any) -> httpx2.Response:
         issue = {"id": 7, "status": {"id": 1, "is_closed": False}, "custom_fields": [{"id": 3, "value": "someone else's"}]}
         match request.method, request.url.path:
+            case "GET", "/issues.json" if "subject" in request.url.params:
+                return self._named(dict(request.url.params))
             case "GET", "/issues.json":
                 return answered(200, {"issues": [issue] if self.ignores_filter else [], "total_count": 0})
             case "GET", "/issues/7.json":
@@ -446,6 +455,19 @@ async def test_a_redmine_that_passes_over_the_closing_is_noticed(redmine: tuple[
 
     with pytest.raises(Rejected, match="did not close it"):
         await ticketing.close_ticket(delivery(CloseTicket(ref="action-1", note="done", ticket="#7")))
+
+
+async def test_redmines_open_tickets_that_name_a_service_are_known_issues(redmine: tuple[FakeRedmine, TrackerTicketing]) -> None:
+    """The newest first, each once, of this project and still open; whatever a service is called, it is only words to search for."""
+    fake, ticketing = redmine
+    fake.subjects = {3: "Checkout is slow", 11: "checkout and search disagree", 5: "Billing is slow"} | {20 + n: "mail" for n in range(30)}
+    found = await ticketing.open_about(("checkout", "search"))
+    most = await ticketing.open_about(("mail",))
+    none = [await ticketing.open_about((service,)) for service in ("~", "   ", "|*", "nobody speaks of this")]
+
+    assert [("#11", "checkout and search disagree"), ("#3", "Checkout is slow")] == [(each.reference, each.title) for each in found]
+    assert [f"#{number}" for number in range(49, 29, -1)] == [each.reference for each in most]
+    assert [()] * 4 == none
 
 
 def test_the_descriptions_can_be_read(tmp_path: Path) -> None:

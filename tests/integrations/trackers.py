@@ -176,7 +176,11 @@ class FakeJira(FakeVendor):
                 return answered(404, {"errorMessages": ["no such thing"], "errors": {}})
 
     def _shown(self, issue: dict[str, Any]) -> dict[str, Any]:
-        return {"id": issue["id"], "key": issue["key"], "fields": {name: issue["fields"][name] for name in ("status", "summary")}}
+        return {
+            "id": issue["id"],
+            "key": issue["key"],
+            "fields": {name: issue["fields"][name] for name in ("status", "summary", "description")},
+        }
 
 
 class FakeGitHub(FakeVendor):

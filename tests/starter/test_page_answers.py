@@ -84,8 +84,9 @@ class Place:
             keyring=keyring_from(tables, lambda _: None, trusting=False),
             answerers=PageAnswerers(people or {}, Rota(), users),
         )
-        app = create_app(desk, door, Delivered(), rooms=Rooms(desk, no_history))
-        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app, raise_app_exceptions=False), base_url=HERE)
+        self.users = users
+        self.app = create_app(desk, door, Delivered(), rooms=Rooms(desk, no_history))
+        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app, raise_app_exceptions=False), base_url=HERE)
 
     async def post(self, body: dict[str, Any], *, secret: str | None = SECRET) -> httpx2.Response:
         raw = json.dumps(body).encode()
@@ -257,6 +258,17 @@ async def test_without_pagerdutys_word_somebody_who_is_named_by_id_acts_all_the_
 
     assert ["ana"] == [asked["by"] for _, _, asked in desk.asked]
     assert SECRET_TOKEN not in capsys.readouterr().out
+
+
+async def test_a_door_that_ends_lets_go_of_pagerduty(place: Place) -> None:
+    """No connection outlives its door."""
+    assert place.users is not None
+    async with place.app.router.lifespan_context(place.app):
+        while_open = await place.users.address_of("PBEN")
+
+    assert "ben@example.org" == while_open
+    with pytest.raises(RuntimeError, match="closed"):
+        await place.users.address_of("PBEN")
 
 
 async def test_an_incident_that_is_not_here_is_no_failure(place: Place) -> None:

@@ -48,10 +48,12 @@ class Handle:
         self.temporal.told.append((self.id, name, ReadBack.read(payload)))
 
 
-async def posted(temporal: Temporal, vendor: str, body: dict[str, Any], *, secret: str = SECRET) -> httpx2.Response:
+async def posted(
+    temporal: Temporal, vendor: str, body: dict[str, Any], *, secret: str = SECRET, repository: str = "Acme/ops"
+) -> httpx2.Response:
     keys = keyring_from({vendor: {"hmac": {"secret": SECRET}}}, lambda _: None, trusting=False)
     desk = FakeDesk(cast(Client, temporal))
-    app = create_app(desk, Door(user="ana", version="0", keyring=keys), Delivered(), rooms=Rooms(desk, no_history))
+    app = create_app(desk, Door(user="ana", version="0", keyring=keys, repository=repository), Delivered(), rooms=Rooms(desk, no_history))
     raw = json.dumps(body).encode()
     header = {"github": "X-Hub-Signature-256", "jira": "X-Hub-Signature"}[vendor]
     signed = {header: "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()}
@@ -132,6 +134,17 @@ async def test_what_is_about_no_ticket_of_ours_is_taken_and_changes_nothing(vend
 
     assert (200, True) == (answer.status_code, "ignored" in answer.json())
     assert [] == temporal.told
+
+
+async def test_an_issue_of_another_repository_is_not_ours() -> None:
+    """An organisation's webhook posts of all its repositories: an issue that was transferred has our mark, and another's number."""
+    temporal = Temporal(INCIDENT)
+    answers = [await posted(temporal, "github", github() | {"repository": at}) for at in ({"full_name": "acme/other"}, {}, None)]
+    unknown = await posted(temporal, "github", github(), repository="")
+
+    assert [True, True, True] == ["ignored" in answer.json() for answer in answers]
+    assert {"told": [INCIDENT]} == unknown.json()
+    assert 1 == len(temporal.told)
 
 
 @pytest.mark.parametrize(("vendor", "body"), [("github", github()), ("jira", jira())])
