@@ -65,16 +65,17 @@ def answer_of(body: Any) -> PageAnswer | None:
     kind = event.get("event_type")
     if not isinstance(kind, str) or not kind.startswith("incident."):
         return None
-    incident = _ours(data)
-    if incident is None:
+    found = _ours(data)
+    if found is None:
         return None
+    incident, sure = found
     agent = event.get("agent")
     person = isinstance(agent, Mapping) and agent.get("type") in _PERSON
     assignees = data.get("assignees")
     return PageAnswer(
         event=_text(event, "id")[:150],
-        # Nobody acknowledges a reminder; all that counts is that it is no alert.
-        what="other" if incident == CHANNELS else WHAT.get(kind, "other"),
+        # Nobody acknowledges a reminder, nor what only looks like a page of ours; all that counts is that it is no alert.
+        what=WHAT.get(kind, "other") if sure and incident != CHANNELS else "other",
         kind=kind[:60],
         incident=incident,
         there=_text(data, "id")[:60],
@@ -84,11 +85,17 @@ def answer_of(body: Any) -> PageAnswer | None:
     )
 
 
-def _ours(data: Mapping[str, Any]) -> str | None:
-    """What a page of ours is of; None where it is somebody else's."""
-    key = data.get("incident_key")
-    found = _FIRST_LINE.match(_text(data, "title")) if key in (None, "") else _KEY.fullmatch(_text(data, "incident_key"))
-    return next(filter(None, found.groups())) if found is not None else None
+def _ours(data: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """What a page of ours is of, and whether that is sure; None where it is somebody else's.
+
+    One that begins as ours do, under a key that is not ours, may be ours under a key that was given it there (alert
+    grouping does): taken for an alert, it would open an incident, whose page would open the next. Nobody acts on its word.
+    """
+    by_key = _KEY.fullmatch(_text(data, "incident_key"))
+    found = by_key or _FIRST_LINE.match(_text(data, "title"))
+    if found is None:
+        return None
+    return next(filter(None, found.groups())), by_key is not None or data.get("incident_key") in (None, "")
 
 
 class PagerDutyUsers:

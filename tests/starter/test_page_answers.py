@@ -154,7 +154,6 @@ async def test_a_page_is_known_by_its_key_where_its_title_was_edited(place: Plac
     "foreign",
     [
         {"incident_key": "nagios-77", "title": "checkout 5xx again, see INC-2026-0001"},
-        {"incident_key": "nagios-77", "title": "SEV1 INC-2026-0001: Checkout fails. Acknowledge now"},
         {"incident_key": "INC-2026-0001 again", "title": "checkout 5xx"},
         {"incident_key": None, "title": "checkout 5xx again, see SEV1 INC-2026-0001: Checkout fails"},
         {"title": "INC-2026-0001 again: checkout 5xx"},
@@ -167,6 +166,16 @@ async def test_an_incident_of_somebody_else_that_names_ours_is_an_alert(place: P
 
     assert fired is None
     assert [] == place.desk.asked
+
+
+async def test_a_page_of_ours_under_a_key_that_was_given_it_there_is_no_alert_and_nobody_acts_on_it(place: Place) -> None:
+    """Taken for an alert it would open an incident, whose page would open the next; its key does not show that it is ours."""
+    regrouped = {"incident_key": "grouped-by-them", "title": "SEV1 INC-2026-0001: Checkout fails. Acknowledge now"}
+    fired = answer_of(told("triggered", None, **regrouped))
+    await place.post(told("acknowledged", **regrouped))
+
+    assert fired is not None
+    assert "acknowledge" not in [verb for _, verb, _ in place.desk.asked]
 
 
 @pytest.mark.parametrize(
