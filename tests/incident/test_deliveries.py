@@ -256,6 +256,22 @@ def test_each_message_that_matters_goes_another_way_once(paused_first: bool) -> 
     assert sorted(matters) == sorted(stands_for)
 
 
+@pytest.mark.parametrize("steps", ["down paused", "paused resumed down"])
+def test_the_newest_public_word_is_told_by_hand_once_and_no_older_one_after_it(steps: str) -> None:
+    """However the outage is told of, whoever tells the public by hand is given what should stand there, and never older text or none."""
+    walk = _walk()
+    for text in ("We look into it.", "It is the database."):
+        walk.does("post_update", audience="external", text=text)
+    for step in steps.split():
+        if step == "down":
+            walk.park(Port.STATUS)
+        else:
+            _pause(walk, *[Port.STATUS] * (step == "paused"))
+    told = [effect.ask.text for effect in walk.waiting(Port.PAGING) if isinstance(effect.ask, Page) and effect.purpose == "status_down"]
+
+    assert [True] == ["It is the database." in text for text in told]
+
+
 def test_an_incident_that_is_made_private_while_the_status_page_is_paused_never_reaches_it() -> None:
     """Nothing of it had gone out; nothing goes out at resume."""
     walk = Walk.open("SEV2", customer_facing=True)
