@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, evidence, lookups, messages, verifying
+from incident import clocks, deliveries, evidence, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -480,6 +480,8 @@ def _undeliverable(before: Incident, incident: Incident, event: Event) -> Iterat
     yield _post(incident, text, "undeliverable")
     refused = next((effect for effect in before.outbox if effect.number == number), None)
     if refused is None or incident.edition < 2:
+        return
+    if isinstance(refused.ask, Publish) and deliveries.newer(incident, refused) is not None:
         return
     if isinstance(refused.ask, Page):
         following = _next_person(incident, refused.ask)

@@ -618,6 +618,9 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         "outbox": tuple(effect for effect in incident.outbox if effect.number != number),
         "delivered": incident.delivered + 1,
     }
+    arrived = next((effect for effect in incident.outbox if effect.number == number), None)
+    if incident.unsent and arrived is not None and incident.edition > 1:
+        changes["unsent"] = deliveries.outlived(incident, arrived)
     port = Port(event.data["port"])
     if port in incident.down:
         changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
