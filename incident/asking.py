@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, evidence, lookups, messages, verifying
+from incident import clocks, deliveries, evidence, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -295,8 +295,21 @@ def _restricted(before: Incident, incident: Incident, event: Event) -> Iterator[
         yield from _channel(incident)
         yield _post(incident, messages.told(incident, event), "restricted")
     if incident.public_since is not None and incident.resolved_at is None:
-        status = (incident.external_update.status if incident.external_update else None) or _public_status(incident)
-        yield _publish(incident, status, messages.public_silence(incident), "status")
+        yield _silence(incident)
+
+
+def _silence(incident: Incident) -> Draft:
+    status = (incident.external_update.status if incident.external_update else None) or _public_status(incident)
+    return _publish(incident, status, messages.public_silence(incident), "status")
+
+
+def _delivered(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    """A public update that was under way when the incident was made private has arrived: it is left with no promise, or closed."""
+    taken_back = all(effect.number != event.data["number"] for effect in before.outbox)
+    if incident.edition > 1 and incident.private and taken_back and event.data["port"] == Port.STATUS:
+        ended = incident.resolved_at is not None or not incident.open
+        over = _publish(incident, PublicStatus.RESOLVED, messages.public_resolution(incident), "status_resolved")
+        yield over if ended else _silence(incident)
 
 
 def _invited(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -433,9 +446,9 @@ def _parked(before: Incident, incident: Incident, event: Event) -> Iterator[Draf
             told = told[:1]
         yield from (_in_chats_place(incident, effect) for effect in told if isinstance(effect.ask, Post | OpenChannel))
     elif port is Port.STATUS:
-        newest = next((effect for effect in reversed(waiting) if isinstance(effect.ask, Publish)), None)
-        body = newest.ask.body if newest is not None and isinstance(newest.ask, Publish) else ""
-        yield _publish_by_hand(incident, body, newest.number if newest is not None else None)
+        yield from _newest_by_hand(incident, waiting)
+        if not waiting and incident.edition < 2:
+            yield _publish_by_hand(incident, "", None)
     else:
         yield Draft(Post(room="incident", text=messages.port_down(incident, port, event.data["error"])), "port_down", f"down:{port.value}")
 
@@ -467,6 +480,8 @@ def _undeliverable(before: Incident, incident: Incident, event: Event) -> Iterat
     yield _post(incident, text, "undeliverable")
     refused = next((effect for effect in before.outbox if effect.number == number), None)
     if refused is None or incident.edition < 2:
+        return
+    if isinstance(refused.ask, Publish) and deliveries.newer(incident, refused) is not None:
         return
     if isinstance(refused.ask, Page):
         following = _next_person(incident, refused.ask)
@@ -505,8 +520,14 @@ def _channel_paused(before: Incident, incident: Incident, event: Event) -> Itera
         yield from (_in_chats_place(incident, effect) for effect in waiting if effect.important)
         return
     yield _post(incident, messages.told(incident, event), "channel_paused", collapse=f"paused:{port.value}")
-    newest = next((effect for effect in reversed(waiting) if isinstance(effect.ask, Publish)), None)
-    if newest is not None and isinstance(newest.ask, Publish):
+    if port is Port.STATUS:
+        yield from _newest_by_hand(incident, waiting)
+
+
+def _newest_by_hand(incident: Incident, unspoken: list[Effect]) -> Iterator[Draft]:
+    """What the status page should say last; nothing where that has been told, since all that is older would contradict it."""
+    newest = next((effect for effect in reversed(incident.outbox) if isinstance(effect.ask, Publish)), None)
+    if newest is not None and newest in unspoken and isinstance(newest.ask, Publish):
         yield _publish_by_hand(incident, newest.ask.body, newest.number)
 
 
@@ -556,6 +577,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "postmortem_filed": _postmortem_filed,
     "dismissed": _dismissed,
     "restricted": _restricted,
+    "delivered": _delivered,
     "invited": _invited,
     "closed": _told,
     "reminder": _reminder,

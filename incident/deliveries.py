@@ -153,6 +153,20 @@ def stale(incident: Incident, effect: Effect) -> bool:
     return False
 
 
+def newer(incident: Incident, effect: Effect) -> Effect | None:
+    """The last of those that have not arrived either, and say more than this one; told after them, it would undo what they say."""
+    same = (one for one in (*incident.outbox, *incident.unsent) if effect.collapse is not None and one.collapse == effect.collapse)
+    last = max(same, key=lambda one: one.number, default=effect)
+    return last if last.number > effect.number else None
+
+
+def outlived(incident: Incident, arrived: Effect) -> tuple[Effect, ...]:
+    """The refused ones, without those that would undo what `arrived` has told."""
+    return tuple(
+        one for one in incident.unsent if arrived.collapse is None or one.collapse != arrived.collapse or one.number > arrived.number
+    )
+
+
 def view(incident: Incident) -> dict[str, Any]:
     """Everything that was or is to be told: `waiting` in order, `refused`, and `settled`, the newest last."""
     return {

@@ -538,12 +538,13 @@ def _waived(incident: Incident, event: Event) -> Changes:
 def _restricted(incident: Incident, event: Event) -> Changes:
     """What has not gone out yet stays here; whoever made it private is in it.
 
-    An entry on the status page is public already, or is on its way there: it will be told that it is over. Where there
-    is none, the public is owed nothing any more.
+    An entry that stands on the status page is public already: it will be told that it is over. Where there is none, the public
+    is owed nothing any more; a try that is just being made is answered for when it arrives (`asking`), since it may not.
     """
+    public_since = incident.public_since
     kept_back = Port.STATUS in incident.down or Port.STATUS in incident.paused
-    on_its_way = not kept_back and any(effect.port is Port.STATUS for effect in incident.outbox)
-    public_since = incident.public_since or (event.at if on_its_way else None)
+    if incident.edition < 2 and not kept_back and any(effect.port is Port.STATUS for effect in incident.outbox):
+        public_since = public_since or event.at
     items = ("status_page_updated", "customer_communication_sent", "status_page_resolved")
     owed = tuple(item for item in items if incident.checklist[item].state is CheckState.OPEN)
     not_owed = _with_state(incident, event, CheckState.NOT_APPLICABLE, owed)
@@ -552,13 +553,16 @@ def _restricted(incident: Incident, event: Event) -> Changes:
         "channel_wanted": True,
         "invited": _with_person(incident, event.by),
         "public_since": public_since,
-        "outbox": tuple(effect for effect in incident.outbox if not _tells_all(effect)),
+        "outbox": tuple(effect for effect in incident.outbox if not _tells_all(incident, effect)),
+        "unsent": tuple(effect for effect in incident.unsent if incident.edition < 2 or not _tells_all(incident, effect)),
         "checklist": not_owed if public_since is None else incident.checklist,
     }
 
 
-def _tells_all(effect: Effect) -> bool:
-    return isinstance(effect.ask, Publish) or (isinstance(effect.ask, OpenChannel) and not effect.ask.private)
+def _tells_all(incident: Incident, effect: Effect) -> bool:
+    """Whether it makes the incident public, or asks somebody to."""
+    by_hand = effect.purpose == "status_down" and incident.edition > 1
+    return by_hand or isinstance(effect.ask, Publish) or (isinstance(effect.ask, OpenChannel) and not effect.ask.private)
 
 
 def _invited(incident: Incident, event: Event) -> Changes:
@@ -614,6 +618,9 @@ def _delivered(incident: Incident, event: Event) -> Changes:
         "outbox": tuple(effect for effect in incident.outbox if effect.number != number),
         "delivered": incident.delivered + 1,
     }
+    arrived = next((effect for effect in incident.outbox if effect.number == number), None)
+    if incident.unsent and arrived is not None and incident.edition > 1:
+        changes["unsent"] = deliveries.outlived(incident, arrived)
     port = Port(event.data["port"])
     if port in incident.down:
         changes["down"] = {name: health for name, health in incident.down.items() if name is not port}

@@ -265,13 +265,18 @@ def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[
 
 
 def _replaced(before: Incident, incident: Incident, event: Event) -> list[Effect]:
-    """What left the outbox without having been sent: `event` asks for something newer in its place."""
-    if incident.outbox is before.outbox or not before.outbox:
+    """What is not to be sent any more, and has not been: `event` asks for something newer in its place, or takes it back."""
+    dropped = before.unsent if event.kind in DROPS_REFUSED and before.edition > 1 else ()
+    if incident.outbox is before.outbox or not (before.outbox or dropped):
         return []
-    left = {effect.number for effect in incident.outbox}
+    left = {effect.number for effect in (*incident.outbox, *incident.unsent)}
     if event.kind in LEAVES_THE_OUTBOX:
         left.add(event.data["number"])
-    return [effect for effect in before.outbox if effect.number not in left]
+    return [effect for effect in (*dropped, *before.outbox) if effect.number not in left]
+
+
+DROPS_REFUSED = frozenset({"delivered", "restricted"})
+"""Kinds after which some of what was refused must not be tried again."""
 
 
 LEAVES_THE_OUTBOX = frozenset({"delivered", "channel_opened", "undeliverable", "delivery_replaced", "delivery_given_up"})

@@ -70,6 +70,14 @@ def _paused(incident: Incident, effect: Effect) -> Refusal:
     )
 
 
+def _superseded(effect: Effect, newer: Effect) -> Refusal:
+    return refuse(
+        "superseded",
+        message=f"{newer.key} says more than {effect.key}; sent now, {effect.key} would take its place.",
+        action=f"See to {newer.key}, which has not arrived yet, and give {effect.key} up.",
+    )
+
+
 def retry(incident: Incident, command: RetryDelivery, now: datetime) -> list[Event] | Refusal:
     """Try it now: what is parked before its time, what was refused once more. What is on its way already stays so."""
     found = deliveries.find(incident, command.delivery)
@@ -78,6 +86,9 @@ def retry(incident: Incident, command: RetryDelivery, now: datetime) -> list[Eve
     effect = found.effect
     if effect.port in incident.paused:
         return _paused(incident, effect)
+    newer = deliveries.newer(incident, effect)
+    if found.refused and newer is not None:
+        return _superseded(effect, newer)
     health = incident.down.get(effect.port)
     if not found.refused and (health is None or health.retry_at <= now):
         return []

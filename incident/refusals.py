@@ -50,6 +50,7 @@ Code = Literal[
     "unknown-delivery",
     "not-replaceable",
     "channel-paused",
+    "superseded",
     "not-pausable",
 ]
 
@@ -141,6 +142,10 @@ CODES: dict[Code, tuple[str, str]] = {
     "channel-paused": (
         "Somebody has told this channel to wait.",
         "Resume it (tocsin channel resume); all that waits then goes out in order.",
+    ),
+    "superseded": (
+        "A newer message says more than this one; sent now, it would take the newer one's place.",
+        "See to the newer one, and give this one up.",
     ),
     "not-pausable": (
         "Paging, the rota and monitoring are never told to wait: nobody would be woken.",

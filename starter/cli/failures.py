@@ -32,6 +32,7 @@ HINTS: dict[str, str] = {
     "unknown-obligation": "tocsin status {id}",
     "unknown-delivery": "tocsin deliveries {id}",
     "channel-paused": "tocsin channel list",
+    "superseded": "tocsin deliveries {id}",
 }
 """The command that goes on from each refusal, where there is one."""
 

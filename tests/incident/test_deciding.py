@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incident import channels
+from incident import channels, lifecycle
 from incident.commands import COMMANDS
 from incident.effects import Port
 from incident.events import Event
@@ -134,6 +134,16 @@ def test_a_closed_incident_takes_nothing_more() -> None:
 
 
 # ---------------------------------------------------------------------- every code, and what to do instead
+
+
+def superseded() -> Walk:
+    """A public update was refused, and a newer one is on its way."""
+    walk = Walk.open("SEV3", customer_facing=True)
+    walk.does("post_update", audience="external", text="We look into it.")
+    (old,) = walk.waiting(Port.STATUS)
+    walk.record([lifecycle.undeliverable(old, "401 unauthorised", walk.now)])
+    walk.does("post_update", audience="external", text="It is the database.")
+    return walk
 
 
 def paused() -> Walk:
@@ -298,6 +308,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "retry_delivery",
         {"delivery": "1"},
         "Resume it (tocsin channel resume chat); all that waits goes out in order. Or replace INC-2026-0001:1.",
+    ),
+    "superseded": (
+        superseded,
+        "retry_delivery",
+        {"delivery": "4"},
+        "See to INC-2026-0001:7, which has not arrived yet, and give INC-2026-0001:4 up.",
     ),
 }
 

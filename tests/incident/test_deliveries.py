@@ -106,6 +106,44 @@ def test_a_refused_delivery_waits_for_somebodys_decision() -> None:
     assert [] == _view(walk)["refused"]
 
 
+def _updates(walk: Walk, *texts: str) -> list[Effect]:
+    for text in texts:
+        walk.does("post_update", audience="external", text=text)
+    return walk.waiting(Port.STATUS)
+
+
+def test_an_old_refused_update_does_not_turn_the_status_page_back() -> None:
+    """Once a newer one has arrived it can't be sent any more, and what became of it is on record; before, the newer one is named."""
+    walk = _walk()
+    first, second = _updates(walk, "We look into it.", "It is the database.")
+    _refuse(walk, first)
+    refusal = walk.refused("retry_delivery", delivery=first.key)
+
+    assert ("superseded", True) == (refusal.code, second.key in refusal.required_action)
+    assert "status_down" not in [effect.purpose for effect in walk.waiting(Port.PAGING)], "the newer one is what should stand there"
+
+    walk.deliver(second)
+
+    assert () == walk.incident.unsent
+    assert "replaced" == next(each["state"] for each in reversed(_view(walk)["settled"]) if each["key"] == first.key)
+    assert "unknown-delivery" == walk.refused("retry_delivery", delivery=first.key).code
+
+
+def test_of_two_refused_updates_the_newer_one_can_be_tried_again() -> None:
+    """And the older one is done with when that arrives."""
+    walk = _walk()
+    first, second = _updates(walk, "We look into it.", "It is the database.")
+    _refuse(walk, first)
+    _refuse(walk, second)
+
+    assert "superseded" == walk.refused("retry_delivery", delivery=first.key).code
+
+    walk.does("retry_delivery", delivery=second.key)
+    walk.deliver(second)
+
+    assert [] == _view(walk)["refused"]
+
+
 def test_a_replacement_has_its_place_and_another_key() -> None:
     """What comes after it still comes after it, and a provider that has the old one does not take the new one for a repeat."""
     walk = _walk()
@@ -263,6 +301,22 @@ def test_each_message_that_matters_goes_another_way_once(paused_first: bool) -> 
 
     assert len(matters) > 1
     assert sorted(matters) == sorted(stands_for)
+
+
+@pytest.mark.parametrize("steps", ["down paused", "paused resumed down"])
+def test_the_newest_public_word_is_told_by_hand_once_and_no_older_one_after_it(steps: str) -> None:
+    """However the outage is told of, whoever tells the public by hand is given what should stand there, and never older text or none."""
+    walk = _walk()
+    for text in ("We look into it.", "It is the database."):
+        walk.does("post_update", audience="external", text=text)
+    for step in steps.split():
+        if step == "down":
+            walk.park(Port.STATUS)
+        else:
+            _pause(walk, *[Port.STATUS] * (step == "paused"))
+    told = [effect.ask.text for effect in walk.waiting(Port.PAGING) if isinstance(effect.ask, Page) and effect.purpose == "status_down"]
+
+    assert [True] == ["It is the database." in text for text in told]
 
 
 def test_an_incident_that_is_made_private_while_the_status_page_is_paused_never_reaches_it() -> None:

@@ -195,6 +195,42 @@ def test_the_public_hears_the_end_of_what_it_was_told_of() -> None:
     assert [ask.body for ask in (*quiet, *over) if SECRET in ask.body] == []
 
 
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrives", "it fails"])
+def test_a_public_word_that_is_under_way_is_answered_for_only_once_it_has_arrived(arrives: bool) -> None:
+    """Where its try fails, no later message makes the incident public, and nobody is asked to do that by hand."""
+    walk = Walk.open("SEV2", customer_facing=True)
+    walk.does("post_update", audience="external", text="we look into it")
+    (under_way,) = walk.waiting(Port.STATUS)
+    walk.does("restrict", reason=f"{SECRET} is behind it")
+
+    assert walk.waiting(Port.STATUS) == []
+
+    if arrives:
+        walk.deliver(under_way)
+    else:
+        walk.record([lifecycle.parked(walk.incident, under_way, "connection refused", None, walk.now)])
+    told = [effect.ask.body for effect in walk.incident.outbox if isinstance(effect.ask, Publish)]
+
+    assert (["We are still working on this. We will say here when it is resolved."] if arrives else []) == told
+    assert [effect for effect in walk.waiting(Port.PAGING) if effect.purpose == "status_down"] == []
+
+
+def test_a_refused_public_update_of_a_private_incident_cannot_be_sent_after_all() -> None:
+    """Nor is anybody asked to tell the public by hand any more."""
+    walk = Walk.open("SEV2", customer_facing=True)
+    walk.does("post_update", audience="external", text="we look into it")
+    (update,) = walk.waiting(Port.STATUS)
+    walk.record([lifecycle.undeliverable(update, "401 unauthorised", walk.now)])
+
+    assert [update] == [effect for effect in walk.incident.unsent if effect.port is Port.STATUS]
+    assert "status_down" in [effect.purpose for effect in walk.waiting(Port.PAGING)]
+
+    walk.does("restrict", reason=f"{SECRET} is behind it")
+
+    assert walk.refused("retry_delivery", delivery=update.key).code == "unknown-delivery"
+    assert "status_down" not in [effect.purpose for effect in walk.waiting(Port.PAGING)]
+
+
 @pytest.mark.parametrize("facing", [True, False])
 def test_a_private_incident_goes_through_to_its_close(facing: bool) -> None:
     """Being private takes nothing away from the process."""
