@@ -90,6 +90,8 @@ REGISTRY_HISTORY_LIMIT = 1_500
 KEYS_KEPT = 5_000
 GROUPS_KEPT = 5_000
 """About 400 kB of state at the most."""
+EPISODES_KEPT = 3_000
+"""Alerts of closed incidents that the next run of the register tells apart, those of the newest groups: some 150 kB more."""
 
 ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""

@@ -265,6 +265,25 @@ async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
     await eventually(another, what="the new episode")
 
 
+async def test_an_alert_that_was_silent_until_now_is_not_taken_for_one_that_the_closed_incident_knew(stage: Stage) -> None:
+    """When a silence ends, monitoring posts what began long before; the group's closed incident never heard of it."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage) - timedelta(minutes=1)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await story.settled()
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    await monitoring.posts("g", alert("Errors", at=at - timedelta(hours=1), instance="silenced"))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of its own")
+
+    assert ["Errors-silenced"] == [told["fingerprint"] for told in (await (await monitoring.story("g")).state())["alerts"]]
+
+
 async def test_an_incident_that_was_ended_by_force_takes_no_alert_along(stage: Stage) -> None:
     """Alerts of a service whose incident was terminated open another one."""
     monitoring = Monitoring(stage)
