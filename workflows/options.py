@@ -101,6 +101,9 @@ SIGNALS_IN_FLIGHT = 10
 
 ALERT_GROUP_HISTORY_LIMIT = 1_500
 
+ASIDE_KEPT = 100
+"""Lines that an alert group keeps of what it could not read, and of what went to no incident."""
+
 TRACKS_KEPT = 3_000
 """Alerts of one group whose comings and goings are remembered; what comes beside them is passed on as it comes."""
 
