@@ -7,7 +7,7 @@ delivers at least once and out of order, so what is known already, or older than
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,8 @@ from incident.vocabulary import Criterion, Phase, Severity
 NOT_PRODUCTION = frozenset(NAMES_OF_OTHERS)
 MAINTENANCE_LABELS = ("maintenance", "planned_maintenance")
 VALUE_LIMIT = LINE_LIMIT
+EPISODES_TOLD = 3_000
+"""Episodes that an incident names as it closes: some two hundred kilobytes."""
 
 
 def _utc(value: datetime) -> datetime:
@@ -213,10 +215,17 @@ def told(incident: Incident, alerts: list[Alert], now: datetime, joined: Sequenc
     return events
 
 
-def after_the_end(incident: Incident, batch: Sequence[AlertInput]) -> list[AlertInput]:
-    """Alerts that tell a closed incident of a new trouble: those that began after all that it knows, by monitoring's clock."""
+def after_the_end(incident: Incident, batch: Sequence[AlertInput], *, earlier: bool = False) -> list[AlertInput]:
+    """Firing alerts that a closed incident does not know, or only an earlier episode of, by monitoring's clock.
+
+    One that it was never told of may have begun long before: monitoring kept silent about it until now.
+    `earlier`: by the rule of before, only those that began after all that it knows.
+    """
     if incident.closed_at is None:
         return []
+    if not earlier:
+        known = {fingerprint: alert.starts_at for fingerprint, alert in incident.alerts.items()}
+        return [alert for alert in batch if alert.status == "firing" and not is_known(alert, known)]
     newest = max((alert.starts_at for alert in incident.alerts.values()), default=incident.closed_at)
     return [alert for alert in batch if alert.status == "firing" and alert.starts_at > newest]
 
@@ -238,6 +247,29 @@ def newest_episodes(incident: Incident) -> dict[str, datetime]:
         if alert.group:
             newest[alert.group] = max(alert.starts_at, newest.get(alert.group, alert.starts_at))
     return newest
+
+
+def is_known(alert: AlertInput, episodes: Mapping[str, datetime]) -> bool:
+    """Whether this episode of the alert, or a newer one, is among the `episodes`: the newest one of each fingerprint."""
+    newest = episodes.get(alert.identity)
+    return newest is not None and alert.starts_at <= newest
+
+
+def known_episodes(incident: Incident, own: str) -> dict[str, dict[str, datetime]]:
+    """The newest episode of each alert that the incident was told of, by alert group; what came without one is its `own` group's.
+
+    A group that is too large to be told of is left out whole.
+    """
+    found: dict[str, dict[str, datetime]] = {}
+    for alert in incident.alerts.values():
+        found.setdefault(alert.group or own, {})[alert.fingerprint] = alert.starts_at
+    told: dict[str, dict[str, datetime]] = {}
+    room = EPISODES_TOLD
+    for group, episodes in found.items():
+        if len(episodes) <= room:
+            told[group] = episodes
+            room -= len(episodes)
+    return told
 
 
 def _flapped(incident: Incident, alert: Alert) -> bool:

@@ -21,8 +21,8 @@ from incident.vocabulary import Severity
 class Registration(BaseModel):
     """Open an incident, or find the one that this request (by `key`) or this alert group already has.
 
-    `episode_at` is when the earliest alert in it began to fire: a group whose incident was closed after that
-    belongs to that incident still. `policy` is the one in force; the incident keeps it.
+    `episode_at` is when the newest alert in it began to fire. What the group's closed incident knew belongs to that one still:
+    each alert of `alerts` where it is on record, else all that began before. `policy` is the one in force; the incident keeps it.
 
     `connect`: look for open incidents of the same trouble. An alert group whose rules let it joins the open incident of
     its service; others that share a service, or one of `related`, are suggested. `existing_only`: open nothing.
@@ -65,7 +65,7 @@ class Closed(BaseModel):
     """An incident's word to the register that it takes no more alerts.
 
     `merged_into`: its alert groups belong to that one from now on. `episodes`: the newest firing episode that it was
-    told of each alert group, by monitoring's own clock.
+    told of each alert group, by monitoring's own clock. `alerts`: the same by group and fingerprint, where they are not too many.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -74,6 +74,7 @@ class Closed(BaseModel):
     at: datetime
     merged_into: str | None = None
     episodes: dict[str, datetime] = Field(default_factory=dict)
+    alerts: dict[str, dict[str, datetime]] = Field(default_factory=dict)
 
 
 class Takes(BaseModel):

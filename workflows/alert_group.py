@@ -26,6 +26,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steadfast import steadfast, wait
 
 
+ELSEWHERE: dict[Action, str] = {"ticket": "by the rules a ticket", "note": "by the rules a note", "drop": "by the rules left out"}
+
+
 @workflow.defn(name="AlertGroup")
 class AlertGroup:
     """Alerts of one group on their way to one incident."""
@@ -48,7 +51,8 @@ class AlertGroup:
         self.asked = 0
         self.inbox: list[AlertInput] = []
         self.returned: list[AlertInput] = []
-        self.unreadable: list[str] = []
+        self.unreadable = list(start.unreadable)
+        self.elsewhere = list(start.elsewhere)
 
     @workflow.run
     async def run(self, start: contract.AlertGroupInput) -> str | None:
@@ -112,6 +116,8 @@ class AlertGroup:
             joined=self.joined,
             known=self.known,
             taken=self.taken,
+            unreadable=tuple(self.unreadable),
+            elsewhere=tuple(self.elsewhere),
         )
 
     def _long_enough(self) -> bool:
@@ -139,19 +145,28 @@ class AlertGroup:
                 self._set_aside(str(problem))
 
     def _set_aside(self, problem: str) -> None:
-        self.unreadable = [*self.unreadable, problem[:500]][-100:]
+        self.unreadable = [*self.unreadable, problem[:500]][-options.ASIDE_KEPT :]
         workflow.logger.warning("an alert could not be read", extra={"problem": problem[:500]})
+
+    def _went_elsewhere(self, batch: Sequence[AlertInput], why: str) -> None:
+        """Say why alerts went to no incident: whoever looks for one finds the reason here."""
+        said = [f"{alert.name} ({alert.identity}), {alert.status} since {alert.starts_at.isoformat()}: {why}" for alert in batch]
+        self.elsewhere = [*self.elsewhere, *said][-options.ASIDE_KEPT :]
 
     @workflow.query(name="state")
     def state(self) -> dict[str, Any]:
+        """`firing` is by monitoring's own clock; `elsewhere` says what went to no incident, and why."""
+        firing = {name: at for name, at in self.firing.items() if name not in self.tracks}
+        firing |= {name: track.starts_at for name, track in self.tracks.items() if track.firing}
         return {
             "group": self.group,
             "incident": self.incident,
-            "firing": {fingerprint: track.starts_at.isoformat() for fingerprint, track in self.tracks.items() if track.firing},
+            "firing": {fingerprint: at.isoformat() for fingerprint, at in firing.items()},
             "held": {fingerprint: held.until.isoformat() for fingerprint, held in self.held.items()},
             "flapping": {fingerprint: track.count for fingerprint, track in self.tracks.items() if track.flapping},
             "taken": self.taken,
             "unreadable": self.unreadable,
+            "elsewhere": self.elsewhere,
         }
 
     # ------------------------------------------------------------------ sorting
@@ -165,6 +180,8 @@ class AlertGroup:
         to_incident = await self._held_back(self._damped(by_action.get("incident", [])))
         if to_incident or back:
             await self._forward([*back, *to_incident])
+        for action, why in ELSEWHERE.items():
+            self._went_elsewhere(by_action.get(action, []), why)
         tickets = [alert for alert in by_action.get("ticket", []) if alert.status == "firing"]
         if tickets and not self.ticketed:
             self.ticketed = True
@@ -318,6 +335,9 @@ class AlertGroup:
             registered = await self._register(batch, gone=registered.incident)
             if await self._handed_over(registered, batch):
                 self.incident = registered.incident
+        if self.incident is None:
+            known = f"{registered.incident} knew it, and is closed"
+            self._went_elsewhere(batch, known if registered.incident is not None else "no incident is open that it could end")
 
     async def _handed_over(self, registered: Registered, batch: list[AlertInput]) -> bool:
         """Whether the registered incident has the alerts: it was opened with them, the register tells it, or it is told here."""

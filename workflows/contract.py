@@ -173,6 +173,7 @@ class AlertGroupInput(BaseModel):
     """One group of alerts, by the monitoring system's own key, the channel for notes on it, and what an earlier run of it knew.
 
     It outlives its last firing alert for a while, so that it tells news from repeats and notices flapping.
+    `elsewhere`: what went to no incident, and why; of both that and what is `unreadable`, the latest.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -189,3 +190,5 @@ class AlertGroupInput(BaseModel):
     joined: bool = False
     known: Routed | None = None
     taken: int = 0
+    unreadable: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()

@@ -274,6 +274,7 @@ class Incident:
         if newest is not None:
             episodes[own] = max(newest, episodes.get(own, newest))
         closed = Closed(incident=incident.id, at=workflow.now(), merged_into=incident.duplicate_of, episodes=episodes)
+        closed = closed.model_copy(update={"alerts": alerts.known_episodes(incident, own)})
         await self._signal(contract.REGISTRY_ID, contract.REGISTRY_CLOSED, closed)
         self.register_told = True
 
@@ -380,7 +381,7 @@ class Incident:
                 await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
             except ApplicationError as error:
                 workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
-                newer = alerts.after_the_end(self.incident, [alert for alert in late if alert.group == group])
+                newer = self._newer([alert for alert in late if alert.group == group])
                 if newer:
                     await self._pass_on(newer)
 
@@ -547,13 +548,18 @@ class Incident:
 
     def _record_alerts(self, good: list[AlertInput]) -> None:
         self.conductor.tick()
-        newer = alerts.after_the_end(self.incident, good)
+        newer = self._newer(good)
         joined = alerts.joining(good, self.incident.policy)
         self.conductor.record(alerts.told(self.incident, [item.alert() for item in good], workflow.now(), joined))
         if joined:
             self._see_to_paging()
         if newer:
             self._beside(self._pass_on(newer))
+
+    def _newer(self, batch: list[AlertInput]) -> list[AlertInput]:
+        newer = alerts.after_the_end(self.incident, batch)
+        before = alerts.after_the_end(self.incident, batch, earlier=True)
+        return newer if newer == before or workflow.patched(patches.EPISODES_BY_ALERT) else before
 
     async def _pass_on(self, newer: list[AlertInput]) -> None:
         """Alerts of a new trouble that reach a closed incident, and can't go back to a group.

@@ -90,6 +90,8 @@ REGISTRY_HISTORY_LIMIT = 1_500
 KEYS_KEPT = 5_000
 GROUPS_KEPT = 5_000
 """About 400 kB of state at the most."""
+EPISODES_KEPT = 3_000
+"""Alerts of closed incidents that the next run of the register tells apart, those of the newest groups: some 150 kB more."""
 
 ALERTS_A_SIGNAL = 50
 """A thousand alerts then cost the incident about a hundred events instead of a thousand."""
@@ -98,6 +100,9 @@ SIGNALS_IN_FLIGHT = 10
 """More at once would make people's commands wait behind a storm; one after the other, each waits for two workflow tasks."""
 
 ALERT_GROUP_HISTORY_LIMIT = 1_500
+
+ASIDE_KEPT = 100
+"""Lines that an alert group keeps of what it could not read, and of what went to no incident."""
 
 TRACKS_KEPT = 3_000
 """Alerts of one group whose comings and goings are remembered; what comes beside them is passed on as it comes."""

@@ -11,6 +11,12 @@ ONE_KEY_ONE_REQUEST = "one-key-one-request"
 FILLED_POSTMORTEM = "filled-postmortem"
 """A post-mortem that still holds the template's placeholders is refused; only its summary and root cause were looked at (2026-11)."""
 
+EPISODES_BY_ALERT = "episodes-by-alert"
+"""A firing alert that a closed incident never heard of is news, also where it began before another of its group (2026-11).
+
+It may go once the register has continued as new under this version, and no incident of before is running.
+"""
+
 SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
 """The register tells open incidents that another one, which was suggested to them, has ended.
 

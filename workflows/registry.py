@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
     from incident import repeats, storms
-    from incident.alerts import AlertInput, presumed_by
+    from incident.alerts import AlertInput, is_known, presumed_by
     from incident.channels import Pauses
     from incident.commands import InvalidInput, problems
     from incident.lifecycle import Opening
@@ -35,11 +35,15 @@ with workflow.unsafe.imports_passed_through():
 
 
 class GroupRecord(BaseModel):
-    """Which incident a group belongs to. Once it is closed: when, and the newest episode of the group that it knew."""
+    """Which incident a group belongs to. Once it is closed: when, and the newest episode of the group that it knew.
+
+    `alerts`: the newest one of each fingerprint; None where nobody said, or it is too long ago.
+    """
 
     incident: str
     closed_at: datetime | None = None
     episode_at: datetime | None = None
+    alerts: dict[str, datetime] | None = None
 
 
 class RegistryState(BaseModel):
@@ -93,6 +97,11 @@ class Registry:
         self.state.keys = dict(list(self.state.keys.items())[-options.KEYS_KEPT :])
         self.state.marks = {key: mark for key, mark in self.state.marks.items() if key in self.state.keys}
         self.state.groups = dict(list(self.state.groups.items())[-options.GROUPS_KEPT :])
+        room = options.EPISODES_KEPT
+        for group, record in reversed(list(self.state.groups.items())):
+            room -= len(record.alerts or ())
+            if record.alerts is not None and room < 0:
+                self.state.groups[group] = record.model_copy(update={"alerts": None})
 
     @workflow.update(name=contract.REGISTRY_OPEN)
     async def open(self, raw: Any = None, *more: Any) -> dict[str, Any]:
@@ -160,8 +169,10 @@ class Registry:
             if goes_on is not None:
                 self.state.groups[group] = GroupRecord(incident=goes_on)
             else:
-                newest = word.episodes.get(contract.alert_group_id(group))
-                self.state.groups[group] = GroupRecord(incident=word.incident, closed_at=word.at, episode_at=newest)
+                id = contract.alert_group_id(group)
+                self.state.groups[group] = GroupRecord(
+                    incident=word.incident, closed_at=word.at, episode_at=word.episodes.get(id), alerts=word.alerts.get(id)
+                )
 
     @workflow.signal(name=contract.REGISTRY_TAKES)
     def takes(self, raw: Any = None, *_more: Any) -> None:
@@ -195,9 +206,7 @@ class Registry:
         by_key = self.state.keys.get(request.key)
         if by_key is not None:
             return Registered(incident=by_key, new=False, open=by_key in self.state.open)
-        # The newest episode that it knew is by monitoring's own clock, as this one is; ours may be an hour off it.
-        newest = (record.episode_at or record.closed_at) if record is not None else None
-        if record is not None and newest is not None and request.episode_at is not None and request.episode_at <= newest:
+        if record is not None and _told(record, request):
             return Registered(incident=record.incident, new=False, open=False)
         return None
 
@@ -400,6 +409,17 @@ class Registry:
         if request.group is not None:
             self.state.groups.pop(request.group, None)
             self.state.groups[request.group] = GroupRecord(incident=incident)
+
+
+def _told(record: GroupRecord, request: Registration) -> bool:
+    """Whether the group's closed incident knew all that the request tells; by monitoring's own clock, ours may be an hour off it."""
+    newest = record.episode_at or record.closed_at
+    before = newest is not None and request.episode_at is not None and request.episode_at <= newest
+    firing = [alert for alert in request.alerts if alert.status == "firing"]
+    if record.alerts is None or not firing:
+        return before
+    known = all(is_known(alert, record.alerts) for alert in firing)
+    return known if known is before or workflow.patched(patches.EPISODES_BY_ALERT) else before
 
 
 def _read(raw: Any, more: tuple[Any, ...]) -> Registration:

@@ -233,3 +233,33 @@ def test_signals_that_may_overtake_each_other_never_speak_of_the_same_alert(said
         names = [name for signal in wave for name in {word["fingerprint"] for word in signal}]
 
         assert len(names) == len(set(names))
+
+
+def test_a_closed_incident_passes_on_what_it_never_heard_of() -> None:
+    """What it knew stays with it; another alert, or a newer episode of the same, is a new trouble, whenever it began."""
+    walk = Walk.open("SEV1")
+    walk.told(alert("Known", starts_at=OPENED))
+    walk.does("dismiss", reason="a broken probe", **{"as": "false_alarm"})
+    repeat, silenced = alert("Known", starts_at=OPENED), alert("Silenced", starts_at=OPENED - timedelta(hours=1))
+    again, over = alert("Known", starts_at=OPENED + timedelta(minutes=1)), alert("Over", starts_at=OPENED, firing=False)
+
+    assert [silenced, again] == alerts.after_the_end(walk.incident, [repeat, silenced, again, over])
+    assert [again] == alerts.after_the_end(walk.incident, [repeat, silenced, again, over], earlier=True)
+
+
+def test_an_incident_names_what_it_knew_of_each_group_that_is_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incomplete list would make a repeat look new; so a group is told of whole, or not at all."""
+    given = [
+        alert(name, starts_at=OPENED).model_copy(update={"group": group}) for name, group in (("A", "g"), ("B", "g"), ("C", ""), ("D", "h"))
+    ]
+    walk = Walk.open("SEV1")
+    walk.told(*given)
+    known = {one.name: one.identity for one in given}
+
+    assert {"g": {known["A"], known["B"]}, "own": {known["C"]}, "h": {known["D"]}} == {
+        group: set(episodes) for group, episodes in alerts.known_episodes(walk.incident, "own").items()
+    }
+
+    monkeypatch.setattr(alerts, "EPISODES_TOLD", 2)
+
+    assert ["g"] == list(alerts.known_episodes(walk.incident, "own"))

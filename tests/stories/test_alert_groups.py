@@ -258,7 +258,11 @@ async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
 
     await eventually(all_taken, what="the repeat and the end")
 
-    assert (await monitoring.group("g"))["incident"] in (None, story.id)
+    state = await monitoring.group("g")
+
+    assert state["incident"] in (None, story.id)
+    assert [f"{story.id} knew it, and is closed"] == [line.rpartition(": ")[2] for line in state["elsewhere"]]
+    assert state["firing"] == {}
 
     await monitoring.posts("g", alert("Errors", at=wrong + timedelta(minutes=10)))
 
@@ -266,6 +270,28 @@ async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
         return (await monitoring.group("g"))["incident"] not in (None, story.id)
 
     await eventually(another, what="the new episode")
+
+    assert set((await monitoring.group("g"))["firing"]) == {"Errors-1"}
+
+
+async def test_an_alert_that_was_silent_until_now_is_not_taken_for_one_that_the_closed_incident_knew(stage: Stage) -> None:
+    """When a silence ends, monitoring posts what began long before; the group's closed incident never heard of it."""
+    monitoring = Monitoring(stage)
+    at = await _now(stage) - timedelta(minutes=1)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await story.settled()
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    await monitoring.posts("g", alert("Errors", at=at - timedelta(hours=1), instance="silenced"))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of its own")
+    state = await (await monitoring.story("g")).state()
+
+    assert [told["fingerprint"] for told in state["alerts"]] == ["Errors-silenced"]
 
 
 async def test_an_incident_that_was_ended_by_force_takes_no_alert_along(stage: Stage) -> None:

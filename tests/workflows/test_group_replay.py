@@ -63,7 +63,14 @@ async def test_a_recorded_group_goes_on_as_it_began(path: Path) -> None:
     recorded = json.loads(path.with_name(path.name.replace(".history.", ".state.")).read_text())
 
     assert failure is None, f"{path.name}: a running one of that version would be stuck. Patch the change (workflow.patched)."
-    assert {name: state[name] for name in recorded} == recorded
+    assert _told({name: state[name] for name in recorded}) == _told(recorded)
+
+
+def _told(value: Any) -> Any:
+    """Without what is None: a field of later versions, which nobody has filled."""
+    if isinstance(value, dict):
+        return {name: _told(each) for name, each in value.items() if each is not None}
+    return [_told(each) for each in value] if isinstance(value, list) else value
 
 
 async def test_recorded_groups_replay_in_the_sandbox_of_the_workers() -> None:
