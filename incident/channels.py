@@ -103,6 +103,16 @@ def decide(paused: Mapping[Port, Pause], command: PauseChannel | ResumeChannel, 
     return Decided(paused=(*(one for name, one in paused.items() if name is not port), pause), text=text)
 
 
+def remind_at(pause: Pause, reminded: int) -> datetime:
+    """When a pause is next brought to mind, of which people have been reminded so many times."""
+    return pause.until + reminded * REMIND_AGAIN
+
+
+def times_due(pause: Pause, reminded: int, now: datetime) -> int:
+    """The how-manieth reminder is due by now. Those that nobody could send meanwhile are in it: one page after a downtime says it all."""
+    return max(reminded, (now - pause.until) // REMIND_AGAIN) + 1
+
+
 def reminder(pause: Pause, times: int, now: datetime) -> Page:
     """Who is reminded of a pause for the `times`th time: whoever made it, and from the second time on whoever is on call."""
     on_call = Policy().severities[Severity.SEV2].escalation_chain[0]

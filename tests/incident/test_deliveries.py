@@ -375,6 +375,21 @@ def test_every_request_about_a_channel_is_decided_from_what_is_paused() -> None:
     assert "not-permitted" == nobody.code
 
 
+@pytest.mark.parametrize(("hours", "times"), [(0, 1), (0.5, 1), (8, 9), (8.5, 9)])
+def test_after_a_downtime_a_forgotten_pause_is_brought_to_mind_once(hours: float, times: int) -> None:
+    """However many reminders nobody could send meanwhile; the next one comes at its hour, and goes to whoever is on call."""
+    until = Walk.open().now
+    now = until + timedelta(hours=hours)
+    pause = Pause(port=Port.CHAT, by="ana", reason="the vendor is out", since=until - timedelta(hours=1), until=until)
+    reminded, pages = 0, []
+    while channels.remind_at(pause, reminded) <= now:
+        reminded = channels.times_due(pause, reminded, now)
+        pages.append(channels.reminder(pause, reminded, now))
+
+    assert ["owner" if times == 1 else "primary on-call"] == [page.role for page in pages]
+    assert (times, until + timedelta(hours=times)) == (reminded, channels.remind_at(pause, reminded))
+
+
 def test_a_closed_incident_and_its_follow_up_are_shown_as_one() -> None:
     """What both know of is listed once, where the follow-up has it; what either knows alone is listed too."""
     own = {"delivered": 3, "waiting": [{"key": "1", "at": "own"}], "refused": [], "settled": [{"key": "0"}], "down": {}, "paused": {}}
