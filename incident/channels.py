@@ -7,7 +7,7 @@ say less, and what matters goes another way, as if it were down. Practice is lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -177,10 +177,14 @@ def resumed(incident: Incident, event: Event) -> dict[str, Any]:
     port = Port(event.data["port"])
     changes: dict[str, Any] = {"paused": {name: pause for name, pause in incident.paused.items() if name is not port}}
     changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
-    changes["outbox"] = still_true(incident.model_copy(update=changes), port)
+    changes["outbox"] = still_true(incident.model_copy(update=changes), port, event.data.get(deliveries.TRYING, ()))
     return changes
 
 
-def still_true(incident: Incident, port: Port) -> tuple[Effect, ...]:
-    """The outbox without what waited for this port and is out of date."""
-    return tuple(effect for effect in incident.outbox if effect.port is not port or not deliveries.stale(incident, effect))
+def still_true(incident: Incident, port: Port, trying: Collection[int] = ()) -> tuple[Effect, ...]:
+    """The outbox without what waited for this port and is out of date; what is being tried stays until its try has ended."""
+
+    def stays(effect: Effect) -> bool:
+        return effect.port is not port or effect.number in trying or not deliveries.stale(incident, effect)
+
+    return tuple(effect for effect in incident.outbox if stays(effect))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incident import channels, deliveries, lifecycle
+from incident import channels, deliveries, lifecycle, redelivering
 from incident.effects import Effect, OpenTicket, Page, Port, Post, Publish
 from incident.model import Incident, Pause
 from incident.refusals import Refusal
@@ -246,6 +246,50 @@ def test_while_paused_a_newer_message_takes_the_place_of_one_that_says_less() ->
 
     assert 1 == waiting.count("update")
     assert {"paused", "failed_over"} >= {each["state"] for each in _view(walk)["waiting"] if each["port"] == "chat"}
+
+
+def _does_during_a_try(walk: Walk, verb: str, **fields: Any) -> None:
+    """Carry a command out while the oldest message for chat and the oldest for the status page are being tried."""
+    trying = {effects[0].number for port in (Port.CHAT, Port.STATUS) if (effects := walk.waiting(port))}
+    outcome = walk.asks(verb, **fields)
+    assert not isinstance(outcome, Refusal)
+    walk.record([redelivering.as_it_stands(walk.incident, event, trying) for event in outcome])
+
+
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "down"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrives", "it fails"])
+def test_what_is_being_tried_is_not_called_unsent(paused: bool, arrives: bool) -> None:
+    """A newer message takes its place only once its try has failed; where it arrives, that is all that is on record of it."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    if paused:
+        _pause(walk, Port.CHAT)
+    else:
+        walk.park(Port.CHAT)
+    first = walk.waiting(Port.CHAT)[0]
+    _does_during_a_try(walk, "post_update", audience="internal", text="Rolled back")
+    second = walk.waiting(Port.CHAT)[-1]
+
+    assert [first, second] == walk.waiting(Port.CHAT)
+
+    if arrives:
+        walk.deliver(first)
+    else:
+        walk.park(Port.CHAT)
+    ends = [each["state"] for each in _view(walk)["settled"] if each["key"] == first.key]
+
+    assert ["delivered" if arrives else "replaced"] == ends
+    assert [second] == walk.waiting(Port.CHAT)
+
+
+def test_what_is_taken_back_from_the_public_during_a_try_may_have_arrived() -> None:
+    """Made private at that moment, an incident can't tell yet whether the public has read of it, and says so."""
+    walk = _walk()
+    (update,) = _updates(walk, "We look into it.")
+    _does_during_a_try(walk, "restrict", reason="it is about security")
+    taken_back = next(each for each in _view(walk)["settled"] if each["key"] == update.key)
+
+    assert ("replaced", True) == (taken_back["state"], "it may have arrived" in taken_back["note"])
 
 
 def test_on_resuming_what_is_out_of_date_is_left_out_on_record() -> None:
