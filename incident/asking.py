@@ -71,14 +71,18 @@ def after(before: Incident, incident: Incident, event: Event) -> Incident:
             about=draft.about,
             stands_for=draft.stands_for,
         )
-        outbox = [other for other in outbox if not _replaced(incident, other, effect)]
+        outbox = [other for other in outbox if not _replaced(incident, other, effect, event)]
         outbox.append(effect)
     return incident.model_copy(update={"outbox": tuple(outbox), "effect_number": number})
 
 
-def _replaced(incident: Incident, old: Effect, new: Effect) -> bool:
-    """While a port is down or paused, a newer message takes the place of one that says less; otherwise each is sent."""
-    return new.collapse is not None and old.collapse == new.collapse and _waits(incident, old.port)
+def _replaced(incident: Incident, old: Effect, new: Effect, event: Event) -> bool:
+    """While a port is down or paused, a newer message takes the place of one that says less; otherwise each is sent.
+
+    So is one that is being tried, unless its try fails (`evolving`).
+    """
+    same = new.collapse is not None and old.collapse == new.collapse
+    return same and _waits(incident, old.port) and old.number not in event.data.get(deliveries.TRYING, ())
 
 
 def _waits(incident: Incident, port: Port) -> bool:

@@ -7,7 +7,7 @@ say less, and what matters goes another way, as if it were down. Practice is lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -103,6 +103,16 @@ def decide(paused: Mapping[Port, Pause], command: PauseChannel | ResumeChannel, 
     return Decided(paused=(*(one for name, one in paused.items() if name is not port), pause), text=text)
 
 
+def remind_at(pause: Pause, reminded: int) -> datetime:
+    """When a pause is next brought to mind, of which people have been reminded so many times."""
+    return pause.until + reminded * REMIND_AGAIN
+
+
+def times_due(pause: Pause, reminded: int, now: datetime) -> int:
+    """The how-manieth reminder is due by now. Those that nobody could send meanwhile are in it: one page after a downtime says it all."""
+    return max(reminded, (now - pause.until) // REMIND_AGAIN) + 1
+
+
 def reminder(pause: Pause, times: int, now: datetime) -> Page:
     """Who is reminded of a pause for the `times`th time: whoever made it, and from the second time on whoever is on call."""
     on_call = Policy().severities[Severity.SEV2].escalation_chain[0]
@@ -167,10 +177,14 @@ def resumed(incident: Incident, event: Event) -> dict[str, Any]:
     port = Port(event.data["port"])
     changes: dict[str, Any] = {"paused": {name: pause for name, pause in incident.paused.items() if name is not port}}
     changes["down"] = {name: health for name, health in incident.down.items() if name is not port}
-    changes["outbox"] = still_true(incident.model_copy(update=changes), port)
+    changes["outbox"] = still_true(incident.model_copy(update=changes), port, event.data.get(deliveries.TRYING, ()))
     return changes
 
 
-def still_true(incident: Incident, port: Port) -> tuple[Effect, ...]:
-    """The outbox without what waited for this port and is out of date."""
-    return tuple(effect for effect in incident.outbox if effect.port is not port or not deliveries.stale(incident, effect))
+def still_true(incident: Incident, port: Port, trying: Collection[int] = ()) -> tuple[Effect, ...]:
+    """The outbox without what waited for this port and is out of date; what is being tried stays until its try has ended."""
+
+    def stays(effect: Effect) -> bool:
+        return effect.port is not port or effect.number in trying or not deliveries.stale(incident, effect)
+
+    return tuple(effect for effect in incident.outbox if stays(effect))

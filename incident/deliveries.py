@@ -41,6 +41,9 @@ UNSENT_KEPT = 30
 SHOWN = 300
 """Characters of what a delivery says, in lists."""
 
+TRYING = "trying"
+"""Where an entry names the effects that were being tried at its moment, though their port is down or paused."""
+
 End = Literal["delivered", "replaced", "refused", "given_up"]
 Standing = Literal["queued", "parked", "paused", "refused", "failed_over"]
 
@@ -109,7 +112,8 @@ def _end(id: str, event: Event, effect: Effect | None, state: End, note: str) ->
 def _why_replaced(event: Event) -> str:
     if event.kind == "delivery_replaced":
         return f"{event.by} replaced it" + (f": {event.data['reason']}" if event.data.get("reason") else "")
-    return "out of date" if event.data.get("stale") else "a newer one says more"
+    why = "out of date" if event.data.get("stale") else "a newer one says more"
+    return f"{why}; a try was under way, it may have arrived" if event.data.get("under_way") else why
 
 
 def _way(detail: dict[str, Any]) -> str:

@@ -702,7 +702,12 @@ def _parked(incident: Incident, event: Event) -> Changes:
         failures=(before.failures if before else 0) + 1,
         error=data["error"],
     )
-    return {"down": {**incident.down, port: health}}
+    changes: Changes = {"down": {**incident.down, port: health}}
+    tried = next((effect for effect in incident.outbox if effect.number == data["number"]), None)
+    newer = deliveries.newer(incident, tried) if tried is not None and incident.edition > 1 else None
+    if newer in incident.outbox:
+        changes["outbox"] = tuple(effect for effect in incident.outbox if effect is not tried)
+    return changes
 
 
 def _undeliverable(incident: Incident, event: Event) -> Changes:

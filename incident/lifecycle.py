@@ -296,6 +296,11 @@ def replaced(effect: Effect, event: Event) -> Event:
     text = f"{effect.port.value}: {what} {effect.number} was not sent, a newer one takes its place"
     if event.kind in OUT_OF_DATE:
         text, data["stale"] = f"{effect.port.value}: {what} {effect.number} was not sent, it is out of date by now", True
+    if effect.number in event.data.get(deliveries.TRYING, ()):
+        text, data["under_way"] = (
+            f"{effect.port.value}: {what} {effect.number} is taken back; a try was under way, it may have arrived",
+            True,
+        )
     if effect.port is Port.MONITORING:
         text = f"{effect.port.value}: {what} {effect.number} is not asked any more, the incident is closed"
     return Event(kind="replaced", by=SYSTEM, at=event.at, text=text, data=data)

@@ -5,13 +5,14 @@ Each answers with the events that follow, or with the refusal and the way forwar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from incident import deliveries
+from incident.asking import ASKERS
 from incident.commands import GiveUpDelivery, ReplaceDelivery, RetryDelivery
 from incident.effects import (
     Ask,
@@ -206,7 +207,21 @@ TAKES_BACK = frozenset({"delivery_replaced", "delivery_given_up"})
 """Kinds after which an effect is not to be told; a try that is under way is called off."""
 
 
-def under_way(event: Event) -> Event:
+def as_it_stands(incident: Incident, event: Event, trying: Collection[int]) -> Event:
+    """The entry, with what it has to know of the tries that are being made: of `trying`, what waits all the same, or was taken back.
+
+    What is being tried has not been left out, whatever newer has come meanwhile: it stays until its try has ended.
+    """
+    if event.kind in TAKES_BACK:
+        return _under_way(event) if event.data["number"] in trying else event
+    if not trying or incident.edition < 2 or event.kind not in ASKERS or event.kind == "delivered":
+        return event
+    stuck = {port for port in Port if event.kind == "restricted" or port in incident.down or port in incident.paused}
+    numbers = [effect.number for effect in incident.outbox if effect.number in trying and effect.port in stuck]
+    return event.model_copy(update={"data": {**event.data, deliveries.TRYING: numbers}}) if numbers else event
+
+
+def _under_way(event: Event) -> Event:
     """The entry where a try was just being made: nobody can say whether it arrived."""
     text = f"{event.text}. A try was under way: it may have arrived all the same"
     return event.model_copy(update={"text": text, "data": {**event.data, "under_way": True}})

@@ -115,15 +115,14 @@ class Channels:
     # ------------------------------------------------------------------ reminding
 
     def _remind_at(self, pause: Pause) -> datetime:
-        return pause.until + self.reminded.get(pause.port, 0) * channels.REMIND_AGAIN
+        return channels.remind_at(pause, self.reminded.get(pause.port, 0))
 
     def _forgotten(self) -> list[Pause]:
         return [pause for pause in self.paused.values() if self._remind_at(pause) <= workflow.now()]
 
     async def _remind(self, pause: Pause) -> None:
         """Page about one pause. It may have ended, or been prolonged, while somebody is being looked up."""
-        # What nobody could say while nobody worked is said once, not once for each hour.
-        times = max(self.reminded.get(pause.port, 0), (workflow.now() - pause.until) // channels.REMIND_AGAIN) + 1
+        times = channels.times_due(pause, self.reminded.get(pause.port, 0), workflow.now())
         self.reminded[pause.port] = times
         key = f"{channels.CHANNELS}:{pause.port.value}@{pause.since.isoformat()}:{times}"
         page = channels.reminder(pause, times, workflow.now())

@@ -60,7 +60,7 @@ class Conductor:
 
     def record(self, events: Iterable[Event]) -> list[Event]:
         """Fold events into the state and set going what they ask for; answers them with their numbers."""
-        self.incident, recorded = lifecycle.record(self.incident, map(self._in_doubt, events))
+        self.incident, recorded = lifecycle.record(self.incident, map(self._as_it_stands, events))
         self.timeline += recorded
         self._call_off(recorded)
         if self.started and recorded:
@@ -73,9 +73,8 @@ class Conductor:
         self.incident = lifecycle.handed_over(self.incident, workflow.now())
         self._list()
 
-    def _in_doubt(self, event: Event) -> Event:
-        taken_back = event.kind in redelivering.TAKES_BACK and event.data["number"] in self._sending
-        return redelivering.under_way(event) if taken_back else event
+    def _as_it_stands(self, event: Event) -> Event:
+        return redelivering.as_it_stands(self.incident, event, self._sending)
 
     def _call_off(self, recorded: Iterable[Event]) -> None:
         """End the tries of what somebody has taken back; else the server would go on trying, and perhaps tell it."""

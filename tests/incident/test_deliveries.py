@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from incident import channels, deliveries, lifecycle
+from incident import channels, deliveries, lifecycle, redelivering
 from incident.effects import Effect, OpenTicket, Page, Port, Post, Publish
 from incident.model import Incident, Pause
 from incident.refusals import Refusal
@@ -257,6 +257,50 @@ def test_while_paused_a_newer_message_takes_the_place_of_one_that_says_less() ->
     assert {"paused", "failed_over"} >= {each["state"] for each in _view(walk)["waiting"] if each["port"] == "chat"}
 
 
+def _does_during_a_try(walk: Walk, verb: str, **fields: Any) -> None:
+    """Carry a command out while the oldest message for chat and the oldest for the status page are being tried."""
+    trying = {effects[0].number for port in (Port.CHAT, Port.STATUS) if (effects := walk.waiting(port))}
+    outcome = walk.asks(verb, **fields)
+    assert not isinstance(outcome, Refusal)
+    walk.record([redelivering.as_it_stands(walk.incident, event, trying) for event in outcome])
+
+
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "down"])
+@pytest.mark.parametrize("arrives", [True, False], ids=["it arrives", "it fails"])
+def test_what_is_being_tried_is_not_called_unsent(paused: bool, arrives: bool) -> None:
+    """A newer message takes its place only once its try has failed; where it arrives, that is all that is on record of it."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    if paused:
+        _pause(walk, Port.CHAT)
+    else:
+        walk.park(Port.CHAT)
+    first = walk.waiting(Port.CHAT)[0]
+    _does_during_a_try(walk, "post_update", audience="internal", text="Rolled back")
+    second = walk.waiting(Port.CHAT)[-1]
+
+    assert [first, second] == walk.waiting(Port.CHAT)
+
+    if arrives:
+        walk.deliver(first)
+    else:
+        walk.park(Port.CHAT)
+    ends = [each["state"] for each in _view(walk)["settled"] if each["key"] == first.key]
+
+    assert ["delivered" if arrives else "replaced"] == ends
+    assert [second] == walk.waiting(Port.CHAT)
+
+
+def test_what_is_taken_back_from_the_public_during_a_try_may_have_arrived() -> None:
+    """Made private at that moment, an incident can't tell yet whether the public has read of it, and says so."""
+    walk = _walk()
+    (update,) = _updates(walk, "We look into it.")
+    _does_during_a_try(walk, "restrict", reason="it is about security")
+    taken_back = next(each for each in _view(walk)["settled"] if each["key"] == update.key)
+
+    assert ("replaced", True) == (taken_back["state"], "it may have arrived" in taken_back["note"])
+
+
 def test_on_resuming_what_is_out_of_date_is_left_out_on_record() -> None:
     """The reminder of an update that was posted since is not sent; what has become of it is on record."""
     walk = _walk()
@@ -382,6 +426,21 @@ def test_every_request_about_a_channel_is_decided_from_what_is_paused() -> None:
     assert (walk.now, later + timedelta(minutes=90)) == (longer.paused[0].since, longer.paused[0].until)
     assert isinstance(nobody, Refusal)
     assert "not-permitted" == nobody.code
+
+
+@pytest.mark.parametrize(("hours", "times"), [(0, 1), (0.5, 1), (8, 9), (8.5, 9)])
+def test_after_a_downtime_a_forgotten_pause_is_brought_to_mind_once(hours: float, times: int) -> None:
+    """However many reminders nobody could send meanwhile; the next one comes at its hour, and goes to whoever is on call."""
+    until = Walk.open().now
+    now = until + timedelta(hours=hours)
+    pause = Pause(port=Port.CHAT, by="ana", reason="the vendor is out", since=until - timedelta(hours=1), until=until)
+    reminded, pages = 0, []
+    while channels.remind_at(pause, reminded) <= now:
+        reminded = channels.times_due(pause, reminded, now)
+        pages.append(channels.reminder(pause, reminded, now))
+
+    assert ["owner" if times == 1 else "primary on-call"] == [page.role for page in pages]
+    assert (times, until + timedelta(hours=times)) == (reminded, channels.remind_at(pause, reminded))
 
 
 def test_a_closed_incident_and_its_follow_up_are_shown_as_one() -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from incident.effects import Page
+from incident.effects import Page, Port
+from incident.model import Pause
 from tests.harness import Stage, Story, ask, eventually
 from tests.workflows.recording import asked
 from workflows import contract
+from workflows.channels import ChannelsInput
 
 
 async def _deliveries(story: Story) -> dict[str, Any]:
@@ -213,6 +215,21 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
     assert "Rolling back" in "\n".join(said)
     assert story.world.chat.keys == sorted(story.world.chat.keys, key=lambda key: int(key.rpartition(":")[2]))
     assert [] == (await ask(stage.client.get_workflow_handle(contract.CHANNELS_ID), "state"))["channels"]
+
+
+async def test_after_a_downtime_of_hours_a_forgotten_pause_is_brought_to_mind_once(stage: Stage) -> None:
+    """Nobody is paged once for each hour in which nothing ran."""
+    until = await stage.environment.get_current_time() - timedelta(hours=8, minutes=10)
+    pause = Pause(port=Port.TICKETS, by="ana", reason="the vendor is out", since=until - timedelta(hours=1), until=until)
+    start = ChannelsInput(paused=(pause,))
+    handle = await stage.client.start_workflow("Channels", start, id="channels-late", task_queue=stage.queue)
+    pager = stage.board.common.pager
+    key = f"channels:tickets@{pause.since.isoformat()}"
+    await eventually(lambda: any(each.key.startswith(key) for each in pager.ledger), what="a reminder of the pause")
+    await handle.execute_update("resume", {"by": "ana", "port": "tickets"})
+    await handle.result()
+
+    assert [f"{key}:9"] == [each.key for each in pager.ledger if each.key.startswith(key)]
 
 
 async def _paused(story: Story, port: str) -> bool:
