@@ -20,7 +20,7 @@ from pydantic import Field
 from incident import clocks, commands
 from incident.events import BEHIND_THE_SCENES, SYSTEM, Event
 from incident.model import ActionItem, Alert, Frozen, Incident, Update
-from incident.permissions import same_person
+from incident.permissions import objection, same_person
 from incident.refusals import Refusal, refuse
 from incident.routing import Routed
 from incident.vocabulary import Criterion, Phase, Role, Severity
@@ -98,6 +98,13 @@ def being_merged(incident: Incident) -> Refusal | None:
     if incident.merging_into is None:
         return None
     return refuse("being-merged", message=f"{incident.id} is being merged into {incident.merging_into}.")
+
+
+def is_so(incident: Incident, command: commands.Command) -> bool:
+    """Whether the incident is being merged, or has been, into the one that somebody who may asks for."""
+    if not isinstance(command, commands.Merge) or objection(incident, command) is not None:
+        return False
+    return command.into in (incident.merging_into, incident.duplicate_of)
 
 
 def handover(incident: Incident, by: str, reason: str, timeline: list[Event], now: datetime) -> Handover:

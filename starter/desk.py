@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from incident import lifecycle, repeats
 from incident.commands import AFTER_THE_END, Describe, InvalidInput, Open, parse, problems
+from incident.permissions import refusal_of
 from incident.policy import Policy
 from incident.refusals import refuse
 from incident.registration import Registration
@@ -187,9 +188,17 @@ class Desk(Reading):
         repeated = await self._former_answer(incident, _update_id(verb, asked)) or await self._former_answer(incident, asked["key"])
         if repeated is not None and not (verb in AFTER_THE_END and _closed(repeated)):
             return repeated
+        if verb == "merge" and await self._merged_already(incident, asked):
+            return {"incident": incident, "phase": Phase.CLOSED.value, "accepted": True, "events": []}
         refusal = refuse("already-closed").model_dump(mode="json", exclude_none=True)
         no = {"incident": incident, "phase": Phase.CLOSED.value, "accepted": False, "refusal": refusal}
         return await self._followed_up(incident, verb, asked, repeated or no) if verb in AFTER_THE_END else no
+
+    async def _merged_already(self, incident: str, asked: dict[str, Any]) -> bool:
+        """Whether a merge that somebody who may asks for after the end is what ended the incident."""
+        if refusal_of(parse("merge", asked), "merge") is not None:
+            return False
+        return bool((await self.state(incident))["duplicate_of"] == asked["into"])
 
     async def _followed_up(self, incident: str, verb: str, asked: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
         """What the incident's follow-up answers, which may run before a closed incident has sent all it owes; `otherwise` without one."""

@@ -510,6 +510,8 @@ class Incident:
         outcome = self._decide(command)
         if isinstance(command, FilePostmortem) and isinstance(outcome, Refusal) and not workflow.patched(patches.FILLED_POSTMORTEM):
             outcome = lifecycle.decide(self.incident, command, now, earlier=True)
+        if isinstance(outcome, Refusal) and merging.is_so(self.incident, command) and workflow.patched(patches.MERGED_ALREADY):
+            outcome = []
         if isinstance(outcome, Refusal):
             self.conductor.record([lifecycle.refused(command.verb, command.by, outcome, now, via=command.via)])
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=False, refusal=outcome).wire()
@@ -517,7 +519,7 @@ class Incident:
             events = self.conductor.record(outcome)
             self._see_to_paging()
             self._see_to_taking()
-            if isinstance(command, Merge):
+            if isinstance(command, Merge) and outcome:
                 self.conductor.spawn("merging", self._merge(command))
             answer = Answer(incident=self.incident.id, phase=self.incident.phase, accepted=True, events=events).wire()
         if key is not None:

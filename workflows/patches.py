@@ -17,6 +17,12 @@ EPISODES_BY_ALERT = "episodes-by-alert"
 It may go once the register has continued as new under this version, and no incident of before is running.
 """
 
+MERGED_ALREADY = "merged-already"
+"""Who asks for a merge that is under way, or done, is told that it is so; it was a refusal on record (2026-11).
+
+It may go once no incident of before is running.
+"""
+
 SUGGESTIONS_WITHDRAWN = "suggestions-withdrawn"
 """The register tells open incidents that another one, which was suggested to them, has ended.
 

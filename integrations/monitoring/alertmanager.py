@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from integrations.monitoring.posted import Group, Posted, sorted_out, unreadable
+from integrations.monitoring.posted import Group, Posted, empty_where_null, sorted_out, unreadable
+
+Words = Annotated[dict[str, str], BeforeValidator(empty_where_null)]
 
 
 class Payload(BaseModel):
@@ -19,9 +21,9 @@ class Payload(BaseModel):
     status: Literal["firing", "resolved"]
     receiver: str = ""
     alerts: list[Any] = Field(min_length=1)
-    group_labels: dict[str, str] = Field(default_factory=dict, alias="groupLabels")
-    common_labels: dict[str, str] = Field(default_factory=dict, alias="commonLabels")
-    common_annotations: dict[str, str] = Field(default_factory=dict, alias="commonAnnotations")
+    group_labels: Words = Field(default_factory=dict, alias="groupLabels")
+    common_labels: Words = Field(default_factory=dict, alias="commonLabels")
+    common_annotations: Words = Field(default_factory=dict, alias="commonAnnotations")
     external_url: str = Field(default="", alias="externalURL", max_length=2_000)
     truncated_alerts: int = Field(default=0, alias="truncatedAlerts")
 

@@ -65,8 +65,10 @@ def read(body: Any, now: datetime) -> Posted:
     Raises:
         Unreadable: it has the wrong shape, or not one alert in it can be used.
     """
+    if not isinstance(body, dict):
+        raise Unreadable([{"field": "body", "message": "must be a JSON object: one alert, or a list of them under alerts"}])
     try:
-        many = isinstance(body, dict) and "alerts" in body
+        many = "alerts" in body
         payload = GenericPayload.model_validate(body if many else {"alerts": [body]})
     except ValidationError as error:
         raise unreadable(error) from error

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from integrations.monitoring import alertmanager
-from integrations.monitoring.posted import Group, Posted, sorted_out, unreadable
+from integrations.monitoring.posted import Group, Posted, empty_where_null, sorted_out, unreadable
 
 LINKS = ("dashboardURL", "panelURL", "silenceURL", "imageURL")
 
@@ -39,10 +39,13 @@ def read(body: Any) -> Posted:
 
 def _told(item: Any) -> Any:
     """An alert with what only Grafana says of it among the annotations: links, and the values that made it fire."""
-    if not isinstance(item, dict) or not isinstance(item.get("annotations", {}), dict):
+    if not isinstance(item, dict):
+        return item
+    annotations = empty_where_null(item.get("annotations"))
+    if not isinstance(annotations, dict):
         return item
     said = {name: item[name] for name in LINKS if isinstance(item.get(name), str) and item[name]}
     values = item.get("values")
     if isinstance(values, dict) and values:
         said["values"] = ", ".join(f"{name}={value}" for name, value in values.items())
-    return {**item, "annotations": {**said, **item.get("annotations", {})}}
+    return {**item, "annotations": {**said, **annotations}}

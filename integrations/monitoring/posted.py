@@ -22,6 +22,9 @@ SHOWN = 300
 """Characters of a bad alert that are kept, so that somebody can tell which one it was."""
 
 
+MAY_BE_NULL = frozenset({"annotations", "generatorURL", "fingerprint"})
+
+
 class Unreadable(ValueError):
     """The post can't be used. `problems` has one `{"field", "message"}` a mistake."""
 
@@ -49,8 +52,25 @@ class Posted:
 
 
 def unreadable(error: ValidationError) -> Unreadable:
-    """The mistakes by field; one that is of the whole post is the body's."""
-    return Unreadable([{**problem, "field": "body" if problem["field"] == "command" else problem["field"]} for problem in problems(error)])
+    """The mistakes by field, in the words of whoever posts alerts; one that is of the whole post is the body's."""
+    return Unreadable([_of_an_alert(problem) for problem in problems(error)])
+
+
+def _of_an_alert(problem: dict[str, str]) -> dict[str, str]:
+    if problem["field"] == "command":
+        whole = "must be a JSON object" if "valid dictionary" in problem["message"] else problem["message"]
+        return {"field": "body", "message": whole}
+    return {**problem, "message": problem["message"].replace("of this command", "of this alert")}
+
+
+def empty_where_null(value: Any) -> Any:
+    """Nothing said, in the words of senders whose maps may be missing (Go's are `null` until something is put into them)."""
+    return {} if value is None else value
+
+
+def _without_nulls(item: dict[str, Any]) -> dict[str, Any]:
+    """The alert without the nulls that cost nothing; what says whether it fires, since when and of what must be there."""
+    return {name: value for name, value in item.items() if value is not None or name not in MAY_BE_NULL}
 
 
 def sorted_out(items: Sequence[Any]) -> tuple[tuple[AlertInput, ...], tuple[str, ...]]:
@@ -62,7 +82,7 @@ def sorted_out(items: Sequence[Any]) -> tuple[tuple[AlertInput, ...], tuple[str,
     good: list[AlertInput] = []
     bad: list[str] = []
     for number, item in enumerate(items):
-        read, wrong = alerts.parse([item])
+        read, wrong = alerts.parse([_without_nulls(item)]) if isinstance(item, dict) else ([], ["alert 0: must be a JSON object"])
         if wrong:
             bad.append(f"{wrong[0].replace('alert 0', f'alert {number}', 1)} in {json.dumps(item)[:SHOWN]}")
         else:

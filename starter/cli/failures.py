@@ -36,6 +36,12 @@ HINTS: dict[str, str] = {
 }
 """The command that goes on from each refusal, where there is one."""
 
+FOR_PEOPLE_TO_SAY = {
+    "metrics-not-at-baseline": "Nobody has confirmed that monitoring shows the metrics returned to baseline.",
+    "alerts-still-firing": "Not every alert that was triggered has cleared.",
+}
+"""How a criterion stands in the way where people may confirm it. In any other words, monitoring has its own on it, and goes by that."""
+
 
 class Failure(Exception):
     """A command failed. `document` is what `--json` prints on stderr, `lines` what people read there."""
@@ -100,11 +106,19 @@ def _refused(document: dict[str, Any]) -> Failure:
     width = max(len(str(blocker.get("code"))) for blocker in blockers)
     for blocker in blockers:
         lines.append(f"  x {blocker.get('code')!s:<{width}}  {blocker.get('message')}{_until(blocker.get('until'))}")
-        hint = HINTS.get(str(blocker.get("code")))
-        if hint is not None:
-            lines.append(f"    {'wait' if blocker.get('until') else 'fix'}: {hint.format(id=incident)}")
+        lines += [f"    {hint.format(id=incident)}" for hint in _hints(blocker)]
     lines.append(f"instead: {refusal.get('required_action')}")
     return Failure(REFUSED, lines, document)
+
+
+def _hints(blocker: dict[str, Any]) -> list[str]:
+    """How to go on from what stands in the way; never the command that monitoring would have refused again."""
+    code = str(blocker.get("code"))
+    if code in FOR_PEOPLE_TO_SAY and blocker.get("message") != FOR_PEOPLE_TO_SAY[code]:
+        wait = ["wait: tocsin wait {id} --for verified"]
+        return [*wait, 'or: tocsin measure {id} NAME --drop --reason "…"'] if code == "metrics-not-at-baseline" else wait
+    hint = HINTS.get(code)
+    return [f"{'wait' if blocker.get('until') else 'fix'}: {hint}"] if hint is not None else []
 
 
 def _until(moment: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from incident import merging
+from incident.commands import parse
 from incident.effects import CloseTicket, OpenTicket, Port, Publish
 from incident.merging import Handover, Taken
 from incident.model import CheckState
@@ -183,3 +184,21 @@ def test_a_private_incident_is_not_there_for_whoever_is_not_in_it() -> None:
     assert merging.why_not(private.incident.id, None, there=False) == refused
     assert isinstance(taken, list)
     assert "Merged into INC-2026-0002: it goes on there, with all that is owed" == gone[0].text
+
+
+def test_merging_again_into_the_same_is_so_already() -> None:
+    """While it is handed over and after the end; another target, and somebody who may not, are refused as before."""
+    walk = Walk.open("SEV2")
+    again = parse("merge", {"by": "ben", "into": "INC-2026-0002"})
+    elsewhere = parse("merge", {"by": "ben", "into": "INC-2026-0003"})
+    reader = parse("merge", {"by": "rea", "into": "INC-2026-0002", "roles": ["viewer"]})
+
+    assert not merging.is_so(walk.incident, again)
+
+    walk.does("merge", into="INC-2026-0002")
+
+    assert [True, False, False] == [merging.is_so(walk.incident, command) for command in (again, elsewhere, reader)]
+
+    walk.record(merging.given_way(walk.incident, Taken(incident="INC-2026-0002"), "ana", walk.now))
+
+    assert [True, False, False] == [merging.is_so(walk.incident, command) for command in (again, elsewhere, reader)]

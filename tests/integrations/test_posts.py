@@ -212,7 +212,7 @@ def test_a_list_goes_on_without_its_bad_alerts() -> None:
         ({"name": "a", "status": "smouldering"}, "status"),
         ({"name": "a", "starts_at": "yesterday"}, "starts_at"),
         ({"alerts": []}, "alerts"),
-        ([], "GenericAlert"),
+        ([], "body"),
     ],
 )
 def test_a_post_of_the_wrong_shape_names_the_field(body: Any, field: str) -> None:
@@ -221,6 +221,38 @@ def test_a_post_of_the_wrong_shape_names_the_field(body: Any, field: str) -> Non
         generic.read(body, NOW)
 
     assert refused.value.problems[0]["field"] in (field, "alerts", "body")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"name": "a", "sevrity": "high"}, "sevrity: is not a field of this alert"),
+        ({"alerts": [{"name": "a", "sevrity": "high"}]}, "alerts: alert 0: sevrity: is not a field of this alert"),
+        ([{"name": "a"}], "body: must be a JSON object: one alert, or a list of them under alerts"),
+        ({"alerts": ["a"]}, "alerts: alert 0: body: must be a JSON object"),
+    ],
+)
+def test_a_mistake_in_an_alert_is_told_as_one(body: Any, said: str) -> None:
+    """Whoever posts alerts has never heard of our commands, nor of the names of our classes."""
+    with pytest.raises(Unreadable) as refused:
+        generic.read(body, NOW)
+
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(("reader", "version"), [(alertmanager.read, "4"), (grafana.read, "1")])
+def test_a_null_that_nobody_needs_costs_no_alert(reader: Callable[[Any], Posted], version: str) -> None:
+    """Senders in Go say null for a map without anything in it; what says what fires must be there all the same."""
+    alert = {**GRAFANA["alerts"][0], "annotations": None, "generatorURL": None, "fingerprint": None}
+    common = {"groupLabels": None, "commonLabels": None, "commonAnnotations": None}
+    (group,) = reader({**GRAFANA, **common, "version": version, "alerts": [alert, {**alert, "labels": None}, None]}).groups
+
+    assert [one.name for one in group.alerts] == ["High memory usage"]
+    assert [problem.partition(" in ")[0] for problem in group.invalid] == [
+        "alert 1: labels: Input should be a valid dictionary",
+        "alert 2: must be a JSON object",
+    ]
+    assert group.about["common_labels"] == {}
 
 
 # ---------------------------------------------------------------------- deployments

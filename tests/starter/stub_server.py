@@ -41,7 +41,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> Reply:
 def refused(code: str = "verification-incomplete", incident: str = ONE) -> Reply:
     """The process says no, as the server tells it."""
     blocker = {"code": code, "message": "The verification period of 15 min is not over: 13 min 20 s left.", "until": "2026-11-24T03:25:00Z"}
-    metrics = {"code": "metrics-not-at-baseline", "message": "Nobody has confirmed that the metrics returned to baseline."}
+    metrics = {"code": "metrics-not-at-baseline", "message": "Nobody has confirmed that monitoring shows the metrics returned to baseline."}
     refusal: dict[str, Any] = {
         "code": code,
         "message": "Cannot mark resolved until verification complete. This prevents reopened incidents.",

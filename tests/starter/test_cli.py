@@ -170,9 +170,30 @@ def test_5_refused_by_the_process(cli: Cli, stub: Stub) -> None:
         f"refused: {ONE}: Cannot mark resolved until verification complete. This prevents reopened incidents.",
         "  x verification-incomplete  The verification period of 15 min is not over: 13 min 20 s left. (until 03:25:00 UTC)",
         f"    wait: tocsin wait {ONE} --for verified",
-        "  x metrics-not-at-baseline  Nobody has confirmed that the metrics returned to baseline.",
+        "  x metrics-not-at-baseline  Nobody has confirmed that monitoring shows the metrics returned to baseline.",
         f'    fix: tocsin confirm {ONE} metrics_at_baseline -m "…"',
         "instead: Wait full verification period, then resolve again.",
+    ]
+
+
+def test_5_what_monitoring_judges_is_waited_for(cli: Cli, stub: Stub) -> None:
+    """The command that monitoring has just spoken against is not what to do next."""
+    answer = refused("metrics-not-at-baseline")
+    blockers = [
+        {"code": "metrics-not-at-baseline", "message": "error ratio is 4 %, at most 1 % is well"},
+        {"code": "alerts-still-firing", "message": "Firing: HighErrorRate"},
+    ]
+    answer.body["refusal"]["blockers"] = blockers
+    stub.says[f"POST /incidents/{ONE}/confirm"] = answer
+    ran = cli("confirm", ONE, "metrics_at_baseline", "-m", "looks fine")
+
+    assert ran.code == 5
+    assert ran.err.splitlines()[1:-1] == [
+        "  x metrics-not-at-baseline  error ratio is 4 %, at most 1 % is well",
+        f"    wait: tocsin wait {ONE} --for verified",
+        f'    or: tocsin measure {ONE} NAME --drop --reason "…"',
+        "  x alerts-still-firing      Firing: HighErrorRate",
+        f"    wait: tocsin wait {ONE} --for verified",
     ]
 
 

@@ -14,7 +14,7 @@ from incident.commands import COMMANDS, ENVELOPE, Factors, Open
 from incident.refusals import CODES
 from incident.vocabulary import Phase
 from starter.cli.catalogue import MADE_AT, names, sections, verb_of
-from starter.cli.failures import HINTS
+from starter.cli.failures import FOR_PEOPLE_TO_SAY, HINTS
 from starter.cli.verbs import FACTORS, OPENING, PHASES, SHORT, VERBS, Field
 
 EVERY_COMMAND = ENVELOPE
@@ -112,3 +112,8 @@ def test_short_forms_are_of_real_verbs() -> None:
 def test_hints_are_for_refusals_that_exist() -> None:
     """A hint that no refusal has would never be read."""
     assert set(HINTS) <= set(CODES)
+
+
+def test_what_people_may_confirm_is_known_by_the_words_of_the_process() -> None:
+    """The command line tells it from what monitoring says, and would advise wrongly in other words."""
+    assert {code: CODES[code][0] for code in ("metrics-not-at-baseline", "alerts-still-firing")} == FOR_PEOPLE_TO_SAY

@@ -156,6 +156,23 @@ async def test_after_the_end_repeats_are_answered_and_the_rest_is_refused(house:
     assert (await house.desk.state(incident))["phase"] == "closed"
 
 
+async def test_merging_again_after_the_end_is_so_already(house: House) -> None:
+    """Whoever asks late for what was done is no conflict; for another target, or without the right to it, it stays one."""
+    incident, other = await opened(house.desk), await opened(house.desk)
+    await house.desk.command(incident, "merge", {"by": "ana", "into": other})
+
+    async def ended() -> bool:
+        return (await house.client.get_workflow_handle(incident).describe()).status is WorkflowExecutionStatus.COMPLETED
+
+    await eventually(ended)
+    again = await house.desk.command(incident, "merge", {"by": "ben", "into": other})
+    elsewhere = await house.desk.command(incident, "merge", {"by": "ben", "into": "INC-1999-0001"})
+    viewer = await house.desk.command(incident, "merge", {"by": "vic", "into": other, "roles": ["viewer"]})
+
+    assert (again["accepted"], again["phase"], again["events"]) == (True, "closed", [])
+    assert {"already-closed"} == {answer["refusal"]["code"] for answer in (elsewhere, viewer)}
+
+
 async def test_what_a_closed_incident_owes_is_shown_and_seen_to_like_before(house: House) -> None:
     """Its refused deliveries stay listed, can be given up at the same door, and nothing is refused that is carried out after all."""
     incident = await opened(house.desk)

@@ -400,6 +400,25 @@ async def _texts(story: Story, kind: str) -> list[str]:
     return [entry["text"] for entry in await story.timeline() if entry["kind"] == kind]
 
 
+async def test_who_merges_again_is_told_that_it_is_so(stage: Stage) -> None:
+    """Two people press at once, or one presses late: it is merged once, and nobody is refused."""
+    gone, other = await Story.open(stage, "SEV2"), await Story.open(stage, "SEV2")
+    await gone.settled()
+    gone.world.chat.down = True  # it waits for chat after it has closed
+    await asyncio.gather(*(gone.does("merge", into=other.id, by=by) for by in ("ana", "ben")))
+
+    async def closed() -> bool:
+        return bool((await gone.state())["phase"] == "closed")
+
+    await eventually(closed, what="the merge")
+    late = await gone.tries("merge", into=other.id)
+    kinds = [entry["kind"] for entry in await gone.timeline()]
+
+    assert (late["accepted"], late["events"]) == (True, [])
+    assert (kinds.count("merge_asked"), kinds.count("merged"), kinds.count("refused")) == (1, 1, 0)
+    assert (await gone.refused("merge", into="INC-1999-0001"))["code"] == "already-closed"
+
+
 async def test_an_incident_that_is_not_there_takes_nobody_over(stage: Stage) -> None:
     """A merge into what is closed or was never there leaves the incident as it was, and says why."""
     story = await Story.open(stage, "SEV3")
