@@ -61,7 +61,7 @@ def _overdue(incident: Incident, now: datetime) -> Step | None:
 
 def _detection(incident: Incident, now: datetime) -> Step:
     return _step(
-        incident, "declare", "Declare it with a severity, or dismiss it.", "Only a declared incident gets its people.", "--sev 1|2|3"
+        incident, "declare", "Declare it with a severity, or dismiss it.", "Only a declared incident gets its people.", "--sev SEVERITY"
     )
 
 

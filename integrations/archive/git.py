@@ -64,7 +64,7 @@ SETTINGS = ("core.autocrlf=false", "core.hooksPath=/dev/null", "commit.gpgSign=f
 """Documents are kept to the byte, and what somebody has set for themselves on this machine is not for us."""
 
 
-_PASSWORD = '!f() { test "$1" = get && printf "password=%s\\n" "$TOCSIN_GIT_PASSWORD"; }; f'
+_PASSWORD = '!f() { test "$1" = get && printf "password=%s\\n" "$GIT_REMOTE_PASSWORD"; }; f'
 """A credential helper of git: its arguments hold the name of a variable, which its shell looks up."""
 
 
@@ -88,7 +88,7 @@ def _apart(remote: str) -> tuple[str, dict[str, str]]:
     environment = {"GIT_CONFIG_COUNT": str(first + len(settings))}
     for number, (name, value) in enumerate(settings, start=first):
         environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    environment["TOCSIN_GIT_PASSWORD"] = unquote(password)
+    environment["GIT_REMOTE_PASSWORD"] = unquote(password)
     return f"{scheme}://{host}{slash}{path}", environment
 
 

@@ -94,6 +94,10 @@ def _step_state(phase: Phase, here: Phase, reached: bool) -> str:
     return "done" if phase.number < here.number else "todo"
 
 
+PRESSED = frozenset({"acknowledge", "advance", "close"})
+"""Verbs that one press can do, with nothing to be said."""
+
+
 @dataclass(frozen=True)
 class RoomView:
     """One incident as its room shows it. `typed` are the texts of the form `opened`, with what was wrong in `answer`."""
@@ -168,11 +172,13 @@ class RoomView:
             return {**step, "why": why, "press": False, "href": None, "label": None, "page": False}
         given = _options(step.get("command") or "")
         needs_text = any(each.required for each in form_of_verb(verb).fields) or "reason" in given
+        # A form none of whose fields is needed may still want one of them: a severity or factors, a note on a change made already.
+        at_once = verb in PRESSED or (verb == "approve" and self.state["phase"] == Phase.MITIGATION.value)
         label = str(step["text"]).rstrip(".") if len(step["text"]) < 40 else title_of(verb)
         if verb == "file_postmortem":
             there = f"/incidents/{self.state['incident']}/postmortem"
             return {**step, "why": why, "press": False, "label": "Write the post-mortem", "href": there, "page": True}
-        return {**step, "why": why, "press": not needs_text, "label": label, "href": href(verb, given), "page": False}
+        return {**step, "why": why, "press": at_once and not needs_text, "label": label, "href": href(verb, given), "page": False}
 
     @property
     def also(self) -> list[dict[str, Any]]:
