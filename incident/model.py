@@ -305,7 +305,8 @@ EDITION = 2
 
 An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
 2: a waived item's ticket is closed; a page that was refused goes to the next person; what waited and is out of date by then is not
-sent; while the status page is down, each update is told to the communications lead.
+sent; while the status page is down, each update is told to the communications lead; what is being tried gives way to a newer message
+only once its try has failed; what is made private is public only where an update of it has arrived.
 """
 
 

@@ -217,6 +217,34 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
     assert [] == (await ask(stage.client.get_workflow_handle(contract.CHANNELS_ID), "state"))["channels"]
 
 
+async def test_what_is_being_tried_while_its_channel_is_paused_is_not_called_unsent(stage: Stage) -> None:
+    """It arrives after all, and that is all that is on record of it; the newer one follows at the end of the pause."""
+    story = await Story.open(stage, "SEV2")
+    await _settled_into(story)
+    story.world.chat.down = True
+    await story.does("post_update", audience="internal", text="v248 is bad")
+    await story.settled()
+    await asked(stage, "pause", port="chat", reason="the vendor is out", minutes=60)
+    await eventually(lambda: _paused(story, "chat"), what="the incident to hear of it")
+    await story.does("post_update", audience="internal", text="v247 is bad")
+    story.world.chat.down = False
+    await story.fast_forward(minutes=3)
+
+    async def arrived() -> bool:
+        return any(each["purpose"] == "update" for each in (await _deliveries(story))["settled"])
+
+    await eventually(arrived, what="the end of the try")
+    told = await _deliveries(story)
+
+    assert ["delivered"] == [each["state"] for each in told["settled"] if each["purpose"] == "update"]
+
+    await asked(stage, "resume", port="chat")
+    await eventually(lambda: _nothing_waits(story), what="all that was kept to be given out")
+    said = "\n".join(story.posts())
+
+    assert 0 < said.index("v248 is bad") < said.index("v247 is bad")
+
+
 async def test_after_a_downtime_of_hours_a_forgotten_pause_is_brought_to_mind_once(stage: Stage) -> None:
     """Nobody is paged once for each hour in which nothing ran."""
     until = await stage.environment.get_current_time() - timedelta(hours=8, minutes=10)
