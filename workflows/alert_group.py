@@ -173,7 +173,7 @@ class AlertGroup:
 
     async def _take(self, batch: list[AlertInput], back: list[AlertInput]) -> None:
         """Sort one batch by where it goes. More alerts may arrive meanwhile; they wait in the inbox."""
-        fresh = [alert for alert in batch if self._note(alert)]
+        fresh = [noted for alert in batch if (noted := self._note(self._believed(alert))) is not None]
         by_action: dict[Action, list[AlertInput]] = {}
         for alert in fresh:
             by_action.setdefault(alerts.action_of(alert), []).append(alert)
@@ -192,8 +192,13 @@ class AlertGroup:
             text = messages.noted if notes[0].routed is not None else messages.maintenance_note
             await self._tell_everybody(notes, text(self.group, notes))
 
-    def _note(self, alert: AlertInput) -> bool:
-        """Keep what is known of the alert; False where it is no news."""
+    def _believed(self, alert: AlertInput) -> AlertInput:
+        """The door says which beginnings lie ahead; what comes by another way, or came from an earlier door, is looked at here."""
+        believed = alerts.believed(alert, workflow.now())
+        return believed if believed is not alert and workflow.patched(patches.CLOCKS_AHEAD) else alert
+
+    def _note(self, alert: AlertInput) -> AlertInput | None:
+        """Keep what is known of the alert, and answer with it as it goes on; None where it is no news."""
         name = alert.identity
         track = flapping.heard(
             self.tracks.get(name),
@@ -201,17 +206,19 @@ class AlertGroup:
             starts_at=alert.starts_at,
             now=workflow.now(),
             rule=alerts.flapping_rule(alert),
+            said_at=alert.said_at,
         )
         if track is None:
             if not self.tracks[name].firing:
                 self.firing.pop(name, None)
-            return False
+            return None
+        alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": None})
         self.known = alert.routed or self.known
         if name in self.tracks or len(self.tracks) < options.TRACKS_KEPT:
             self.tracks[name] = track
         if len(track.changes) > 1:
             self.latest[name] = alerts.compact(alert)
-        return True
+        return alert
 
     @property
     def _rule(self) -> Flapping:

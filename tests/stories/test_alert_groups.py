@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -272,6 +272,50 @@ async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
     await eventually(another, what="the new episode")
 
     assert set((await monitoring.group("g"))["firing"]) == {"Errors-1"}
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["by the door", "past the door"])
+async def test_a_clock_ahead_hides_no_outage(stage: Stage, door: bool) -> None:
+    """An alert of year 9999 begins as it is heard: its repeats are none, and after its incident the next outage opens another."""
+    monitoring = Monitoring(stage)
+    ahead = alert("Errors", at=datetime(9999, 12, 31, 23, tzinfo=UTC))
+
+    async def posts(*alerts: dict[str, Any]) -> None:
+        if door:
+            await monitoring.posts("g", *alerts)
+        else:
+            group = stage.client.get_workflow_handle(contract.alert_group_id(f"{monitoring.name} g"))
+            await group.signal(contract.ALERTS, {"alerts": list(alerts)})
+
+    async def taken(count: int) -> None:
+        async def there() -> bool:
+            return bool((await monitoring.group("g"))["taken"] == count)
+
+        await eventually(there, what=f"{count} words")
+
+    await monitoring.posts("g", alert("Other", at=await _now(stage) - timedelta(hours=1), instance="other"))
+    await posts(ahead)
+    story = await monitoring.story("g")
+    await _told(story, 2)
+    await stage.skip(timedelta(minutes=1))
+    await posts(ahead)
+    await taken(3)
+    told = [entry for entry in await story.timeline() if entry["kind"] == "alert" and "Errors" in entry["text"]]
+
+    assert len(told) == 1, "a repeat is no news"
+
+    await posts({**ahead, "status": "resolved"})
+    await taken(4)
+    await story.settled()
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    await stage.skip(timedelta(minutes=1))
+    await posts(alert("Errors", at=await _now(stage)))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of the next outage")
 
 
 async def test_an_alert_that_was_silent_until_now_is_not_taken_for_one_that_the_closed_incident_knew(stage: Stage) -> None:
