@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
 from incident.policy import Policy
 from incident.queries import Query, Watching
 from tests.harness import Stage, Story, runs
@@ -87,7 +90,15 @@ async def test_evidence_survives_continue_as_new(stage: Stage) -> None:
 async def test_a_beginning_in_year_one_is_no_beginning(stage: Stage) -> None:
     """A date that a sender never meant neither stops the looks nor the incident, and the night is verified as any other."""
     story = await measured(stage)
-    await story.does("describe", started_at="0001-01-01T00:00:00Z")
+    mistake = {"by": "ana", "started_at": "0001-01-01T00:00:00Z"}
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await story.does("describe", **mistake)
+
+    assert "started_at: 0001-01-01 is before the year 2000" in str(refused.value.cause)
+
+    # A signal has nobody to refuse it to: what was taken before, and what is taken so, must not hurt either.
+    await story.handle.signal("describe", mistake)
     await story.fast_forward(minutes=18)
 
     await story.does("resolve", root_cause="a retry", fix_applied="rolled back")
