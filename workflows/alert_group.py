@@ -244,10 +244,12 @@ class AlertGroup:
             if self.tracks[name].flapping:
                 self.tracks[name] = flapping.calmed(self.tracks[name])
             self.latest.pop(name, None)
-            if not self.tracks[name].firing:
-                del self.tracks[name]
         if calm and workflow.patched(patches.CALM_IS_HELD):
             calm = await self._held_back(calm)
+        for name in over:
+            if self._has_ended(name):
+                self._let_go(name)
+                del self.tracks[name]
         if calm:
             await self._forward(calm)
 
@@ -260,7 +262,9 @@ class AlertGroup:
         asked: dict[tuple[str, str], Window | None] = {}
         for alert in batch:
             if alert.status == "resolved":
-                if self.held.pop(alert.identity, None) is None:
+                held = self.held.pop(alert.identity, None)
+                # Before the work it may have been told to fire: only its end takes that back.
+                if held is None or (self.incident is not None and workflow.patched(patches.CALM_IS_HELD)):
                     passed.append(alert)
                 continue
             window = await self._window(alert, asked)
@@ -305,11 +309,27 @@ class AlertGroup:
     def _due(self, held: dict[str, contract.HeldAlert]) -> list[str]:
         return [name for name, each in held.items() if each.until <= workflow.now()]
 
+    def _has_ended(self, name: str) -> bool:
+        """Whether the alert is silent, and flaps no more: it is known to have ended, whichever way its last word went."""
+        track = self.tracks.get(name)
+        if track is None or track.firing:
+            return False
+        return not track.flapping or flapping.still(track, workflow.now(), self._rule)
+
+    def _let_go(self, name: str) -> bool:
+        """Hold back no longer what has ended: at the end of the work it would be told to fire still."""
+        if name not in self.held or not workflow.patched(patches.CALM_IS_HELD):
+            return False
+        del self.held[name]
+        return True
+
     async def _release(self, names: list[str]) -> None:
         """Planned work should be over: what still fires goes on, unless the work was prolonged."""
         asked: dict[tuple[str, str], Window | None] = {}
         free: list[AlertInput] = []
         for name in names:
+            if self._has_ended(name) and self._let_go(name):
+                continue
             routed = self.held[name].alert.routed
             about = (routed.service, routed.environment) if routed is not None else ("", "")
             if about not in asked:

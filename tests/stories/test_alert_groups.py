@@ -225,6 +225,50 @@ async def test_an_alert_that_flaps_during_planned_work_opens_nothing_before_its_
         assert (await monitoring.group("g"))["incident"] is None
 
 
+@pytest.mark.parametrize("minutes", [5, 60], ids=["soon", "long after"])
+async def test_what_ended_under_other_rules_does_not_fire_when_planned_work_ends(stage: Stage, minutes: int) -> None:
+    """Rules are edited during the work, and by the new ones the alert's end is only noted: it has ended all the same."""
+    at = await _now(stage)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(minutes=minutes), services=("checkout",))
+    monitoring = Monitoring(stage, Routes(windows=(window,)))
+    stage.board.windows = [window]
+    stage.board.common = World()
+    await monitoring.posts("g", alert("Held", at=at))
+    await eventually(lambda: len(stage.board.common.chat.ledger) == 1, what="it is held back")
+    monitoring.rules = Routes(routes=(Route(name="quiet", action="note"),))
+    await monitoring.posts("g", alert("Held", at=at, firing=False))
+    stage.board.windows = []
+    await stage.skip(timedelta(minutes=minutes + 1))
+    group = await monitoring.group("g")
+
+    assert (group["incident"], group["held"], group["firing"]) == (None, {}, {})
+
+
+async def test_planned_work_keeps_no_end_from_the_incident_that_knows_the_alert(stage: Stage) -> None:
+    """An alert fires, and again during planned work, which holds that back; its end still reaches the incident of before."""
+    at = await _now(stage)
+    monitoring = Monitoring(stage)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await _told(story, 1)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(hours=1), services=("checkout",))
+    monitoring.rules = Routes(windows=(window,))
+    await stage.skip(timedelta(minutes=1))
+    again = await _now(stage)
+    await monitoring.posts("g", alert("Errors", at=again))
+
+    async def held() -> bool:
+        return bool((await monitoring.group("g"))["held"])
+
+    await eventually(held, what="the second episode is held back")
+    await monitoring.posts("g", alert("Errors", at=again, firing=False))
+
+    async def ended() -> bool:
+        return not (await story.state())["alerts"][0]["firing"]
+
+    await eventually(ended, what="the end is known")
+
+
 async def test_resolved_before_firing_opens_nothing(stage: Stage) -> None:
     """The end of an alert that nobody heard of opens nothing, and its late beginning neither."""
     monitoring = Monitoring(stage)
