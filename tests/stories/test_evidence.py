@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from incident import verifying
+from incident.evidence import SampleRequest
+from incident.model import Incident
 from incident.policy import Policy
 from incident.queries import Query, Watching
 from tests.harness import Stage, Story, runs
@@ -85,6 +88,26 @@ async def test_evidence_survives_continue_as_new(stage: Stage) -> None:
     assert len(await runs(stage.client, story.id)) > 1
     assert all(later[0] == earlier[1] for earlier, later in pairwise(asked))
     assert (await story.state())["verification"]["passed_at"] is not None
+
+
+async def test_a_look_that_fails_by_a_mistake_of_ours_is_on_record_and_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that nobody thought of stop neither commands nor clocks: the entry says what failed, and the next look goes on."""
+    request = verifying.request
+
+    def first_fails(incident: Incident, now: datetime) -> SampleRequest:
+        if incident.evidence is None:
+            raise OverflowError("date value out of range")
+        return request(incident, now)
+
+    monkeypatch.setattr(verifying, "request", first_fails)
+    story = await measured(stage)
+    await story.fast_forward(minutes=25)
+    looks = [entry for entry in await story.timeline() if entry["kind"] == "evidence"]
+
+    assert "the look failed, OverflowError: date value out of range" in looks[0]["text"]
+    assert [1, 0] == [sum("the look failed" in entry["text"] for entry in part) for part in (looks[:1], looks[1:])]
+
+    await story.does("resolve", root_cause="a retry", fix_applied="rolled back")
 
 
 async def test_a_beginning_in_year_one_is_no_beginning(stage: Stage) -> None:
