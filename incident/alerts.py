@@ -48,7 +48,8 @@ class AlertInput(BaseModel):
     """One alert as monitoring posts it; fields of newer versions are left out.
 
     What comes after the fingerprint is our own: what the rules make of it, the alert group that it came through, how
-    often it has changed, where it flaps, and which storm brought its group to an incident that is not its own.
+    often it has changed, where it flaps, which storm brought its group to an incident that is not its own, and the
+    beginning that its sender says, where that was ahead of our clock (`believed`).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -65,6 +66,7 @@ class AlertInput(BaseModel):
     joins: bool = False
     flapping: int = 0
     storm: str = Field(default="", max_length=VALUE_LIMIT)
+    said_at: Annotated[AwareDatetime | None, AfterValidator(lambda value: value and _utc(value))] = Field(default=None, alias="saidAt")
 
     @property
     def name(self) -> str:
@@ -124,9 +126,19 @@ def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
     return good, bad
 
 
+def believed(alert: AlertInput, now: datetime) -> AlertInput:
+    """The alert as if it began when it arrived, where its sender's clock is ahead; what that said is kept beside it.
+
+    Believed, it would be newer than every outage of its group until our clock catches up, and none of them would be news.
+    """
+    if alert.said_at is not None or alert.starts_at <= now:
+        return alert
+    return alert.model_copy(update={"starts_at": now, "said_at": alert.starts_at})
+
+
 def wire(alerts: Sequence[AlertInput]) -> list[dict[str, Any]]:
     """The alerts as an incident takes them; the link back to their generator is left out, nobody there follows it."""
-    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url"}) for alert in alerts]
+    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "said_at"}) for alert in alerts]
 
 
 def routed(labels: dict[str, str]) -> Literal["incident", "not_production", "planned_maintenance"]:
@@ -393,7 +405,7 @@ def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
 
 def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     """The alert as its group hands it to an incident."""
-    wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping"})
+    wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping", "said_at"})
     wire["fingerprint"] = alert.identity
     if group:
         wire["group"] = group

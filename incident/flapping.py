@@ -15,13 +15,17 @@ MOST_CHANGES = 50
 
 
 class Track(Value):
-    """One alert so far. `flapping_since` is set while it flaps; `count` says how often it has changed since then and before, in all."""
+    """One alert so far. `flapping_since` is set while it flaps; `count` says how often it has changed since then and before, in all.
+
+    `said_at` is the beginning that monitoring says, where its clock was ahead of ours: by it, a repeat is known.
+    """
 
     starts_at: datetime
     firing: bool
     changes: tuple[datetime, ...] = ()
     count: int = 0
     flapping_since: datetime | None = None
+    said_at: datetime | None = None
 
     @property
     def flapping(self) -> bool:
@@ -32,21 +36,28 @@ class Track(Value):
         return self.changes[-1]
 
 
-def heard(before: Track | None, *, firing: bool, starts_at: datetime, now: datetime, rule: Flapping) -> Track | None:
-    """The track after a word from monitoring; None where the word is no news: known already, or older than what is known."""
+def heard(
+    before: Track | None, *, firing: bool, starts_at: datetime, now: datetime, rule: Flapping, said_at: datetime | None = None
+) -> Track | None:
+    """The track after a word from monitoring; None where the word is no news: known already, or older than what is known.
+
+    `said_at` is given where it was ahead of our clock; the episode then began when it was first heard of.
+    """
     if before is not None:
+        if before.said_at is not None and before.said_at == (said_at or starts_at):
+            starts_at, said_at = before.starts_at, before.said_at
         if starts_at < before.starts_at or (starts_at == before.starts_at and (firing or not before.firing)):
             return None
         if firing == before.firing:
             # A newer episode of the same: its end was missed, or it was never told to fire.
-            return before.model_copy(update={"starts_at": starts_at})
+            return before.model_copy(update={"starts_at": starts_at, "said_at": said_at})
     kept = before.changes if before is not None else ()
     changes = (*(at for at in kept if now - at < rule.within), now)[-MOST_CHANGES:]
     flapping = before is not None and before.flapping
     begins = not flapping and len(changes) >= rule.changes
     count = before.count + 1 if flapping and before is not None else len(changes) if begins else 0
     since = before.flapping_since if flapping and before is not None else now if begins else None
-    return Track(starts_at=starts_at, firing=firing, changes=changes, count=count, flapping_since=since)
+    return Track(starts_at=starts_at, firing=firing, changes=changes, count=count, flapping_since=since, said_at=said_at)
 
 
 def still(track: Track, now: datetime, rule: Flapping) -> bool:

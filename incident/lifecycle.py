@@ -11,7 +11,7 @@ Nothing here waits, reads a clock or talks to anybody. Whoever calls it brings t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -243,6 +243,24 @@ def check_dates(command: Command, now: datetime) -> None:
         raise InvalidInput([{"field": "at", "message": f"{command.at:%Y-%m-%d %H:%M} UTC is in the past"}])
     if isinstance(command, Describe) and command.started_at is not None and command.started_at > now:
         raise InvalidInput([{"field": "started_at", "message": f"{command.started_at:%Y-%m-%d %H:%M} UTC is in the future"}])
+
+
+EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
+"""No incident has begun before: such a start is a slip of the keyboard, or some program's word for none."""
+
+
+def check_start(started_at: datetime | None, now: datetime) -> None:
+    """Refuse a start that nobody can have meant. Only doors and validators ask: a command that was taken before stays taken.
+
+    Raises:
+        InvalidInput: names the field.
+    """
+    if started_at is None:
+        return
+    if started_at < EARLIEST_START:
+        said = f"{started_at:%Y-%m-%d}".rjust(10, "0")
+        raise InvalidInput([{"field": "started_at", "message": f"{said} is before the year {EARLIEST_START.year}; today is {now.date()}"}])
+    check_dates(Describe(by="unknown", started_at=started_at), now)
 
 
 def record(incident: Incident, events: Iterable[Event]) -> tuple[Incident, list[Event]]:

@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident import lifecycle, repeats
-from incident.commands import AFTER_THE_END, Describe, InvalidInput, Open, parse, problems
+from incident.commands import AFTER_THE_END, InvalidInput, Open, parse, problems
 from incident.permissions import refusal_of
 from incident.policy import Policy
 from incident.refusals import refuse
@@ -257,12 +257,11 @@ def opening(fields: Mapping[str, Any], key: str, now: datetime) -> Open:
     """Read what opens an incident, under its key.
 
     Raises:
-        Invalid: for fields of the wrong shape, and a start in the future.
+        Invalid: for fields of the wrong shape, and a start that can't be.
     """
     try:
         asked = Open.model_validate({**vouched(fields), "key": key})
-        if asked.started_at is not None:
-            lifecycle.check_dates(Describe(by=asked.by, started_at=asked.started_at), now)
+        lifecycle.check_start(asked.started_at, now)
     except ValidationError as error:
         raise Invalid(problems(error)) from error
     except InvalidInput as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from incident.alerts import AlertInput
+from incident.alerts import AlertInput, believed
 from incident.policy import Policy
 from incident.routing import Routes, route
 from integrations.monitoring.alertmanager import Payload
@@ -104,7 +104,7 @@ def messages_of(group: Group, rules: Routes, now: datetime) -> list[dict[str, An
     about = {name: _shortened(value) if isinstance(value, dict) else value for name, value in group.about.items()}
     about["received_at"] = now.astimezone(UTC).isoformat().replace("+00:00", "Z")
     messages = []
-    for batch in batches([_routed(_wire(alert), rules, now) for alert in group.alerts]):
+    for batch in batches([_routed(_wire(believed(alert, now)), rules, now) for alert in group.alerts]):
         table: list[dict[str, Any]] = []
         numbers: dict[str, int] = {}
         for alert in batch:
@@ -122,7 +122,8 @@ def _wire(alert: AlertInput) -> dict[str, Any]:
     """The alert as it came, but shortened, and with a name of its own."""
     short = {"labels": _shortened(alert.labels), "annotations": _shortened(alert.annotations), "fingerprint": alert.identity}
     plain = alert.model_dump(mode="json", by_alias=True, include={"status", "starts_at", "ends_at"})
-    return plain | short | {"generatorURL": alert.generator_url[:VALUE_LIMIT]}
+    ahead = {} if alert.said_at is None else {"saidAt": alert.said_at.isoformat()}
+    return plain | short | ahead | {"generatorURL": alert.generator_url[:VALUE_LIMIT]}
 
 
 def _routed(alert: dict[str, Any], rules: Routes, now: datetime) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class AlertGroup:
 
     async def _take(self, batch: list[AlertInput], back: list[AlertInput]) -> None:
         """Sort one batch by where it goes. More alerts may arrive meanwhile; they wait in the inbox."""
-        fresh = [alert for alert in batch if self._note(alert)]
+        fresh = [noted for alert in batch if (noted := self._note(self._believed(alert))) is not None]
         by_action: dict[Action, list[AlertInput]] = {}
         for alert in fresh:
             by_action.setdefault(alerts.action_of(alert), []).append(alert)
@@ -192,8 +192,13 @@ class AlertGroup:
             text = messages.noted if notes[0].routed is not None else messages.maintenance_note
             await self._tell_everybody(notes, text(self.group, notes))
 
-    def _note(self, alert: AlertInput) -> bool:
-        """Keep what is known of the alert; False where it is no news."""
+    def _believed(self, alert: AlertInput) -> AlertInput:
+        """The door says which beginnings lie ahead; what comes by another way, or came from an earlier door, is looked at here."""
+        believed = alerts.believed(alert, workflow.now())
+        return believed if believed is not alert and workflow.patched(patches.CLOCKS_AHEAD) else alert
+
+    def _note(self, alert: AlertInput) -> AlertInput | None:
+        """Keep what is known of the alert, and answer with it as it goes on; None where it is no news."""
         name = alert.identity
         track = flapping.heard(
             self.tracks.get(name),
@@ -201,17 +206,19 @@ class AlertGroup:
             starts_at=alert.starts_at,
             now=workflow.now(),
             rule=alerts.flapping_rule(alert),
+            said_at=alert.said_at,
         )
         if track is None:
             if not self.tracks[name].firing:
                 self.firing.pop(name, None)
-            return False
+            return None
+        alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": None})
         self.known = alert.routed or self.known
         if name in self.tracks or len(self.tracks) < options.TRACKS_KEPT:
             self.tracks[name] = track
         if len(track.changes) > 1:
             self.latest[name] = alerts.compact(alert)
-        return True
+        return alert
 
     @property
     def _rule(self) -> Flapping:
@@ -237,10 +244,12 @@ class AlertGroup:
             if self.tracks[name].flapping:
                 self.tracks[name] = flapping.calmed(self.tracks[name])
             self.latest.pop(name, None)
-            if not self.tracks[name].firing:
-                del self.tracks[name]
         if calm and workflow.patched(patches.CALM_IS_HELD):
             calm = await self._held_back(calm)
+        for name in over:
+            if self._has_ended(name):
+                self._let_go(name)
+                del self.tracks[name]
         if calm:
             await self._forward(calm)
 
@@ -253,7 +262,9 @@ class AlertGroup:
         asked: dict[tuple[str, str], Window | None] = {}
         for alert in batch:
             if alert.status == "resolved":
-                if self.held.pop(alert.identity, None) is None:
+                held = self.held.pop(alert.identity, None)
+                # Before the work it may have been told to fire: only its end takes that back.
+                if held is None or (self.incident is not None and workflow.patched(patches.CALM_IS_HELD)):
                     passed.append(alert)
                 continue
             window = await self._window(alert, asked)
@@ -298,11 +309,27 @@ class AlertGroup:
     def _due(self, held: dict[str, contract.HeldAlert]) -> list[str]:
         return [name for name, each in held.items() if each.until <= workflow.now()]
 
+    def _has_ended(self, name: str) -> bool:
+        """Whether the alert is silent, and flaps no more: it is known to have ended, whichever way its last word went."""
+        track = self.tracks.get(name)
+        if track is None or track.firing:
+            return False
+        return not track.flapping or flapping.still(track, workflow.now(), self._rule)
+
+    def _let_go(self, name: str) -> bool:
+        """Hold back no longer what has ended: at the end of the work it would be told to fire still."""
+        if name not in self.held or not workflow.patched(patches.CALM_IS_HELD):
+            return False
+        del self.held[name]
+        return True
+
     async def _release(self, names: list[str]) -> None:
         """Planned work should be over: what still fires goes on, unless the work was prolonged."""
         asked: dict[tuple[str, str], Window | None] = {}
         free: list[AlertInput] = []
         for name in names:
+            if self._has_ended(name) and self._let_go(name):
+                continue
             routed = self.held[name].alert.routed
             about = (routed.service, routed.environment) if routed is not None else ("", "")
             if about not in asked:

@@ -181,9 +181,9 @@ class Conductor:
 
         It is no effect of the outbox: nobody is told anything, and a look that failed is made up for by the next one.
         """
-        asked = verifying.request(self.incident, workflow.now())
-        self.mark()
         try:
+            asked = verifying.request(self.incident, workflow.now())
+            self.mark()
             report = await workflow.execute_activity(
                 "sample",
                 asked,
@@ -195,10 +195,13 @@ class Conductor:
                 priority=options.priority(self.incident.severity or self.incident.presumed_severity),
                 summary="verification: look at the measurements",
             )
+            found = verifying.sampled(self.incident, asked, report, workflow.now())
         except ActivityError as error:
-            self.record(verifying.unreachable(self.incident, _cause(error)[0], workflow.now()))
-        else:
-            self.record(verifying.sampled(self.incident, asked, report, workflow.now()))
+            found = verifying.unreachable(self.incident, _cause(error)[0], workflow.now())
+        except Exception as error:  # noqa: BLE001  numbers that no look can be made of must not stop clocks and pages; the entry says so
+            workflow.logger.error("a look at the measurements failed", exc_info=error)
+            found = verifying.unreachable(self.incident, f"the look failed, {type(error).__name__}: {error}", workflow.now())
+        self.record(found)
 
     def _ready(self, port: Port) -> Effect | None:
         """The oldest effect of a port, unless it has to wait for its provider, for people, or for the next run."""

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.archiving import ArchiveRequest
     from incident import alerts, channels, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
-    from incident.commands import AFTER_THE_END, COMMANDS, Command, FilePostmortem, InvalidInput, Merge
+    from incident.commands import AFTER_THE_END, COMMANDS, Command, Describe, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
     from incident.lifecycle import Opening
     from incident.merging import Handover, Taken
@@ -445,6 +445,7 @@ class Incident:
         """Check the shape, and that the key is not another request's; what the process allows is the handler's business, and on record."""
         request = self._read(name, args)
         try:
+            lifecycle.check_start(request.started_at if isinstance(request, Describe) else None, workflow.now())
             repeats.check(self.marks, key_of(request), request)
         except InvalidInput as error:
             raise mistaken(error) from error

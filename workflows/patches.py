@@ -35,6 +35,12 @@ CALM_IS_HELD = "calm-is-held"
 It may go with `ALERTS_IN_WAVES`.
 """
 
+CLOCKS_AHEAD = "clocks-ahead"
+"""An alert that begins later than now begins now; it hid every outage of its group until then (2026-11).
+
+It may go with `ALERTS_IN_WAVES`.
+"""
+
 ALERTS_IN_WAVES = "alerts-in-waves"
 """An alert group hands more than one signal's worth of alerts to its incident at once, no longer one signal after the other.
 

@@ -32,6 +32,27 @@ def test_repeats_and_old_words_are_no_news() -> None:
         assert heard(track, firing=firing, starts_at=NOW + timedelta(minutes=episode), now=NOW, rule=RULE) is None
 
 
+def test_a_beginning_ahead_of_our_clock_began_when_it_was_first_heard_of() -> None:
+    """By what monitoring said, its repeats and its end are known; what began after it was heard of is news."""
+    ahead = NOW + timedelta(hours=1)
+    first = heard(None, firing=True, starts_at=NOW, said_at=ahead, now=NOW, rule=RULE)
+    later, caught_up = NOW + timedelta(minutes=5), NOW + timedelta(minutes=61)
+
+    assert heard(first, firing=True, starts_at=later, said_at=ahead, now=later, rule=RULE) is None
+    assert heard(first, firing=True, starts_at=ahead, now=caught_up, rule=RULE) is None
+
+    end = heard(first, firing=False, starts_at=ahead, now=caught_up, rule=RULE)
+    assert end is not None
+
+    assert (NOW, False) == (end.starts_at, end.firing)
+    assert heard(end, firing=True, starts_at=ahead, now=caught_up, rule=RULE) is None
+
+    news = heard(end, firing=True, starts_at=later, now=caught_up, rule=RULE)
+    assert news is not None
+
+    assert (later, True, None) == (news.starts_at, news.firing, news.said_at)
+
+
 def test_it_flaps_from_the_change_that_is_one_too_many() -> None:
     """Changes are counted by our clock, within the rule's time; every further one is counted on top."""
     words = [(number % 2 == 0, number // 2, number) for number in range(6)]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +129,24 @@ def test_dates_that_cannot_be_are_named(verb: str, fields: dict[str, Any], probl
         lifecycle.check_dates(parse(verb, {"by": "ana", **fields}), OPENED)
 
     assert str(refused.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("started_at", "problem"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "started_at: 0001-01-01 is before the year 2000; today is 2026-11-24"),
+        (OPENED + timedelta(minutes=1), "started_at: 2026-11-24 03:01 UTC is in the future"),
+    ],
+)
+def test_a_start_that_nobody_meant_is_named(started_at: datetime, problem: str) -> None:
+    """A start of year 1 is refused at the doors; no start, and one of years ago, are fine."""
+    for fine in (None, OPENED, datetime(2000, 1, 1, tzinfo=UTC)):
+        lifecycle.check_start(fine, OPENED)
+
+    with pytest.raises(InvalidInput) as refused:
+        lifecycle.check_start(started_at, OPENED)
+
+    assert str(refused.value) == problem
 
 
 def test_dates_that_can_be_pass() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from incident.alerts import parse, with_routes
 from integrations.monitoring.alertmanager import read
 from integrations.monitoring.posted import Unreadable
 from starter.bodies import mended
@@ -107,6 +108,16 @@ async def test_bad_alerts_go_along_with_what_is_wrong_with_them(server: Server, 
     assert (answer["accepted"], answer["invalid"]) == (1, 2)
     assert [each["fingerprint"] for each in server.messages[0]["alerts"]] == ["0" * 16]
     assert ["alert 1: startsAt" in server.messages[0]["invalid"][0], "alert 2" in server.messages[0]["invalid"][1]] == [True, True]
+
+
+async def test_a_clock_ahead_is_not_believed(server: Server, intake: Intake) -> None:
+    """What is yet to begin begins as it arrives, or it would hide all that comes before; what its sender said goes along."""
+    soon, now = (NOW + timedelta(hours=1)).isoformat(), NOW.isoformat()
+    await intake.take(read(payload(alert(0, startsAt=soon), alert(1, startsAt="9999-12-31T23:00:00Z"), alert(2, startsAt=now))), NOW)
+    read_again, _ = parse(with_routes(server.messages[0]["alerts"], server.messages[0]))
+
+    assert [each.starts_at for each in read_again] == [NOW] * 3
+    assert [each.said_at for each in read_again] == [NOW + timedelta(hours=1), datetime(9999, 12, 31, 23, tzinfo=UTC), None]
 
 
 async def test_half_a_character_does_not_cost_an_alert(server: Server, intake: Intake) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -225,6 +225,50 @@ async def test_an_alert_that_flaps_during_planned_work_opens_nothing_before_its_
         assert (await monitoring.group("g"))["incident"] is None
 
 
+@pytest.mark.parametrize("minutes", [5, 60], ids=["soon", "long after"])
+async def test_what_ended_under_other_rules_does_not_fire_when_planned_work_ends(stage: Stage, minutes: int) -> None:
+    """Rules are edited during the work, and by the new ones the alert's end is only noted: it has ended all the same."""
+    at = await _now(stage)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(minutes=minutes), services=("checkout",))
+    monitoring = Monitoring(stage, Routes(windows=(window,)))
+    stage.board.windows = [window]
+    stage.board.common = World()
+    await monitoring.posts("g", alert("Held", at=at))
+    await eventually(lambda: len(stage.board.common.chat.ledger) == 1, what="it is held back")
+    monitoring.rules = Routes(routes=(Route(name="quiet", action="note"),))
+    await monitoring.posts("g", alert("Held", at=at, firing=False))
+    stage.board.windows = []
+    await stage.skip(timedelta(minutes=minutes + 1))
+    group = await monitoring.group("g")
+
+    assert (group["incident"], group["held"], group["firing"]) == (None, {}, {})
+
+
+async def test_planned_work_keeps_no_end_from_the_incident_that_knows_the_alert(stage: Stage) -> None:
+    """An alert fires, and again during planned work, which holds that back; its end still reaches the incident of before."""
+    at = await _now(stage)
+    monitoring = Monitoring(stage)
+    await monitoring.posts("g", alert("Errors", at=at))
+    story = await monitoring.story("g")
+    await _told(story, 1)
+    window = Window(name="upgrade", since=at - timedelta(hours=1), until=at + timedelta(hours=1), services=("checkout",))
+    monitoring.rules = Routes(windows=(window,))
+    await stage.skip(timedelta(minutes=1))
+    again = await _now(stage)
+    await monitoring.posts("g", alert("Errors", at=again))
+
+    async def held() -> bool:
+        return bool((await monitoring.group("g"))["held"])
+
+    await eventually(held, what="the second episode is held back")
+    await monitoring.posts("g", alert("Errors", at=again, firing=False))
+
+    async def ended() -> bool:
+        return not (await story.state())["alerts"][0]["firing"]
+
+    await eventually(ended, what="the end is known")
+
+
 async def test_resolved_before_firing_opens_nothing(stage: Stage) -> None:
     """The end of an alert that nobody heard of opens nothing, and its late beginning neither."""
     monitoring = Monitoring(stage)
@@ -272,6 +316,50 @@ async def test_a_clock_an_hour_off_loses_no_new_episode(stage: Stage) -> None:
     await eventually(another, what="the new episode")
 
     assert set((await monitoring.group("g"))["firing"]) == {"Errors-1"}
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["by the door", "past the door"])
+async def test_a_clock_ahead_hides_no_outage(stage: Stage, door: bool) -> None:
+    """An alert of year 9999 begins as it is heard: its repeats are none, and after its incident the next outage opens another."""
+    monitoring = Monitoring(stage)
+    ahead = alert("Errors", at=datetime(9999, 12, 31, 23, tzinfo=UTC))
+
+    async def posts(*alerts: dict[str, Any]) -> None:
+        if door:
+            await monitoring.posts("g", *alerts)
+        else:
+            group = stage.client.get_workflow_handle(contract.alert_group_id(f"{monitoring.name} g"))
+            await group.signal(contract.ALERTS, {"alerts": list(alerts)})
+
+    async def taken(count: int) -> None:
+        async def there() -> bool:
+            return bool((await monitoring.group("g"))["taken"] == count)
+
+        await eventually(there, what=f"{count} words")
+
+    await monitoring.posts("g", alert("Other", at=await _now(stage) - timedelta(hours=1), instance="other"))
+    await posts(ahead)
+    story = await monitoring.story("g")
+    await _told(story, 2)
+    await stage.skip(timedelta(minutes=1))
+    await posts(ahead)
+    await taken(3)
+    told = [entry for entry in await story.timeline() if entry["kind"] == "alert" and "Errors" in entry["text"]]
+
+    assert len(told) == 1, "a repeat is no news"
+
+    await posts({**ahead, "status": "resolved"})
+    await taken(4)
+    await story.settled()
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await eventually(story.ended, what="the end")
+    await stage.skip(timedelta(minutes=1))
+    await posts(alert("Errors", at=await _now(stage)))
+
+    async def another() -> bool:
+        return (await monitoring.group("g"))["incident"] not in (None, story.id)
+
+    await eventually(another, what="an incident of the next outage")
 
 
 async def test_an_alert_that_was_silent_until_now_is_not_taken_for_one_that_the_closed_incident_knew(stage: Stage) -> None:

@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from incident import verifying
+from incident.evidence import SampleRequest
+from incident.model import Incident
 from incident.policy import Policy
 from incident.queries import Query, Watching
 from tests.harness import Stage, Story, runs
@@ -84,10 +90,38 @@ async def test_evidence_survives_continue_as_new(stage: Stage) -> None:
     assert (await story.state())["verification"]["passed_at"] is not None
 
 
+async def test_a_look_that_fails_by_a_mistake_of_ours_is_on_record_and_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that nobody thought of stop neither commands nor clocks: the entry says what failed, and the next look goes on."""
+    request = verifying.request
+
+    def first_fails(incident: Incident, now: datetime) -> SampleRequest:
+        if incident.evidence is None:
+            raise OverflowError("date value out of range")
+        return request(incident, now)
+
+    monkeypatch.setattr(verifying, "request", first_fails)
+    story = await measured(stage)
+    await story.fast_forward(minutes=25)
+    looks = [entry for entry in await story.timeline() if entry["kind"] == "evidence"]
+
+    assert "the look failed, OverflowError: date value out of range" in looks[0]["text"]
+    assert [1, 0] == [sum("the look failed" in entry["text"] for entry in part) for part in (looks[:1], looks[1:])]
+
+    await story.does("resolve", root_cause="a retry", fix_applied="rolled back")
+
+
 async def test_a_beginning_in_year_one_is_no_beginning(stage: Stage) -> None:
     """A date that a sender never meant neither stops the looks nor the incident, and the night is verified as any other."""
     story = await measured(stage)
-    await story.does("describe", started_at="0001-01-01T00:00:00Z")
+    mistake = {"by": "ana", "started_at": "0001-01-01T00:00:00Z"}
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await story.does("describe", **mistake)
+
+    assert "started_at: 0001-01-01 is before the year 2000" in str(refused.value.cause)
+
+    # A signal has nobody to refuse it to: what was taken before, and what is taken so, must not hurt either.
+    await story.handle.signal("describe", mistake)
     await story.fast_forward(minutes=18)
 
     await story.does("resolve", root_cause="a retry", fix_applied="rolled back")
