@@ -46,10 +46,12 @@ ALERTS_IN_WAVES = "alerts-in-waves"
 
 It may go once no alert group of 0.1.0 is running: they end a quarter of an hour after their last alert has.
 """
+
 ONE_OWNER = "one-owner"
 """A closed incident hands its parked deliveries over with its action items; the two were seen to side by side (2026-11).
 
 It may go once no incident of before is running.
 """
+
 READ_CHANNELS_BACK = "2026-11-read-channels-back"
 """A round of reading back also looks at channels. A round takes two minutes: it may go with the next version."""
