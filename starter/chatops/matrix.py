@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -135,6 +134,17 @@ class MatrixDesk:
             except Exception:
                 # Heard again it would fail again, and nothing after it would ever be heard.
                 log.exception("something that was said on Matrix could not be dealt with", event_id=said.event)
+                await self._own_up(said)
+
+    async def _own_up(self, said: Said) -> None:
+        """Whoever asked must not take silence for done."""
+        text = (
+            f"Something went wrong at Tocsin's end. See in the incident whether this was done, and type it again if not: {said.text[:200]}"
+        )
+        try:
+            await self._answer(said, text, done=False)
+        except Refused as error:
+            log.warning("an answer could not be told on Matrix", event_id=said.event, error=str(error))
 
     async def _typed(self, said: Said) -> None:
         word, _, line = said.text.replace("\n", " ").partition(" ")
@@ -186,12 +196,14 @@ class MatrixDesk:
         except NotPermitted:
             log.info("somebody unknown asks us into a room on Matrix", sender=invited.by[:100])
             return
-        with suppress(Refused):
+        try:
             if not (invited.direct and invited.encrypted):
                 return await self._matrix.join(invited)
             await self._matrix.decline(invited)
             text = "Tocsin can't read encrypted rooms. Write here instead, like: !tocsin help"
             await self._matrix.tell(invited.by, text, f"declined.{invited.room}", quiet=False)
+        except Refused as error:
+            log.warning("an invitation on Matrix could not be followed", room=invited.room, error=str(error))
 
     async def look(self) -> Finding:
         """How listening goes, for the doctor."""

@@ -244,6 +244,24 @@ async def test_an_answer_that_was_lost_is_not_told_twice(place: Place) -> None:
     assert [("ana", "note", place.incident)] == place.carried_out
 
 
+async def test_a_mistake_of_ours_is_owned_up_to_and_the_next_word_is_heard(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked does not take silence for done, and nobody after them waits."""
+
+    async def mistaken(*_: object, **__: object) -> None:
+        raise OverflowError("date value out of range")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(place.desk, "command", mistaken)
+        await place.say("ana", "!tocsin note checked the database")
+        await place.door.turn()
+    told = [each["body"] for each in await place.told("ana")]
+    await place.say("ana", "!tocsin note checked it again")
+    await place.door.turn()
+
+    assert ["See in the incident whether this was done" in text for text in told] == [True]
+    assert [("ana", "note", place.incident)] == place.carried_out
+
+
 async def test_more_than_one_answer_holds_is_heard_all_the_same(place: Place) -> None:
     """After a while of not listening, the homeserver cuts its answer short; what it leaves out is fetched, and heard in order."""
     await place.say("ana", "!tocsin note the first")
