@@ -83,9 +83,7 @@ def _triage(incident: Incident, now: datetime) -> Step:
             incident, "hypothesize", "Write down the first hypothesis.", "A wrong one that is written down can be tested.", '--text "…"'
         )
     if incident.mitigation is None or incident.mitigation.finished_at is not None:
-        return _step(
-            incident, "mitigate", "Choose a mitigation.", "Restoring service comes before explaining.", "--option rollback|scale|restart|…"
-        )
+        return _step(incident, "mitigate", "Choose a mitigation.", "Restoring service comes before explaining.", "--option OPTION …")
     return _onwards(incident, now, "Go on to mitigation.", "A mitigation is under way.")
 
 
@@ -93,13 +91,17 @@ def _mitigation(incident: Incident, now: datetime) -> Step:
     mitigation = incident.mitigation
     if mitigation is None or mitigation.succeeded is False:
         why = "The last one did not work." if mitigation else "Nothing is being done about it yet."
-        return _step(incident, "mitigate", "Choose a mitigation.", why, "--option rollback|scale|restart|…")
+        return _step(incident, "mitigate", "Choose a mitigation.", why, "--option OPTION …")
     if mitigation.blocked_on_approval and mitigation.finished_at is None:
         why = f"{incident.severity} needs formal change approval, not by {mitigation.owner}."
         return _step(incident, "approve", "Get the change approved.", why, "--by SOMEBODY")
     if mitigation.finished_at is None:
         return _step(
-            incident, "finish_mitigation", "Say whether the mitigation worked.", f"{mitigation.owner} is on it.", "--succeeded|--failed"
+            incident,
+            "finish_mitigation",
+            "Say whether the mitigation worked.",
+            f"{mitigation.owner} is on it.",
+            "--succeeded # or --failed",
         )
     return _onwards(incident, now, "Go on to resolution.", "The mitigation worked; now verify it.")
 

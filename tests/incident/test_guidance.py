@@ -50,6 +50,9 @@ def test_the_way_through_an_incident_is_one_step_after_another() -> None:
     ):
         walk.does(verb, **fields)
         seen.append(step(walk)[0])
+        command = next_step(walk.incident, walk.now).command
+
+        assert command is None or set(command).isdisjoint("|<>&;$`"), "typed into a shell it would do something else"
 
     assert [
         "declare",

@@ -11,14 +11,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from incident import lifecycle
-from incident.commands import COMMANDS
+from incident import lifecycle, snapshot
+from incident.commands import COMMANDS, parse
 from incident.evidence import Finding
 from incident.model import Suggestion
 from incident.queries import Query
+from incident.vocabulary import Phase
 from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.room_view import KEY_MOMENTS, RoomView
 from tests.incident.measurements import look, measured_walk
+from tests.incident.walk import DOCUMENT, PLAN, Walk
 from tests.starter.web.memory import MemoryDesk
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&"
@@ -414,3 +416,33 @@ async def test_an_unknown_incident_is_told_to_people(http: httpx2.AsyncClient, d
         assert "There is no incident called INC-2026-9999, or it is one that only those in it see." in answer.text
         assert "/api/" not in answer.text
     assert "GET /api/v1/incidents lists them" in program["detail"]
+
+
+def test_one_press_does_only_what_needs_no_word() -> None:
+    """The primary button of every step either opens its form, or sends a command that is whole as it is."""
+    walk = Walk.open(None, customer_facing=True)
+    seen: dict[str, bool] = {}
+    acts: list[tuple[str, dict[str, Any]]] = [
+        ("acknowledge", {}),
+        ("declare", {"severity": "SEV1", "customer_facing": True}),
+        ("post_update", {"audience": "external", "text": "We are looking into it."}),
+        ("advance", {"reason": "service first"}),
+        ("hypothesize", {"text": "the release"}),
+        ("mitigate", PLAN),
+        ("advance", {"reason": "service first"}),
+        ("finish_mitigation", {"succeeded": True}),
+    ]
+    for verb, fields in [*acts, ("", {})]:
+        found = RoomView(snapshot.state(walk.incident, walk.now), []).next
+        seen[f"{walk.incident.phase.value} {found['verb']}"] = found["press"]
+        if found["press"]:
+            parse(found["verb"], {"by": "ana"})
+        if verb:
+            walk.does(verb, **fields)
+    walk.reaches(Phase.POST_INCIDENT)
+    walk.does("file_postmortem", document=DOCUMENT)
+    walk.does("add_action_item", item="x", owner="ben", due="2026-12-01")
+    found = RoomView(snapshot.state(walk.incident, walk.now), []).next
+
+    assert (seen["detection acknowledge"], seen["detection declare"]) == (True, False)
+    assert (found["verb"], found["press"]) == ("approve", False), "a change that was made already is documented with a note"
