@@ -21,3 +21,13 @@ def roughly(length: timedelta) -> str:
         return f"{seconds // 86_400} d"
     unit = 3600 if seconds >= 6 * 3600 else 60 if seconds >= 120 else 1
     return spoken(timedelta(seconds=seconds // unit * unit))
+
+
+def lasted(value: timedelta | float) -> str:
+    """How long something took, told and not counted down: `42 s`, `4 min 30 s`, `1 h 22 min`, `2 d 4 h`."""
+    seconds = round(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+    for first, of_it, second, of_that in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= first:
+            rest = seconds % first // second
+            return f"{seconds // first} {of_it}" + (f" {rest} {of_that}" if rest else "")
+    return f"{seconds} s"

@@ -57,6 +57,17 @@ def _each_like(value: tuple[str, ...], pattern: str, rule: str) -> tuple[str, ..
     return value
 
 
+def _object(value: Any, rule: str) -> dict[str, Any]:
+    """A setting that is one JSON object; else ValueError with the `rule` that it breaks."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(rule) from None
+    if not isinstance(found, dict):
+        raise ValueError(rule)
+    return found
+
+
 class Vendor(BaseSettings):
     """A group: `chosen` are the values of `TOCSIN_<PORT>` that make it needed, `permissions` what the credentials must allow."""
 
@@ -213,11 +224,8 @@ class PagerDutyAnswers(Vendor):
     @classmethod
     def _who(cls, value: Any) -> Any:
         rule = 'must be JSON like {"PJ0LVEB": "ana", "ben@example.org": "ben"}'
-        try:
-            found = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            raise ValueError(rule) from None
-        if not isinstance(found, dict) or not all(isinstance(name, str) and name.strip() for name in found.values()):
+        found = _object(value, rule)
+        if not all(isinstance(name, str) and name.strip() for name in found.values()):
             raise ValueError(rule)
         return {str(key).strip(): name.strip() for key, name in found.items()}
 
@@ -363,11 +371,8 @@ class Matrix(Vendor):
     @classmethod
     def _lists(cls, value: Any) -> Any:
         rule = 'must be JSON like {"ana": ["sre"]}'
-        try:
-            found = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            raise ValueError(rule) from None
-        if not isinstance(found, dict) or not all(isinstance(each, list | tuple) for each in found.values()):
+        found = _object(value, rule)
+        if not all(isinstance(each, list | tuple) for each in found.values()):
             raise ValueError(rule)
         return {str(name).strip(): tuple(map(str, each)) for name, each in found.items()}
 
@@ -435,12 +440,7 @@ class SlackCommands(Vendor):
     @classmethod
     def _who(cls, value: Any) -> Any:
         rule = 'must be JSON like {"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}'
-        try:
-            found = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            raise ValueError(rule) from None
-        if not isinstance(found, dict):
-            raise ValueError(rule)
+        found = _object(value, rule)
         people = {id: {"name": said} if isinstance(said, str) else said for id, said in found.items()}
         for said in people.values():
             if not (

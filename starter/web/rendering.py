@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from incident import clocks
-from incident.durations import roughly
+from incident.durations import lasted, roughly
 from incident.invisible import shown
 from incident.vocabulary import Dismissal, Phase
 from starter.desk import fresh_key
@@ -209,16 +209,6 @@ def span(value: timedelta | float) -> str:
         return f"{minutes // 60} h {minutes % 60:02d}"
     hours = minutes // 60
     return f"{hours // 24} d {hours % 24} h"
-
-
-def lasted(value: timedelta | float) -> str:
-    """How long something took, told and not counted down: `42 s`, `4 min 30 s`, `1 h 22 min`, `2 d 4 h`."""
-    seconds = round(abs(value.total_seconds() if isinstance(value, timedelta) else value))
-    for first, of_it, second, of_that in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= first:
-            rest = seconds % first // second
-            return f"{seconds // first} {of_it}" + (f" {rest} {of_that}" if rest else "")
-    return f"{seconds} s"
 
 
 def iso(value: datetime | str) -> str:

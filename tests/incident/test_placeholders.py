@@ -14,10 +14,11 @@ from incident.lifecycle import decide
 from incident.placeholders import BEGINNING, left, problems
 from incident.refusals import Refusal
 from tests.incident.nights import RESOLVED, known_night
+from tests.incident.template import SECTIONS
 
 CAUSE = "## Root Cause\nThe pool leaked.\n"
 
-TEMPLATE = """\
+TEMPLATE = f"""\
 # Incident Post-Mortem: [Title]
 
 **Incident ID:** INC-YYYY-NNNN
@@ -26,42 +27,7 @@ TEMPLATE = """\
 **Severity:** SEV[1/2/3]
 **Author:** @[incident commander]
 
-## Summary
-[2-3 sentence summary of what happened]
-
-## Impact
-- **Users Affected:** [count/percentage]
-- **Revenue Impact:** [if applicable]
-- **SLA Impact:** [if applicable]
-
-## Timeline
-| Time (UTC) | Event |
-|------------|-------|
-| HH:MM | [event] |
-
-## Root Cause
-[Technical description of the root cause]
-
-## Contributing Factors
-1. [Factor 1]
-2. [Factor 2]
-
-## What Went Well
-1. [Item 1]
-2. [Item 2]
-
-## What Could Be Improved
-1. [Item 1]
-2. [Item 2]
-
-## Action Items
-| Item | Owner | Due Date | Status |
-|------|-------|----------|--------|
-| [action] | @[name] | YYYY-MM-DD | Open |
-
-## Lessons Learned
-[Key takeaways for the team]
-"""
+{SECTIONS}"""
 
 
 def test_every_placeholder_of_the_process_s_template_is_known() -> None:

@@ -13,6 +13,7 @@ from incident import postmortem
 from incident.events import Event
 from incident.postmortem import Times, draft, gaps, problems, times
 from tests.incident.nights import OPENED, known_night, unknown_night
+from tests.incident.template import SECTIONS
 
 FILLED = """\
 # Incident Post-Mortem: Checkout returns 5xx
@@ -63,7 +64,7 @@ The retry budget was exhausted.
 [Key takeaways for the team]
 """
 
-EMPTY = """\
+EMPTY = f"""\
 # Incident Post-Mortem: Checkout returns 5xx
 
 **Incident ID:** INC-2026-0001
@@ -72,42 +73,7 @@ EMPTY = """\
 **Severity:** unknown
 **Author:** unknown
 
-## Summary
-[2-3 sentence summary of what happened]
-
-## Impact
-- **Users Affected:** [count/percentage]
-- **Revenue Impact:** [if applicable]
-- **SLA Impact:** [if applicable]
-
-## Timeline
-| Time (UTC) | Event |
-|------------|-------|
-| HH:MM | [event] |
-
-## Root Cause
-[Technical description of the root cause]
-
-## Contributing Factors
-1. [Factor 1]
-2. [Factor 2]
-
-## What Went Well
-1. [Item 1]
-2. [Item 2]
-
-## What Could Be Improved
-1. [Item 1]
-2. [Item 2]
-
-## Action Items
-| Item | Owner | Due Date | Status |
-|------|-------|----------|--------|
-| [action] | @[name] | YYYY-MM-DD | Open |
-
-## Lessons Learned
-[Key takeaways for the team]
-"""
+{SECTIONS}"""
 
 
 def entry(kind: str, text: str, after: timedelta) -> Event:

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from incident.durations import lasted
 from incident.vocabulary import Phase
-from starter.web.rendering import lasted
 from tests.incident.walk import DOCUMENT, Walk, opening_of
 from tests.starter.web.nights import WalkedDesk, opened
 
