@@ -56,6 +56,8 @@ def refused(verb: str, refusal: Mapping[str, Any], state: Mapping[str, Any]) -> 
     """A refusal in full: the reason, the way forward, and what stands in the way until when."""
     code = str(refusal["code"])
     standing = obstacles(refusal.get("blockers") or [], state)
+    # What stands in the way in another phase can't be done before that phase is reached: a button leads there as well.
+    led = code != "wrong-phase" and any(each.ways or each.items or each.until for each in standing)
     return Answer(
         verb,
         409,
@@ -65,7 +67,7 @@ def refused(verb: str, refusal: Mapping[str, Any], state: Mapping[str, Any]) -> 
         plain(refusal["required_action"]),
         code,
         obstacles=standing,
-        ways=forward(code, verb, state) if not any(each.ways or each.items or each.until for each in standing) else (),
+        ways=() if led else forward(code, verb, state),
     )
 
 

@@ -17,6 +17,7 @@ from incident.evidence import Finding
 from incident.model import Suggestion
 from incident.queries import Query
 from incident.vocabulary import Phase
+from starter.web.answer import refused
 from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.room_view import KEY_MOMENTS, RoomView
 from tests.incident.measurements import look, measured_walk
@@ -446,3 +447,14 @@ def test_one_press_does_only_what_needs_no_word() -> None:
 
     assert (seen["detection acknowledge"], seen["detection declare"]) == (True, False)
     assert (found["verb"], found["press"]) == ("approve", False), "a change that was made already is documented with a note"
+
+
+def test_what_is_asked_for_too_early_has_a_button_that_leads_to_its_phase() -> None:
+    """What else stands in the way can be seen to only there: its buttons alone would be refused in turn."""
+    walk = Walk.open("SEV2")
+    walk.does("acknowledge")
+    refusal = walk.refused("resolve", root_cause="x", fix_applied="y")
+    found = refused("resolve", refusal.model_dump(mode="json"), snapshot.state(walk.incident, walk.now))
+
+    assert (found.code, [way.verb for way in found.ways]) == ("wrong-phase", ["advance"])
+    assert len(found.obstacles) > 1
