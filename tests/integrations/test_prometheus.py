@@ -227,7 +227,7 @@ async def test_no_monitoring_says_which_setting_is_missing() -> None:
             await asking
 
 
-@pytest.mark.skipif("TOCSIN_SPECS" not in os.environ, reason="TOCSIN_SPECS names no folder with captured payloads")
+@pytest.mark.skipif(not os.environ.get("TOCSIN_SPECS"), reason="TOCSIN_SPECS names no folder with captured payloads")
 async def test_captured_answers_are_read() -> None:
     """What a real Prometheus 2.42 and Alertmanager 0.25 have answered."""
     folder = Path(os.environ["TOCSIN_SPECS"]) / "alertmanager"
