@@ -16,6 +16,7 @@ import yaml
 
 from starter import metrics
 from starter.backlog import tally
+from starter.posts import Posts
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "monitoring"
 RULES = FOLDER / "tocsin.rules.yml"
@@ -29,7 +30,12 @@ AT_THE_DOOR = {"tocsin_temporal_up", "tocsin_incidents_unread", "tocsin_workflow
 
 
 def offered() -> set[str]:
-    lines = [*tally([], datetime.now(UTC)), *metrics.incidents([], datetime.now(UTC)), *metrics.Requests().exposition()]
+    lines = [
+        *tally([], datetime.now(UTC)),
+        *metrics.incidents([], datetime.now(UTC)),
+        *metrics.Requests().exposition(),
+        *Posts().exposition(),
+    ]
     return {line.split()[2] for line in lines if line.startswith("# TYPE")} | AT_THE_DOOR
 
 
