@@ -102,6 +102,7 @@ class AlertInput(BaseModel):
             service=self.service,
             group=self.group,
             flapping=self.flapping,
+            said_at=self.said_at,
         )
 
     @property
@@ -138,7 +139,12 @@ def believed(alert: AlertInput, now: datetime) -> AlertInput:
 
 def wire(alerts: Sequence[AlertInput]) -> list[dict[str, Any]]:
     """The alerts as an incident takes them; the link back to their generator is left out, nobody there follows it."""
-    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "said_at"}) for alert in alerts]
+    return [alert.model_dump(mode="json", by_alias=True, exclude={"generator_url"} | _unsaid(alert)) for alert in alerts]
+
+
+def _unsaid(alert: AlertInput) -> set[str]:
+    """What nothing is known of is not handed on: messages and histories stay as small as they were."""
+    return set() if alert.said_at is not None else {"said_at"}
 
 
 def routed(labels: dict[str, str]) -> Literal["incident", "not_production", "planned_maintenance"]:
@@ -405,7 +411,8 @@ def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
 
 def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
     """The alert as its group hands it to an incident."""
-    wire = alert.model_dump(mode="json", by_alias=True, exclude={"generator_url", "routed", "group", "joins", "flapping", "said_at"})
+    ours = {"generator_url", "routed", "group", "joins", "flapping"} | _unsaid(alert)
+    wire = alert.model_dump(mode="json", by_alias=True, exclude=ours)
     wire["fingerprint"] = alert.identity
     if group:
         wire["group"] = group

@@ -284,6 +284,7 @@ def wire(alerts: tuple[Alert, ...]) -> list[dict[str, Any]]:
             "fingerprint": alert.fingerprint,
             "group": alert.group,
             "flapping": alert.flapping,
+            **({"saidAt": alert.said_at.isoformat()} if alert.said_at is not None else {}),
         }
         for alert in alerts
     ]

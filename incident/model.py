@@ -115,7 +115,10 @@ class ChecklistItem(Frozen):
 
 
 class Alert(Frozen):
-    """One alert as monitoring last told it; `fingerprint` and `starts_at` name one firing episode."""
+    """One alert as monitoring last told it; `fingerprint` and `starts_at` name one firing episode.
+
+    `said_at` is the beginning by its sender's clock, where that was ahead of ours: it then began as it was heard of.
+    """
 
     fingerprint: str
     name: str
@@ -126,6 +129,7 @@ class Alert(Frozen):
     service: str = ""
     group: str = ""
     flapping: int = 0
+    said_at: datetime | None = None
 
 
 class Joined(Frozen):

@@ -55,6 +55,7 @@ from starter.intake import webhooks
 from starter.live import Rooms, event_stream
 from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
+from starter.posts import Posts
 from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
 from starter.reading import Filters
 from starter.ticket_news import TicketDesk
@@ -175,7 +176,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    requests = metrics.Requests()
+    requests, posts = metrics.Requests(), Posts()
     channels = ChannelDesk(desk.client, task_queue=desk.task_queue)
     health = Health(desk.client, task_queue=desk.task_queue, more=(channels.look, *door.looks))
     app.include_router(_reads(desk, rooms))
@@ -183,14 +184,14 @@ def create_app(
     app.include_router(delivery_api.router(desk, channels))
     app.include_router(public_preview.api(desk, door, PREFIX))
     app.include_router(_commands(desk))
-    app.include_router(_surroundings(desk, health, requests, embedded))
+    app.include_router(_surroundings(desk, health, requests, posts, embedded))
     app.include_router(_public_files(door))
     if slack is not None:
         app.include_router(slack_router(slack))
     intake = Intake(desk.client, task_queue=desk.task_queue, rules=door.rules.in_force, general_channel=desk.policy.general_channel)
     app.include_router(_end_to_end(EndToEnd(desk, intake, door.alertmanager)))
     answers, tickets = PageAnswers(desk, door.answerers), TicketDesk(desk.client, door.repository)
-    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, answers, tickets))
+    app.include_router(webhooks(intake, door.keys, door.deployments, door.rules, answers, tickets, posts))
     app.include_router(identity_routes.router(PREFIX, door.signing_in, door.identity))
     app.include_router(pages(desk, rooms, door, health, records, postmortems, channels))
     app.state.door = door
@@ -350,7 +351,7 @@ async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
     return {}
 
 
-def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedded: Embedded | None) -> APIRouter:
+def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, posts: Posts, embedded: Embedded | None) -> APIRouter:
     router = APIRouter(tags=["surroundings"])
     backlog = Backlog(desk)
 
@@ -377,7 +378,7 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, embedd
     @router.get("/metrics", response_class=PlainTextResponse)
     async def show_metrics() -> PlainTextResponse:
         """For Prometheus."""
-        lines = requests.exposition()
+        lines = [*requests.exposition(), *posts.exposition()]
         try:
             # Counts only, and of all: an alarm on what is overdue has to hear of private incidents as well.
             with privacy.looking(privacy.EVERYBODY):

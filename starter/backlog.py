@@ -34,6 +34,10 @@ WITHIN = 8.0
 """Seconds for all of them: Prometheus gives up after ten."""
 
 
+Seen = defaultdict[str, set[Labels]]
+"""The series that were shown, by their metric. They are few: clocks, ports and states have no names of incidents in them."""
+
+
 class Backlog:
     """Asks the open incidents what they owe."""
 
@@ -42,6 +46,7 @@ class Backlog:
         self._lines: list[str] = []
         self._read_at = -FRESH
         self._reading = asyncio.Lock()
+        self._seen: Seen = defaultdict(set)
 
     async def exposition(self, rows: list[Row], now: datetime) -> list[str]:
         """The metrics as lines; `rows` as the listing gives them."""
@@ -69,7 +74,8 @@ class Backlog:
         except TimeoutError:
             log.warning("metrics without every incident's state", read=len(states), open=len(wanted))
         unread = family("tocsin_incidents_unread", "gauge", "Open incidents not counted in what is owed.", {(): len(wanted) - len(states)})
-        return [*tally(states, now), *unread]
+        # Where some could not be read, what is not found may be there all the same: it is left out then, not shown as nothing.
+        return [*tally(states, now, self._seen if len(states) == len(wanted) else None), *unread]
 
     async def _failing(self) -> list[str]:
         try:
@@ -80,8 +86,11 @@ class Backlog:
         return family("tocsin_workflows_failing", "gauge", "Workflows whose tasks fail again and again.", {(): failing})
 
 
-def tally(states: list[dict[str, Any]], now: datetime) -> list[str]:
-    """What these incidents owe, and what waits to be told, as lines."""
+def tally(states: list[dict[str, Any]], now: datetime, seen: Seen | None = None) -> list[str]:
+    """What these incidents owe, and what waits to be told, as lines.
+
+    `seen` has the series of before, and gets these: one that is over is shown as 0, so that a line in a picture comes down.
+    """
     obligations: Counter[Labels] = Counter()
     late: defaultdict[Labels, float] = defaultdict(float)
     waiting: Counter[Labels] = Counter()
@@ -105,13 +114,20 @@ def tally(states: list[dict[str, Any]], now: datetime) -> list[str]:
         known = state.get("evidence")
         if known is not None and known["verdict"] == "unreachable":
             lost[(drill,)] += 1
-    return [
-        *family("tocsin_obligations", "gauge", "What open incidents owe, by clock.", obligations),
-        *family("tocsin_obligation_late_seconds", "gauge", "How late the latest obligation is.", late),
-        *family("tocsin_effects_waiting", "gauge", "Messages that wait to be told; parked ones wait for their provider.", waiting),
-        *family("tocsin_effect_oldest_seconds", "gauge", "How long the oldest message has waited.", oldest),
-        *family("tocsin_incidents_without_monitoring", "gauge", "Incidents whose verification waits for monitoring.", lost),
+    families: list[tuple[str, str, dict[Labels, float]]] = [
+        ("tocsin_obligations", "What open incidents owe, by clock.", dict(obligations)),
+        ("tocsin_obligation_late_seconds", "How late the latest obligation is.", dict(late)),
+        ("tocsin_effects_waiting", "Messages that wait to be told; parked ones wait for their provider.", dict(waiting)),
+        ("tocsin_effect_oldest_seconds", "How long the oldest message has waited.", dict(oldest)),
+        ("tocsin_incidents_without_monitoring", "Incidents whose verification waits for monitoring.", dict(lost)),
     ]
+    lines = []
+    for name, meaning, values in families:
+        if seen is not None:
+            values = dict.fromkeys(seen[name], 0.0) | values
+            seen[name] |= values.keys()
+        lines += family(name, "gauge", meaning, values)
+    return lines
 
 
 def _kind(clock: str) -> str:

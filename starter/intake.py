@@ -21,6 +21,7 @@ from integrations.ticketing.news import TicketPosting
 from starter import openapi
 from starter.bodies import json_in, mended, whole
 from starter.page_answers import PageAnswers
+from starter.posts import Posts
 from starter.problems import Invalid, Unknown
 from starter.ticket_news import READERS as TRACKERS
 from starter.ticket_news import TicketDesk
@@ -66,17 +67,19 @@ def webhooks(
     rules: RoutesFile,
     answers: PageAnswers | None = None,
     tickets: TicketDesk | None = None,
+    posts: Posts | None = None,
 ) -> APIRouter:
     """Everything that machines post to, and what of it can be looked up.
 
-    `answers` takes what became of our own pages, `tickets` what became of our own tickets.
+    `answers` takes what became of our own pages, `tickets` what became of our own tickets; `posts` counts.
     """
     router = APIRouter(tags=["webhooks"])
+    posts = posts or Posts()
     if tickets is not None:
         for tracker in TRACKERS:
             router.add_api_route(
                 f"/webhooks/{tracker}",
-                _hearing(tracker, tickets, keyring),
+                posts.counting(tracker, _hearing(tracker, tickets, keyring)),
                 methods=["POST"],
                 operation_id=f"webhook_{tracker}",
                 summary=tracker.capitalize(),
@@ -88,7 +91,7 @@ def webhooks(
         model, text = TAKEN[source]
         router.add_api_route(
             f"/webhooks/{source}",
-            _taking(source, intake, keyring, answers if source == "pagerduty" else None),
+            posts.counting(source, _taking(source, intake, keyring, answers if source == "pagerduty" else None)),
             methods=["POST"],
             operation_id=f"webhook_{source}",
             summary=source.capitalize(),
@@ -97,20 +100,25 @@ def webhooks(
             openapi_extra=openapi.takes(model, keyed=False),
         )
 
-    @router.post(
-        "/webhooks/deployments",
-        responses={401: openapi.NOT_PROVEN, 404: openapi.problem("Deployments are not kept here"), **openapi.WRITES},
-        openapi_extra=openapi.takes(Deployment, keyed=False),
-    )
-    async def take_deployments(request: Request) -> JSONResponse:
-        """Take one deployment, or a list of them under `deployments`; a repeat adds nothing."""
+    async def take_deployments(request: Request) -> dict[str, Any]:
         now = datetime.now(UTC)
         body, _ = await _proven(request, "deployments", keyring, now)
         try:
             told = deployments.read(mended(json_in(body)), now)
         except Unreadable as error:
             raise Invalid(error.problems) from error
-        return JSONResponse({"accepted": len(told), "new": await _kept(log).record(told)})
+        return {"accepted": len(told), "new": await _kept(log).record(told)}
+
+    router.add_api_route(
+        "/webhooks/deployments",
+        posts.counting("deployments", take_deployments),
+        methods=["POST"],
+        operation_id="take_deployments_webhooks_deployments_post",
+        summary="Take Deployments",
+        description="Take one deployment, or a list of them under `deployments`; a repeat adds nothing.",
+        responses={401: openapi.NOT_PROVEN, 404: openapi.problem("Deployments are not kept here"), **openapi.WRITES},
+        openapi_extra=openapi.takes(Deployment, keyed=False),
+    )
 
     @router.get("/api/v1/deployments", responses={404: openapi.problem("Deployments are not kept here"), 422: openapi.MISTAKEN})
     async def list_deployments(asked: Annotated[Asked, Query()]) -> JSONResponse:
@@ -133,27 +141,29 @@ def _kept(log: KeptDeployments | None) -> KeptDeployments:
     return log
 
 
-def _taking(source: Source, intake: Intake, keyring: Keyring, answers: PageAnswers | None) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def take(request: Request) -> JSONResponse:
+def _taking(
+    source: Source, intake: Intake, keyring: Keyring, answers: PageAnswers | None
+) -> Callable[[Request], Awaitable[dict[str, Any]]]:
+    async def take(request: Request) -> dict[str, Any]:
         now = datetime.now(UTC)
         proven, signed = await _proven(request, source, keyring, now)
         body = mended(json_in(proven))
         answer = answer_of(body) if answers is not None else None
         if answers is not None and answer is not None:
-            return JSONResponse(await answers.take(answer, signed=signed))
+            return await answers.take(answer, signed=signed)
         try:
             posted = READERS[source](body, now)
         except Unreadable as error:
             raise Invalid(error.problems) from error
-        return JSONResponse(await intake.take(posted, now))
+        return await intake.take(posted, now)
 
     return take
 
 
-def _hearing(source: Source, tickets: TicketDesk, keyring: Keyring) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def hear(request: Request) -> JSONResponse:
+def _hearing(source: Source, tickets: TicketDesk, keyring: Keyring) -> Callable[[Request], Awaitable[dict[str, Any]]]:
+    async def hear(request: Request) -> dict[str, Any]:
         body, _ = await _proven(request, source, keyring, datetime.now(UTC))
-        return JSONResponse(await tickets.take(source, mended(json_in(body))))
+        return await tickets.take(source, mended(json_in(body)))
 
     return hear
 

@@ -69,18 +69,18 @@ class Intake:
             Unavailable: there are no routing rules to go by.
         """
         rules = self._rules()
-        sends = [
-            self._send(contract.alert_group_id(group.key), group.key, message)
-            for group in posted.groups
-            for message in messages_of(group, rules, now)
-        ]
-        await asyncio.gather(*sends)
+        await asyncio.gather(*(self._send_all(group.key, messages_of(group, rules, now)) for group in posted.groups))
         answer: dict[str, Any] = {
             "accepted": sum(len(group.alerts) for group in posted.groups),
             "invalid": sum(len(group.invalid) for group in posted.groups),
             "groups": [contract.alert_group_id(group.key) for group in posted.groups],
         }
         return answer if posted.ignored is None else {**answer, "ignored": posted.ignored}
+
+    async def _send_all(self, key: str, messages: Sequence[dict[str, Any]]) -> None:
+        """One after the other, as they were posted: signals under way together may pass each other, and an end its beginning."""
+        for message in messages:
+            await self._send(contract.alert_group_id(key), key, message)
 
     async def _send(self, group: str, key: str, message: dict[str, Any]) -> None:
         async def call() -> None:

@@ -16,6 +16,7 @@ import yaml
 
 from starter import metrics
 from starter.backlog import tally
+from starter.posts import Posts
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "monitoring"
 RULES = FOLDER / "tocsin.rules.yml"
@@ -29,7 +30,12 @@ AT_THE_DOOR = {"tocsin_temporal_up", "tocsin_incidents_unread", "tocsin_workflow
 
 
 def offered() -> set[str]:
-    lines = [*tally([], datetime.now(UTC)), *metrics.incidents([], datetime.now(UTC)), *metrics.Requests().exposition()]
+    lines = [
+        *tally([], datetime.now(UTC)),
+        *metrics.incidents([], datetime.now(UTC)),
+        *metrics.Requests().exposition(),
+        *Posts().exposition(),
+    ]
     return {line.split()[2] for line in lines if line.startswith("# TYPE")} | AT_THE_DOOR
 
 
@@ -69,6 +75,33 @@ def test_panels_do_not_lie_upon_each_other() -> None:
 
     assert len(cells) == len(set(cells))
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+DOCUMENTED = {
+    *("id", "uid", "title", "description", "tags", "timezone", "editable", "graphTooltip", "panels", "time", "timepicker", "templating"),
+    *("annotations", "refresh", "schemaVersion", "version", "links", "liveNow", "weekStart", "fiscalYearStartMonth"),
+}
+"""Fields of a dashboard as Grafana documents its classic JSON model."""
+
+
+def test_the_dashboard_is_one_of_the_model_that_it_names() -> None:
+    """Grafana migrates what is older than itself and shows what it doesn't know as nothing: the model's own fields, types and bounds."""
+    board: dict[str, Any] = json.loads((FOLDER / "tocsin-dashboard.json").read_text())
+    (variable,) = board["templating"]["list"]
+
+    assert set() == set(board) - DOCUMENTED
+    assert 39 == board["schemaVersion"]
+    assert 8 >= len(board["uid"]) > 0
+    assert ("datasource", "datasource", "prometheus") == (variable["type"], variable["name"], variable["query"])
+    for panel in board["panels"]:
+        place, refs = panel["gridPos"], [target["refId"] for target in panel["targets"]]
+
+        assert panel["type"] in {"stat", "timeseries"}, panel["title"]
+        assert place["w"] > 0 and place["h"] > 0 and place["x"] + place["w"] <= 24, panel["title"]  # noqa: PT018 - one sentence
+        assert {"defaults", "overrides"} == set(panel["fieldConfig"]), panel["title"]
+        assert len(refs) == len(set(refs)), panel["title"]
+        for asked in (panel, *panel["targets"]):
+            assert {"type": "prometheus", "uid": "${datasource}"} == asked["datasource"], panel["title"]
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: make test-live installs it with prometheus")

@@ -212,7 +212,7 @@ class AlertGroup:
             if not self.tracks[name].firing:
                 self.firing.pop(name, None)
             return None
-        alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": None})
+        alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": track.said_at})
         self.known = alert.routed or self.known
         if name in self.tracks or len(self.tracks) < options.TRACKS_KEPT:
             self.tracks[name] = track

@@ -65,15 +65,17 @@ LOOK = How(timedelta(seconds=30), timedelta(seconds=45))
 
 URGENT = Priority(priority_key=1)
 NORMAL = Priority(priority_key=3)
-ALERTS = Priority(priority_key=4)
-"""Alert groups come after the incidents of people who wait for an answer: a storm has a thousand of them."""
+MINOR = Priority(priority_key=4)
+ALERTS = Priority(priority_key=5)
+"""Alert groups come after every incident, of whatever severity: people wait for an answer there, and a storm has a thousand groups.
 
-BACKGROUND = Priority(priority_key=5)
+The order is strict, so what came after them was not looked at before the storm was over.
+"""
 
 
 def priority(severity: Severity) -> Priority:
     """SEV1 before all else when everything is due at once."""
-    return {Severity.SEV1: URGENT, Severity.SEV2: NORMAL, Severity.SEV3: BACKGROUND}[severity]
+    return {Severity.SEV1: URGENT, Severity.SEV2: NORMAL, Severity.SEV3: MINOR}[severity]
 
 
 ANSWERS_KEPT = 300

@@ -7,9 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from incident.commands import problems
 from incident.deployments import Deployment
-from integrations.monitoring.posted import Unreadable
+from integrations.monitoring.posted import Unreadable, unreadable
 
 MOST_DEPLOYMENTS = 500
 
@@ -21,10 +20,10 @@ class DeploymentsPayload(BaseModel):
 
 
 def read(body: Any, now: datetime) -> tuple[Deployment, ...]:
-    """Read a post; a deployment without `at` happened now.
+    """Read a post; a deployment without `at` happened now, as did one whose sender's clock is a little ahead.
 
     Raises:
-        Unreadable: names each field that has the wrong shape; nothing of the post is kept then, so it can be sent again.
+        Unreadable: names each field that has the wrong shape, or a time to come; nothing of the post is kept then, so it can be sent again.
     """
     if not isinstance(body, dict):
         raise Unreadable([{"field": "body", "message": "must be one JSON object: a deployment, or a list of them under deployments"}])
@@ -34,13 +33,15 @@ def read(body: Any, now: datetime) -> tuple[Deployment, ...]:
     try:
         payload = DeploymentsPayload.model_validate(items)
     except ValidationError as error:
-        raise Unreadable(problems(error)) from error
+        raise unreadable(error, "deployment") from error
     for number, item in enumerate(payload.deployments):
+        prefix = f"deployments.{number}." if "deployments" in body else ""
         try:
-            found.append(Deployment.model_validate({"at": now, **item}))
+            found.append(Deployment.model_validate({"at": now, **item}).heard(now))
         except ValidationError as error:
-            prefix = f"deployments.{number}." if "deployments" in body else ""
-            mistakes += [{**problem, "field": prefix + problem["field"]} for problem in problems(error)]
+            mistakes += [{**problem, "field": prefix + problem["field"]} for problem in unreadable(error, "deployment").problems]
+        except ValueError as error:
+            mistakes.append({"field": f"{prefix}at", "message": str(error)})
     if mistakes:
         raise Unreadable(mistakes[:20])
     return tuple(found)

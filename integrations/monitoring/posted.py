@@ -51,16 +51,16 @@ class Posted:
     ignored: str | None = None
 
 
-def unreadable(error: ValidationError) -> Unreadable:
-    """The mistakes by field, in the words of whoever posts alerts; one that is of the whole post is the body's."""
-    return Unreadable([_of_an_alert(problem) for problem in problems(error)])
+def unreadable(error: ValidationError, what: str = "alert") -> Unreadable:
+    """The mistakes by field, in the words of whoever posts alerts, or `what` it is; one that is of the whole post is the body's."""
+    return Unreadable([_of_a_post(problem, what) for problem in problems(error)])
 
 
-def _of_an_alert(problem: dict[str, str]) -> dict[str, str]:
-    if problem["field"] == "command":
-        whole = "must be a JSON object" if "valid dictionary" in problem["message"] else problem["message"]
-        return {"field": "body", "message": whole}
-    return {**problem, "message": problem["message"].replace("of this command", "of this alert")}
+def _of_a_post(problem: dict[str, str], what: str) -> dict[str, str]:
+    """The mistake in the sender's words: `problems` speaks of commands, and of Python's shapes."""
+    field = "body" if problem["field"] == "command" else problem["field"]
+    message = "must be a JSON object" if "valid dictionary" in problem["message"] else problem["message"]
+    return {"field": field, "message": message.replace("of this command", f"of this {what}")}
 
 
 def empty_where_null(value: Any) -> Any:

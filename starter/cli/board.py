@@ -8,11 +8,14 @@ from typing import Any
 from starter.cli import times
 from starter.cli.listing import phase_label
 from starter.cli.output import BOLD, DIM, GREEN, RED, SEVERITY_STYLE, YELLOW, Paint, aligned, clean
+from starter.telling import since
 
 OPEN_CLOCKS = frozenset({"running", "overdue", "paused"})
 
 SOON_SHARE, SOON_SECONDS = 0.2, 300
 """A clock is due soon in the last fifth of its time, and in its last five minutes at most."""
+
+FIRING_SHOWN = 3
 
 
 def board(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
@@ -24,6 +27,7 @@ def board(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
     if clocks:
         rows = [_clock(clock, now, paint) for clock in clocks]
         lines += ["  " + line for line in aligned(("CLOCK", "DUE (UTC)", "LEFT", "OWNER"), rows, paint)]
+    lines += _firing(state, now, paint)
     lines += _checklist(state, paint)
     lines += [f"  {paint('x', RED)} {clean(blocker['message'])}" for blocker in (state.get("blockers") or [])[:3]]
     down = (state.get("deliveries") or {}).get("down") or {}
@@ -72,6 +76,16 @@ def _clock(clock: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
         if (due - now).total_seconds() < min(whole * SOON_SHARE, SOON_SECONDS):
             style = YELLOW
     return [name, times.clock_time(due, now), paint(times.left(due, now).removesuffix(" left"), style), owner]
+
+
+def _firing(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
+    """The first alerts that fire, and since when: those that have been at it longest."""
+    alerts = sorted((alert for alert in state.get("alerts") or [] if alert.get("firing")), key=lambda alert: str(alert.get("starts_at")))
+    if not alerts:
+        return []
+    shown = [f"{clean(alert.get('name'))} {since(alert, now)}".rstrip() for alert in alerts[:FIRING_SHOWN]]
+    more = f" and {len(alerts) - FIRING_SHOWN} more" if len(alerts) > FIRING_SHOWN else ""
+    return [f"  {paint('firing:', RED)} {'; '.join(shown)}{more}"]
 
 
 def _checklist(state: dict[str, Any], paint: Paint) -> list[str]:

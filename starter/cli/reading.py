@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from starter.cli.output import DIM, GREEN, RED, YELLOW, clean, put, put_json
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.verbs import PHASES
+from starter.telling import since as fires_since
 from starter.telling import told
 
 BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
@@ -77,7 +79,7 @@ def _facts(state: dict[str, Any]) -> list[str]:
         ("Criteria", [f"{name}: {at or 'not confirmed'}" for name, at in (state.get("criteria") or {}).items()]),
         ("Measurements", _measurements(state)),
         ("Looked up", [_finding(each) for each in state.get("findings") or []]),
-        ("Alerts", [f"{'firing' if alert.get('firing') else 'cleared'}: {alert.get('name')}" for alert in state.get("alerts") or []]),
+        ("Alerts", [_alert(alert, times.read(state.get("now")) or times.now()) for alert in state.get("alerts") or []]),
         ("Hypotheses", [f"{each['text']} ({each['by']})" for each in state.get("hypotheses") or []]),
         ("Mitigations", [_mitigation(each) for each in state.get("mitigations") or []]),
         ("Dispatches", [f"{each['id']}: {each['specialist']}: {each['request']}" for each in state.get("dispatches") or []]),
@@ -88,6 +90,12 @@ def _facts(state: dict[str, Any]) -> list[str]:
         if entries:
             lines += ["", f"## {title}", *(f"- {clean(entry)}" for entry in entries)]
     return lines
+
+
+def _alert(alert: dict[str, Any], now: datetime) -> str:
+    if not alert.get("firing"):
+        return f"cleared: {alert.get('name')}"
+    return f"firing: {alert.get('name')} {fires_since(alert, now)}".rstrip()
 
 
 def _measurements(state: dict[str, Any]) -> list[str]:

@@ -211,7 +211,7 @@ async def test_deployments_are_kept_once_and_found_again(tmp_path: Path) -> None
         {"service": service, "version": version, "at": f"2026-11-0{day}T10:00:00Z", "by": "ci"}
         for day, (service, version) in enumerate([("Checkout", "v1"), ("payments", "v1"), ("checkout", "v2")], start=1)
     ]
-    new = [await log.record(read_deployments({"deployments": told}, AT)) for _ in range(2)]
+    new = [await log.record(read_deployments({"deployments": told}, AT + timedelta(days=3))) for _ in range(2)]
     found = await DeploymentLog(Ledger(tmp_path / "embedded.db")).listed(("CHECKOUT",))
     since = await log.listed(since=datetime(2026, 11, 2, tzinfo=UTC), until=datetime(2026, 11, 2, 23, tzinfo=UTC))
     await ledger.close()

@@ -275,6 +275,12 @@ def test_a_deployment_is_known_by_its_id_or_by_what_it_is() -> None:
         ({"deployments": [{"service": "a", "version": "1"}, {"version": "2"}]}, ["deployments.1.service"]),
         ({"deployments": []}, ["deployments"]),
         ({"service": "a", "version": "1", "at": "noon"}, ["at"]),
+        ({"service": "a", "version": "1", "at": "2099-01-01T00:00:00Z"}, ["at"]),
+        (
+            {"deployments": [{"service": "a", "version": "1"}, {"service": "a", "version": "2", "at": "9999-12-31T23:59:59Z"}]},
+            ["deployments.1.at"],
+        ),
+        ({"deployments": [5]}, ["deployments.0"]),
     ],
 )
 def test_a_bad_deployment_keeps_the_whole_post_out(body: dict[str, Any], fields: list[str]) -> None:
@@ -283,6 +289,27 @@ def test_a_bad_deployment_keeps_the_whole_post_out(body: dict[str, Any], fields:
         deployments.read(body, NOW)
 
     assert [problem["field"] for problem in refused.value.problems] == fields
+    assert not any(word in str(refused.value) for word in ("command", "dictionary")), "in the words of whoever deploys"
+
+
+def test_a_deployment_of_a_clock_ahead_went_out_as_it_was_told_once() -> None:
+    """A clock a few minutes ahead does not hide the newest change from the incident that it made; a repeat is known all the same."""
+    one = {"service": "checkout", "version": "v248", "at": (NOW + timedelta(minutes=5)).isoformat()}
+    (first,) = deployments.read(one, NOW)
+    (repeat,) = deployments.read(one, NOW + timedelta(minutes=1))
+    (other,) = deployments.read(one | {"at": (NOW + timedelta(minutes=4)).isoformat()}, NOW)
+
+    assert (first.at, repeat.at, other.at) == (NOW, NOW + timedelta(minutes=1), NOW)
+    assert first.key == repeat.key != other.key
+
+
+def test_a_deployment_yet_to_come_is_refused_by_its_rule() -> None:
+    """What is dated after any clock's mistake would stand before every incident's change until then."""
+    with pytest.raises(Unreadable) as refused:
+        deployments.read({"service": "checkout", "version": "v248", "at": "2099-01-01T00:00:00Z"}, NOW)
+
+    rule = "2099-01-01 00:00 UTC is more than 5 minutes in the future: tell of a deployment once it is out"
+    assert [{"field": "at", "message": rule}] == refused.value.problems
 
 
 # ---------------------------------------------------------------------- whatever comes

@@ -376,3 +376,27 @@ def test_keys_come_from_the_environment_and_from_files(tmp_path: Path, monkeypat
 
     assert keys.admit("grafana", Headers({"authorization": "Bearer a-secret-in-a-file"})) is None
     assert keys.admit("deployments", Headers({})) is None, "this door listens on loopback"
+
+
+async def test_what_can_not_be_read_is_counted(server: Server, ledger: Ledger) -> None:
+    """A sender that is refused seldom says so, and one bad alert hides among good ones: Prometheus sees both, from 0 on."""
+    only_grafana = keyring_from({"grafana": KEYS["grafana"]}, SECRETS.get, trusting=True)
+    async with opened(server, ledger, only_grafana) as http:
+        before = (await http.get("/metrics")).text.splitlines()
+        await http.post("/webhooks/alertmanager", json=payload(alert(0), alert(1, startsAt="yesterday"), "no alert"))
+        await http.post("/webhooks/alertmanager", json={"version": "5"})
+        await http.post("/webhooks/generic", content=b"{")
+        await http.post("/webhooks/grafana", json=payload())
+        await http.post("/webhooks/deployments", json={"service": "checkout"})
+        after = (await http.get("/metrics")).text.splitlines()
+    grown = sorted(line for line in set(after) - set(before) if line.startswith(("tocsin_alerts_", "tocsin_posts_")))
+
+    assert grown == [
+        'tocsin_alerts_held_total{source="alertmanager"} 1',
+        'tocsin_alerts_unreadable_total{source="alertmanager"} 2',
+        'tocsin_posts_refused_total{reason="invalid-input",source="alertmanager"} 1',
+        'tocsin_posts_refused_total{reason="invalid-input",source="deployments"} 1',
+        'tocsin_posts_refused_total{reason="not-json",source="generic"} 1',
+        'tocsin_posts_refused_total{reason="not-proven",source="grafana"} 1',
+    ]
+    assert len([line for line in before if line.startswith("tocsin_posts_refused_total{") and line.endswith(" 0")]) == 28

@@ -12,6 +12,7 @@ import pytest
 from incident.effects import Post
 from incident.routing import Flapping, Query, Route, Routes, Service, Storm, Window
 from integrations.monitoring.alertmanager import read
+from starter.telling import told as as_people_read_it
 from starter.webhooks import Intake
 from tests.harness import Stage, Story, World, alert, ask, eventually
 from workflows import contract
@@ -347,6 +348,8 @@ async def test_a_clock_ahead_hides_no_outage(stage: Stage, door: bool) -> None:
     told = [entry for entry in await story.timeline() if entry["kind"] == "alert" and "Errors" in entry["text"]]
 
     assert len(told) == 1, "a repeat is no news"
+    assert {"9999-12-31T23:00:00Z"} == {each["said_at"] for each in (await story.state())["alerts"] if each["name"] == "Errors"}
+    assert "at 9999-12-31 23:00 UTC by its sender's clock, which is ahead" in as_people_read_it(told[0])
 
     await posts({**ahead, "status": "resolved"})
     await taken(4)
