@@ -77,7 +77,7 @@ async def test_an_item_is_chased_once(stage: Stage) -> None:
     """However long its ticket waits, each reminder of an open item is paged once, and by the follow-up."""
     story = await _owing(stage, paused=True)
     later = await _handed_over(story)
-    await stage.skip(timedelta(days=3, hours=20))
+    await stage.skip(timedelta(days=4, hours=1))
     await eventually(lambda: _overdue(later, "AI-1"), what="the item to be overdue")
     await later.settled()
     pages = [each.ask.text for each in story.world.pager.ledger if "AI-1" in each.ask.text]  # type: ignore[union-attr]
