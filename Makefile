@@ -16,16 +16,16 @@ up: $(STAMP)
 drill: $(STAMP)
 	@$(BIN)/tocsin drill $(ARGS)
 
+# Four processes, since most tests wait for a server; those that wait longest come first, so that none is left alone at the end.
+LONGEST := tests/stories tests/server tests/live
+OTHERS := $(filter-out $(LONGEST),$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
+
 ## test: the whole suite (ARGS="-k name" for a part)
 test: $(STAMP)
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@# The stories mostly wait, so they run beside the rest; their output follows.
-	@mkdir -p .cache
-	@$(BIN)/python -m pytest tests/stories -o cache_dir=.cache/stories > .cache/stories.out 2>&1 & stories=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/stories; rest=$$?; \
-	wait $$stories; told=$$?; cat .cache/stories.out; test $$rest -eq 0 -a $$told -eq 0
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(LONGEST) $(OTHERS)
 	$(BIN)/python -m pytest tests/browser -m browser -k "$(SHORT)"
 endif
 
