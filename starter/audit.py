@@ -39,7 +39,11 @@ from workflows.guard import Guard
 FORMAT = "tocsin-audit-1"
 
 STEADY_TRIES = 5
-"""An incident in which much happens is read again until nothing has happened meanwhile."""
+"""An incident in which something has happened meanwhile is read again; one in which it never stops is exported as far as one look goes."""
+
+
+TASK_SCHEDULED = EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
+TASK_DONE = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 
 
 @dataclass
@@ -99,15 +103,32 @@ async def derived(reading: Reading, incident: str, guards: Sequence[Interceptor]
 
 async def _steady(reading: Reading, incident: str) -> tuple[list[WorkflowHistory], list[Entry], bool]:
     """Histories and timeline of one moment: the timeline is asked for between two looks at the same history."""
-    histories = await reading.histories(incident)
+    again = await reading.histories(incident)
     for _ in range(STEADY_TRIES):
+        histories = again
         timeline = await reading.own_timeline(incident)
         status = (await reading.describe(incident)).status
         again = await reading.histories(incident)
         if [len(history.events) for history in again] == [len(history.events) for history in histories]:
-            break
-        histories = again
-    return histories, timeline, status is not WorkflowExecutionStatus.RUNNING
+            return histories, timeline, status is not WorkflowExecutionStatus.RUNNING
+    return await _as_far_as_it_goes(histories, timeline)
+
+
+async def _as_far_as_it_goes(histories: list[WorkflowHistory], timeline: list[Entry]) -> tuple[list[WorkflowHistory], list[Entry], bool]:
+    """Of an incident that never stood still: the histories up to their last whole task, and as much of the later timeline as they tell."""
+    *ended, last = histories
+    whole = _whole_tasks(last)
+    kept = [*ended, whole] if whole.events else ended
+    told = [entry["seq"] for history in kept for entry in (await replayed(history))[0]]
+    return kept, [entry for entry in timeline if entry["seq"] <= max(told, default=0)], False
+
+
+def _whole_tasks(history: WorkflowHistory) -> WorkflowHistory:
+    """The history without a task that was under way when it was read: what came of that is not in it."""
+    types = [event.event_type for event in history.events]
+    done = len(types) - types[::-1].index(TASK_DONE) if TASK_DONE in types else 0
+    under_way = types.index(TASK_SCHEDULED, done) if TASK_SCHEDULED in types[done:] else len(types)
+    return WorkflowHistory(history.workflow_id, history.events[: under_way if done else 0])
 
 
 def _continued(history: WorkflowHistory) -> str:

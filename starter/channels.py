@@ -53,8 +53,7 @@ class ChannelDesk:
     async def resume(self, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Let a channel go on; one that is not paused is so already."""
         asked = _asked(channels.ResumeChannel.verb, fields, key)
-        paused = await self._paused()
-        if not paused:
+        if not await self._kept():
             outcome = channels.decide({}, channels.read(channels.ResumeChannel.verb, asked), datetime.now(UTC))
             if isinstance(outcome, Refusal):
                 return {"accepted": False, "refusal": outcome.model_dump(mode="json", exclude_none=True), "channels": []}
@@ -78,21 +77,26 @@ class ChannelDesk:
         fix = " and ".join(f"tocsin channel resume {pause.port.value}" for pause in found)
         return Finding(name="channels", ok=False, detail=told, fix=f"Once the vendor is back: {fix}")
 
-    async def _paused(self) -> list[dict[str, Any]]:
+    async def _kept(self) -> bool:
+        """Whether anything may be paused: whether the workflow runs. No worker is asked."""
         handle = self._client.get_workflow_handle(contract.CHANNELS_ID)
-
-        async def call() -> list[dict[str, Any]]:
-            if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
-                return []
-            state: dict[str, Any] = await handle.query("state")
-            return list(state["channels"])
-
         try:
-            return await patiently(self._client, call, within=READ_WITHIN)
+            return (await patiently(self._client, handle.describe, within=READ_WITHIN)).status is WorkflowExecutionStatus.RUNNING
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+            return False
+
+    async def _paused(self) -> list[dict[str, Any]]:
+        if not await self._kept():
             return []
+        handle = self._client.get_workflow_handle(contract.CHANNELS_ID)
+
+        async def call() -> dict[str, Any]:
+            state: dict[str, Any] = await handle.query("state")
+            return state
+
+        return list((await patiently(self._client, call, within=READ_WITHIN))["channels"])
 
     async def _update(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         async def call() -> dict[str, Any]:

@@ -40,8 +40,13 @@ async def restored(history: WorkflowHistory, guards: Sequence[Interceptor] = (Gu
     None for the incident where the history is not that of one, or can't be replayed.
     """
     witness = Witness()
+    # Nobody waits for a replay's tasks: what takes long here, on a busy machine, is no deadlock.
     replayer = Replayer(
-        workflows=_workflows(), data_converter=DATA_CONVERTER, interceptors=[*guards, witness], workflow_runner=Recorder(witness)
+        workflows=_workflows(),
+        data_converter=DATA_CONVERTER,
+        interceptors=[*guards, witness],
+        workflow_runner=Recorder(witness),
+        debug_mode=True,
     )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     return witness.incident, [event.model_dump(mode="json") for event in witness.timeline], result.replay_failure

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 
 from incident.policy import Policy
-from starter import audit
+from starter import audit, replay
 from starter.audit import Report
 from starter.desk import Desk
+from starter.reading import Entry
 from tests.harness import eventually
 from tests.starter.conftest import House
 from workflows.guard import Guard
@@ -71,6 +76,54 @@ async def test_the_record_of_an_open_incident_is_checked_as_far_as_it_goes(house
 
     assert report.ok, report.lines
     assert document["closed"] is False
+
+
+async def test_the_record_of_an_incident_in_which_it_never_stops_is_whole_as_far_as_it_goes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens between two looks is no gap: the record ends with what both histories and timeline tell."""
+    incident = (await house.desk.open({"by": "ana", "title": "Checkout returns 5xx", "severity": "SEV1"}))["incident"]
+    looks = 0
+    timeline = house.desk.own_timeline
+
+    async def and_a_note_before(name: str, since: int = 0) -> list[Entry]:
+        nonlocal looks
+        looks += 1
+        await house.desk.command(incident, "note", {"by": "ana", "text": f"note {looks}, after the history was read"})
+        return await timeline(name, since)
+
+    monkeypatch.setattr(house.desk, "own_timeline", and_a_note_before)
+    document = await audit.export(house.desk, incident)
+    report = await checked(document)
+
+    assert report.ok, report.lines
+    assert document["closed"] is False
+    assert looks == audit.STEADY_TRIES
+    assert [entry["text"] for entry in document["timeline"] if entry["kind"] == "note"][-1:] == [
+        f"note {looks - 1}, after the history was read"
+    ]
+
+
+async def test_a_record_is_no_worse_for_a_machine_that_is_slow(exported: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that takes longer to replay than a worker would be given proves what it proves."""
+    create = replay.Recorder.create_instance
+
+    def slow(self: replay.Recorder, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        instance = create(self, det)
+        activate, tasks = instance.activate, iter(range(10_000))
+
+        def late(act: WorkflowActivation) -> WorkflowActivationCompletion:
+            if not next(tasks):
+                time.sleep(2.2)
+            return activate(act)
+
+        instance.activate = late  # type: ignore[method-assign]  # as the recorder does
+        return instance
+
+    monkeypatch.setattr(replay.Recorder, "create_instance", slow)
+    report = await checked(exported)
+
+    assert report.ok, report.lines
 
 
 def _reword(document: Document) -> None:
