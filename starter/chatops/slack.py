@@ -54,6 +54,9 @@ BODY_LIMIT = 200_000
 TOLD_LIMIT = 3_500
 HOOKS = "https://hooks.slack.com"
 
+OURS = "Something went wrong at Tocsin's end. See in the incident whether this was done, and do it again if not."
+"""Whoever asked must not take silence for done."""
+
 _RESPONSE = re.compile(re.escape(HOOKS) + r"(/[\w./-]+)")
 """Where Slack lets us answer later. Nowhere else do we send anything because a request says so."""
 
@@ -103,17 +106,14 @@ class SlackDesk:
         """A slash command: what was typed, carried out, told to the one who typed it."""
 
         async def carry_out() -> str:
-            try:
-                actor = await self._people.actor(form.get("user_id", ""))
-            except Problem as problem:
-                return worded(problem)
-            except IntegrationError as error:
-                return f"Not now: {error}"
+            actor = await self._people.actor(form.get("user_id", ""))
             key = f"slack:{form.get('trigger_id', '')}"[:200]
             with as_somebody(actor, sees_all=self._sees_all):
                 return (await self._talk.typed(form.get("text", ""), (f"#{form.get('channel_name', '')}",), actor, key)).text
 
-        return JSONResponse(await self._in_time(carry_out(), form.get("response_url", "")) or _said("On it; the answer follows."))
+        return JSONResponse(
+            await self._in_time(_owned_up(carry_out()), form.get("response_url", "")) or _said("On it; the answer follows.")
+        )
 
     async def action(self, form: dict[str, str]) -> Response:
         """Something that was pressed, or a form that was sent."""
@@ -141,27 +141,28 @@ class SlackDesk:
         channel = str((payload.get("channel") or {}).get("id") or "")
 
         async def carry_out() -> str:
-            try:
-                actor = await self._people.actor(user)
-                with as_somebody(actor, sees_all=self._sees_all):
-                    if form_of_verb(verb).fields:
-                        return await self._opened(actor, verb, incident, channel, trigger)
-                    return answered(await self._talk.pressed(incident, verb, {}, f"slack:{trigger}"[:200]))
-            except Problem as problem:
-                return worded(problem)
-            except IntegrationError as error:
-                return f"Not now: {error}"
+            actor = await self._people.actor(user)
+            with as_somebody(actor, sees_all=self._sees_all):
+                if form_of_verb(verb).fields:
+                    return await self._opened(actor, verb, incident, channel, trigger)
+                return answered(await self._talk.pressed(incident, verb, {}, f"slack:{trigger}"[:200]))
 
         # Slack does not look at an answer to a press: it is told at the address that came along.
-        self._go_on(self._afterwards(carry_out(), hook))
+        self._go_on(self._afterwards(_owned_up(carry_out()), hook))
         return Response()
 
     async def _opened(self, actor: Actor, verb: str, incident: str, channel: str, trigger: str) -> str:
         """Open a verb's form; what is told then is the form itself."""
         actor.need("read")
+        instead = f"Type it instead: {verb.replace('_', '-')} {incident} …"
         if self._api is None:
-            return f"Forms need TOCSIN_SLACK_TOKEN at this door. Type it instead: {verb.replace('_', '-')} {incident} …"
-        form = forms_for(await self._desk.state(incident))[verb]
+            return f"Forms need TOCSIN_SLACK_TOKEN at this door. {instead}"
+        try:
+            # Slack opens no form later than three seconds after the press.
+            async with asyncio.timeout(self._door.within.total_seconds()):
+                form = forms_for(await self._desk.state(incident))[verb]
+        except TimeoutError:
+            return f"The incident did not answer in time for a form. {instead}"
         async with self._api.http.one_ask():
             await self._api.write("views.open", trigger_id=trigger, view=modal(form, incident, channel))
         return ""
@@ -181,6 +182,9 @@ class SlackDesk:
                 return {"response_action": "update", "view": told(form.title, worded(problem))}
             except IntegrationError as error:
                 return {"response_action": "update", "view": told(form.title, f"Not now: {error}")}
+            except Exception:
+                log.exception("a form of Slack's could not be dealt with")
+                return {"response_action": "update", "view": told(form.title, OURS)}
             return {"response_action": "update", "view": told(form.title, answered(answer))}
 
         task = asyncio.create_task(carry_out())
@@ -265,6 +269,19 @@ def router(slack: SlackDesk) -> APIRouter:
         return await slack.action(await slack.form(request))
 
     return router
+
+
+async def _owned_up(work: Coroutine[Any, Any, str]) -> str:
+    """What came of it, in words, whatever went wrong."""
+    try:
+        return await work
+    except Problem as problem:
+        return worded(problem)
+    except IntegrationError as error:
+        return f"Not now: {error}"
+    except Exception:
+        log.exception("something that was asked in Slack could not be dealt with")
+        return OURS
 
 
 def _verb(action: str) -> str:
