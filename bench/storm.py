@@ -2,7 +2,8 @@
 
 Processed is what the incident's own history says: the workflow task after the last of its alerts has ended. While it
 goes on nobody asks for anything, so that nothing but the storm is measured; a second storm is measured by the people who
-work on the incident meanwhile.
+work on the incident meanwhile. CPU is that of all who take part, from the post until all is still: for the product its
+door, worker and server; for the other the sender, its worker and the server. What is read of either afterwards is not counted.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ QUIET = 0.1
 """Seconds between two looks whether all has arrived."""
 
 WITHIN = 60.0
+
+LOOKS = 5
+"""Looks without a change after which all has been processed."""
 
 CALM_COMMANDS = 20
 
@@ -142,50 +146,52 @@ async def _incident(rig: Rig, front: Front, group: str) -> Subject:
     return Subject("product", incident, rig.client.get_workflow_handle(incident))
 
 
-async def _through(handle: WorkflowHandle[Any, Any], batches: int, name: str | None) -> tuple[float, int]:
-    """When the task after the last of so many more signals had ended (seconds since 1970), and the events of the run so far."""
+async def _settled(handle: WorkflowHandle[Any, Any], before: int) -> None:
+    """Wait until the history has grown beyond `before` and been still for some looks; these cost the server next to nothing."""
     deadline = time.monotonic() + WITHIN
-    while True:
-        events = (await handle.fetch_history()).events
-        signals = [
-            event
-            for event in events
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-            and name in (None, event.workflow_execution_signaled_event_attributes.signal_name)
-        ]
-        ended = [
-            event.event_time.ToNanoseconds() / 1e9
-            for event in events
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-            and signals
-            and event.workflow_task_completed_event_attributes.started_event_id > signals[-1].event_id
-        ]
-        if len(signals) >= batches and ended:
-            return ended[0], len(events)
+    still, length = 0, before
+    while still < LOOKS:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(signals)} of {batches} signals have arrived")
+            raise RuntimeError(f"{handle.id} has {length} events and is not still")
         await asyncio.sleep(QUIET)
+        now = (await handle.describe()).history_length
+        still, length = (still + 1, length) if now == length != before else (0, now)
+
+
+async def _processed(handle: WorkflowHandle[Any, Any], name: str | None) -> tuple[float, int, int]:
+    """When the task after the last signal had ended (seconds since 1970), the signals, and the events of the run so far."""
+    events = (await handle.fetch_history()).events
+    signals = [
+        event
+        for event in events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        and name in (None, event.workflow_execution_signaled_event_attributes.signal_name)
+    ]
+    ended = [
+        event.event_time.ToNanoseconds() / 1e9
+        for event in events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        and event.workflow_task_completed_event_attributes.started_event_id > signals[-1].event_id
+    ]
+    return ended[0], len(signals), len(events)
 
 
 async def _product(rig: Rig, front: Front, group: str) -> Storm:
     subject = await _incident(rig, front, group)
-    before, used = await subject.events(), _used(rig, "product") + front.process.cpu
-    told = _alert_signals(before)
+    before, used = len(await subject.events()), _used(rig, "product") + front.process.cpu
     began = time.time()
     answered = await front.post(group, ALERTS)
-    await asyncio.sleep(0.3)
-    ended, events = await _through(subject.handle, told + ALERTS // options.ALERTS_A_SIGNAL, contract.ALERT)
-    cpu = _used(rig, "product") + front.process.cpu - used
-    state: dict[str, Any] = await subject.handle.query("state")
-    return Storm(answered, ended - began, events - len(before), cpu, 1 + ALERTS - len(state["alerts"]))
-
-
-def _alert_signals(events: Any) -> int:
-    return sum(
-        event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-        and event.workflow_execution_signaled_event_attributes.signal_name == contract.ALERT
-        for event in events
-    )
+    lost = 1 + ALERTS
+    looked = before
+    while lost:
+        await _settled(subject.handle, looked)
+        cpu = _used(rig, "product") + front.process.cpu - used
+        looked = (await subject.handle.describe()).history_length
+        lost = 1 + ALERTS - len((await subject.handle.query("state"))["alerts"])
+        if lost and time.time() > began + WITHIN:
+            break
+    ended, _, events = await _processed(subject.handle, contract.ALERT)
+    return Storm(answered, ended - began, events - before, cpu, lost)
 
 
 async def _naive(rig: Rig, id: str) -> Storm:
@@ -203,8 +209,10 @@ async def _naive(rig: Rig, id: str) -> Storm:
     began = time.time()
     await asyncio.gather(*(tell(number) for number in range(ALERTS)))
     answered = time.time() - began
-    ended, events = await _through(handle, ALERTS, None)
-    return Storm(answered, ended - began, events - before, _used(rig, "bare") - used + _own_cpu() - own, 0)
+    await _settled(handle, before)
+    cpu = _used(rig, "bare") - used + _own_cpu() - own
+    ended, signals, events = await _processed(handle, None)
+    return Storm(answered, ended - began, events - before, cpu, ALERTS - signals)
 
 
 def _used(rig: Rig, arm: str) -> float:

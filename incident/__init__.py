@@ -20,6 +20,7 @@ In reading order:
     verifying    verification by evidence        lookups    what the detection checklist asks
     measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
+    parcels      alerts on their way in messages
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem, placeholders, pictures, durations: what people read
     invisible    what nobody can see in a text  previewing what the public would read

@@ -7,7 +7,7 @@ delivers at least once and out of order, so what is known already, or older than
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -341,7 +341,16 @@ def with_routes(raw: object, message: object) -> object:
     table = message.get("routed") if isinstance(message, dict) else None
     if not isinstance(table, list) or not isinstance(raw, list):
         return raw
-    return [_with_route(item, table) for item in raw]
+    known = [_known(each) for each in table]
+    return [_with_route(item, known) for item in raw]
+
+
+def _known(said: object) -> object:
+    """What the rules make of many alerts, read once; what can't be read stays as it is, and is each one's mistake."""
+    try:
+        return Routed.model_validate(said)
+    except ValidationError:
+        return said
 
 
 def _with_route(item: Any, table: list[Any]) -> Any:
@@ -409,37 +418,31 @@ def worst_routed(batch: Sequence[AlertInput]) -> Routed | None:
     return min(known, key=lambda each: each.presumed.rank if each.presumed is not None else len(Severity) + 1, default=None)
 
 
-def forwarded(alert: AlertInput, group: str, *, joins: bool) -> dict[str, Any]:
-    """The alert as its group hands it to an incident."""
-    ours = {"generator_url", "routed", "group", "joins", "flapping"} | _unsaid(alert)
-    wire = alert.model_dump(mode="json", by_alias=True, exclude=ours)
+def forwarded(batch: Sequence[AlertInput], group: str, *, joins: bool) -> list[dict[str, Any]]:
+    """The alerts as their group hands them to an incident; where it `joins`, the first one says so, with all that the rules know."""
+    said: dict[tuple[str, Severity | None], dict[str, Any]] = {}
+    return [_forwarded(alert, group, said, joins=joins and number == 0) for number, alert in enumerate(batch)]
+
+
+_ON_THE_WIRE = {"status", "labels", "annotations", "starts_at", "ends_at", "storm"}
+
+
+def _forwarded(alert: AlertInput, group: str, said: dict[tuple[str, Severity | None], dict[str, Any]], *, joins: bool) -> dict[str, Any]:
+    """`said` keeps what was made of what the rules know: most alerts of a group share it."""
+    wire = alert.model_dump(mode="json", by_alias=True, include=_ON_THE_WIRE if alert.said_at is None else {*_ON_THE_WIRE, "said_at"})
     wire["fingerprint"] = alert.identity
     if group:
         wire["group"] = group
-    known = alert.routed if joins else slim(alert.routed)
-    if known is not None:
-        wire["routed"] = known.model_dump(mode="json", exclude_defaults=True)
-    if joins and group and alert.routed is not None:
-        wire["joins"] = True
+    if alert.routed is not None and joins:
+        wire["routed"] = alert.routed.model_dump(mode="json", exclude_defaults=True)
+        if group:
+            wire["joins"] = True
+    elif alert.routed is not None:
+        of = (alert.routed.service, alert.routed.presumed)
+        known = said.get(of)
+        if known is None:
+            known = said[of] = Routed(service=of[0], presumed=of[1]).model_dump(mode="json", exclude_defaults=True)
+        wire["routed"] = known
     if alert.flapping:
         wire["flapping"] = alert.flapping
     return wire
-
-
-def waves(batch: Sequence[dict[str, Any]], a_signal: int, at_once: int) -> Iterator[list[list[dict[str, Any]]]]:
-    """The alerts as they are handed on: waves of at most `at_once` signals of at most `a_signal` alerts each.
-
-    The signals of one wave may overtake each other; so one with a second word on an alert waits for the next wave.
-    """
-    wave: list[list[dict[str, Any]]] = []
-    said: set[str] = set()
-    for start in range(0, len(batch), a_signal):
-        part = list(batch[start : start + a_signal])
-        names = {alert["fingerprint"] for alert in part}
-        if len(wave) == at_once or names & said:
-            yield wave
-            wave, said = [], set()
-        wave.append(part)
-        said |= names
-    if wave:
-        yield wave

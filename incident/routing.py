@@ -11,7 +11,7 @@ The answer, a `Routed`, travels with the alert: whatever the file says tomorrow,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
@@ -30,6 +30,7 @@ TRUE = ("true", "yes", "1", "active")
 NOT_PRODUCTION = ("dev", "development", "staging", "stage", "test", "testing", "qa", "sandbox", "preview", "local", "non-production")
 ENVIRONMENT_LABELS = ("environment", "env", "stage", "tier_environment")
 SERVICE_LABELS = ("service", "app", "application", "job")
+RUNBOOK_ANNOTATION = "runbook_url"
 PRODUCTION = "production"
 """The environment of an alert that names none."""
 
@@ -320,7 +321,7 @@ def route(rules: Routes, labels: Mapping[str, str], now: datetime, annotations: 
         factors=factors,
         customer_facing=said.get("customer_facing"),
         owner=said.get("owner", ""),
-        runbook=said.get("runbook") or _line((annotations or {}).get("runbook_url", ""), URL_LIMIT),
+        runbook=said.get("runbook") or _line((annotations or {}).get(RUNBOOK_ANNOTATION, ""), URL_LIMIT),
         queries=said.get("queries", ()),
         attach=said.get("attach", rules.attach),
         related=rules.related(service),
@@ -330,6 +331,33 @@ def route(rules: Routes, labels: Mapping[str, str], now: datetime, annotations: 
         binds=bool(said.get("queries")),
         storm=rules.storm if action == "incident" else None,
     )
+
+
+def likeness(rules: Routes) -> Callable[[Mapping[str, str], Mapping[str, str]], tuple[object, ...]]:
+    """What tells alerts apart for these rules: two with the same labels' and annotations' likeness are routed alike.
+
+    Of most labels it is only whether they are one of the values that a rule names; so a thousand nodes are alike.
+    """
+    named = sorted(_telling(rules).items())
+
+    def alike(labels: Mapping[str, str], annotations: Mapping[str, str]) -> tuple[object, ...]:
+        values = ((labels.get(label), wanted) for label, wanted in named)
+        told = (value if wanted is None or value in wanted else bool(value) for value, wanted in values)
+        return (*told, annotations.get(RUNBOOK_ANNOTATION))
+
+    return alike
+
+
+def _telling(rules: Routes) -> dict[str, frozenset[str] | None]:
+    """The labels that any rule looks at, each with the values that are named; None where every value may matter."""
+    spoken = (*rules.routes, *BUILT_IN)
+    texts = [getattr(said, name) or "" for said in (*spoken, *rules.services.values()) for name in _TEXTS]
+    whole = {*SERVICE_LABELS, *ENVIRONMENT_LABELS, *(label for text in texts for label in _PLACE.findall(text))}
+    found: dict[str, frozenset[str] | None] = dict.fromkeys(whole)
+    for label, matcher in ((label, matcher) for rule in spoken for wanted in rule.match for label, matcher in wanted.items()):
+        before = found.get(label, frozenset())
+        found[label] = None if before is None or matcher.regex is not None else before | frozenset(matcher.values)
+    return found
 
 
 def _speaking(rules: Routes, labels: Mapping[str, str]) -> Iterator[Route]:

@@ -19,7 +19,7 @@ from integrations.paging.pagerduty_answers import answer_of
 from integrations.ports import KeptDeployments
 from integrations.ticketing.news import TicketPosting
 from starter import openapi
-from starter.bodies import json_in, mended, whole
+from starter.bodies import posted_by_a_machine, whole
 from starter.page_answers import PageAnswers
 from starter.posts import Posts
 from starter.problems import Invalid, Unknown
@@ -104,7 +104,7 @@ def webhooks(
         now = datetime.now(UTC)
         body, _ = await _proven(request, "deployments", keyring, now)
         try:
-            told = deployments.read(mended(json_in(body)), now)
+            told = deployments.read(posted_by_a_machine(body), now)
         except Unreadable as error:
             raise Invalid(error.problems) from error
         return {"accepted": len(told), "new": await _kept(log).record(told)}
@@ -147,7 +147,7 @@ def _taking(
     async def take(request: Request) -> dict[str, Any]:
         now = datetime.now(UTC)
         proven, signed = await _proven(request, source, keyring, now)
-        body = mended(json_in(proven))
+        body = posted_by_a_machine(proven)
         answer = answer_of(body) if answers is not None else None
         if answers is not None and answer is not None:
             return await answers.take(answer, signed=signed)
@@ -163,7 +163,7 @@ def _taking(
 def _hearing(source: Source, tickets: TicketDesk, keyring: Keyring) -> Callable[[Request], Awaitable[dict[str, Any]]]:
     async def hear(request: Request) -> dict[str, Any]:
         body, _ = await _proven(request, source, keyring, datetime.now(UTC))
-        return await tickets.take(source, mended(json_in(body)))
+        return await tickets.take(source, posted_by_a_machine(body))
 
     return hear
 

@@ -16,27 +16,27 @@ from typing import Any
 
 from temporalio.client import Client
 
+from incident import parcels
 from incident.alerts import AlertInput, believed
 from incident.policy import Policy
-from incident.routing import Routes, route
+from incident.routing import Routes, likeness, route
 from integrations.monitoring.alertmanager import Payload
 from integrations.monitoring.posted import Group, Posted
 from starter.calls import patiently
 from workflows import contract, options
 
-__all__ = ["BODY_LIMIT", "BYTES_A_SIGNAL", "Intake", "Payload", "batches"]
+__all__ = ["BODY_LIMIT", "Intake", "Payload", "batches"]
 
 BODY_LIMIT = 10_000_000
 """Bytes. A storm of a few thousand alerts fits; Temporal takes it in pieces."""
-
-BYTES_A_SIGNAL = 200_000
-"""The server warns from 256 kB and refuses from 2 MB on."""
 
 VALUE_LIMIT = 2_000
 """Characters of one label's or annotation's value; more is no alert but a document."""
 
 VALUES_LIMIT = 100
 """Labels, and annotations, of one alert. With VALUE_LIMIT it keeps the largest alert below what the server takes."""
+
+INVALID_TOLD = options.ASIDE_KEPT - 1
 
 ACCEPT_WITHIN = timedelta(seconds=10)
 """Alertmanager gives up and posts again after its own time-out, which is longer than this as shipped."""
@@ -103,19 +103,54 @@ def messages_of(group: Group, rules: Routes, now: datetime) -> list[dict[str, An
     """One group's alerts as signals that are small enough, each with what the rules make of its alerts."""
     about = {name: _shortened(value) if isinstance(value, dict) else value for name, value in group.about.items()}
     about["received_at"] = now.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    messages = []
-    for batch in batches([_routed(_wire(believed(alert, now)), rules, now) for alert in group.alerts]):
-        table: list[dict[str, Any]] = []
-        numbers: dict[str, int] = {}
-        for alert in batch:
-            said = alert["routed"]
-            if said not in numbers:
-                numbers[said] = len(table)
-                table.append(json.loads(said))
-            alert["routed"] = numbers[said]
-        messages.append({**about, "alerts": batch, "invalid": [], "routed": table})
-    messages[0]["invalid"] = list(group.invalid)
+    ask = _asking(rules, now)
+    found = [(alert, ask(alert)) for alert in (_wire(believed(alert, now)) for alert in group.alerts)]
+    messages = [{**about, "alerts": alerts, "invalid": [], "routed": table} for alerts, table in batches(found)]
+    messages[0]["invalid"] = _some(group.invalid)
     return messages
+
+
+def batches(found: Sequence[tuple[dict[str, Any], str]]) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Alerts, each with what the rules make of it as JSON, in batches that fit one signal each by count and by size.
+
+    Many of a batch say the same of the rules: it is sent once, and each of them has its number.
+    """
+    batch: list[dict[str, Any]] = []
+    numbers: dict[str, int] = {}
+    size = 0
+    for alert, said in found:
+        length = parcels.weight(alert)
+        if batch and (len(batch) >= options.ALERTS_A_SIGNAL or size + length + _added(said, numbers) > options.BYTES_A_SIGNAL):
+            yield batch, [json.loads(said) for said in numbers]
+            batch, numbers, size = [], {}, 0
+        size += length + _added(said, numbers)
+        batch.append({**alert, "routed": numbers.setdefault(said, len(numbers))})
+    yield batch, [json.loads(said) for said in numbers]
+
+
+def _added(said: str, numbers: dict[str, int]) -> int:
+    return 0 if said in numbers else len(said.encode())
+
+
+def _some(invalid: Sequence[str]) -> list[str]:
+    """As much of what could not be read as a group keeps; a post of nothing but rubbish must not be too large to be taken."""
+    more = len(invalid) - INVALID_TOLD
+    return [*invalid[:INVALID_TOLD], *([f"{more} more alerts could not be read"] if more > 0 else [])]
+
+
+def _asking(rules: Routes, now: datetime) -> Callable[[dict[str, Any]], str]:
+    """What the rules make of an alert, as JSON: asked once for all that are alike."""
+    alike = likeness(rules)
+    answers: dict[tuple[object, ...], str] = {}
+
+    def ask(alert: dict[str, Any]) -> str:
+        labels, annotations = alert["labels"], alert["annotations"]
+        these = alike(labels, annotations)
+        if (said := answers.get(these)) is None:
+            said = answers[these] = route(rules, labels, now, annotations).model_dump_json(exclude_defaults=True)
+        return said
+
+    return ask
 
 
 def _wire(alert: AlertInput) -> dict[str, Any]:
@@ -126,27 +161,8 @@ def _wire(alert: AlertInput) -> dict[str, Any]:
     return plain | short | ahead | {"generatorURL": alert.generator_url[:VALUE_LIMIT]}
 
 
-def _routed(alert: dict[str, Any], rules: Routes, now: datetime) -> dict[str, Any]:
-    """The alert with what the rules make of it, as text: many of a batch say the same, and it is sent once."""
-    return {**alert, "routed": route(rules, alert["labels"], now, alert["annotations"]).model_dump_json(exclude_defaults=True)}
-
-
 def _shortened(values: dict[str, str]) -> dict[str, str]:
     return {
         name[:300]: value if len(value) <= VALUE_LIMIT else f"{value[:VALUE_LIMIT]}… ({len(value)} characters in all)"
         for name, value in list(values.items())[:VALUES_LIMIT]
     }
-
-
-def batches(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Split alerts so that each batch fits one signal, by count and by size."""
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for item in items:
-        length = len(json.dumps(item))
-        if batch and (len(batch) >= options.ALERTS_A_SIGNAL or size + length > BYTES_A_SIGNAL):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    yield batch

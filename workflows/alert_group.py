@@ -8,7 +8,7 @@ out of order, so every step here has a key of its own, or is harmless to repeat.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import alerts, flapping, messages
+    from incident import alerts, flapping, messages, parcels
     from incident.alerts import AlertInput
     from incident.effects import Delivery, OpenTicket, Port, Post, Receipt
     from incident.registration import Registered, Registration
@@ -173,7 +173,8 @@ class AlertGroup:
 
     async def _take(self, batch: list[AlertInput], back: list[AlertInput]) -> None:
         """Sort one batch by where it goes. More alerts may arrive meanwhile; they wait in the inbox."""
-        fresh = [noted for alert in batch if (noted := self._note(self._believed(alert))) is not None]
+        now = workflow.now()
+        fresh = [noted for alert in batch if (noted := self._note(self._believed(alert, now), now)) is not None]
         by_action: dict[Action, list[AlertInput]] = {}
         for alert in fresh:
             by_action.setdefault(alerts.action_of(alert), []).append(alert)
@@ -192,19 +193,19 @@ class AlertGroup:
             text = messages.noted if notes[0].routed is not None else messages.maintenance_note
             await self._tell_everybody(notes, text(self.group, notes))
 
-    def _believed(self, alert: AlertInput) -> AlertInput:
+    def _believed(self, alert: AlertInput, now: datetime) -> AlertInput:
         """The door says which beginnings lie ahead; what comes by another way, or came from an earlier door, is looked at here."""
-        believed = alerts.believed(alert, workflow.now())
+        believed = alerts.believed(alert, now)
         return believed if believed is not alert and workflow.patched(patches.CLOCKS_AHEAD) else alert
 
-    def _note(self, alert: AlertInput) -> AlertInput | None:
+    def _note(self, alert: AlertInput, now: datetime) -> AlertInput | None:
         """Keep what is known of the alert, and answer with it as it goes on; None where it is no news."""
         name = alert.identity
         track = flapping.heard(
             self.tracks.get(name),
             firing=alert.status == "firing",
             starts_at=alert.starts_at,
-            now=workflow.now(),
+            now=now,
             rule=alerts.flapping_rule(alert),
             said_at=alert.said_at,
         )
@@ -212,7 +213,8 @@ class AlertGroup:
             if not self.tracks[name].firing:
                 self.firing.pop(name, None)
             return None
-        alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": track.said_at})
+        if (alert.starts_at, alert.said_at) != (track.starts_at, track.said_at):
+            alert = alert.model_copy(update={"starts_at": track.starts_at, "said_at": track.said_at})
         self.known = alert.routed or self.known
         if name in self.tracks or len(self.tracks) < options.TRACKS_KEPT:
             self.tracks[name] = track
@@ -350,8 +352,24 @@ class AlertGroup:
 
     async def _forward(self, batch: list[AlertInput]) -> None:
         """Hand the alerts to the group's incident; where that one is closed, to the one that the register names."""
-        if self.incident is not None and await self._told_incident(self.incident, batch):
+        if await self._told_its_own(batch):
             return
+        self.incident = None
+        for part in self._parts(batch):
+            if not await self._told_its_own(part):
+                await self._placed(part)
+
+    async def _told_its_own(self, batch: list[AlertInput]) -> bool:
+        return self.incident is not None and await self._told_incident(self.incident, batch)
+
+    def _parts(self, batch: list[AlertInput]) -> list[list[AlertInput]]:
+        """The batch, in parts where it is more than an incident can be opened with: the others follow the first one there."""
+        sizes = [len(alert.model_dump_json().encode()) for alert in batch]
+        found = list(parcels.parts(batch, sizes, most_bytes=options.BYTES_A_REGISTRATION))
+        return found if len(found) > 1 and workflow.patched(patches.FEW_SIGNALS) else [batch]
+
+    async def _placed(self, batch: list[AlertInput]) -> None:
+        """Hand the alerts to the incident that the register names; say where they went if there is none."""
         self.incident = None
         self.joined = False
         registered = await self._register(batch)
@@ -375,9 +393,7 @@ class AlertGroup:
     async def _told_incident(self, incident: str, batch: list[AlertInput]) -> bool:
         """False where the incident takes no more. The first word of a group says all that its rules know."""
         handle = workflow.get_external_workflow_handle(incident)
-        wire = [alerts.forwarded(alert, self._id, joins=not self.joined and number == 0) for number, alert in enumerate(batch)]
-        several = len(wire) > options.ALERTS_A_SIGNAL and workflow.patched(patches.ALERTS_IN_WAVES)
-        for wave in alerts.waves(wire, options.ALERTS_A_SIGNAL, options.SIGNALS_IN_FLIGHT if several else 1):
+        for wave in self._waves(alerts.forwarded(batch, self._id, joins=not self.joined)):
             heard = await asyncio.gather(*(handle.signal(contract.ALERT, part) for part in wave), return_exceptions=True)
             for outcome in heard:
                 if isinstance(outcome, ApplicationError):
@@ -386,6 +402,14 @@ class AlertGroup:
                     raise outcome
         self.joined = True
         return True
+
+    def _waves(self, wire: list[parcels.Wire]) -> Iterable[list[list[parcels.Wire]]]:
+        before = options.ALERTS_A_SIGNAL_BEFORE
+        few = list(parcels.waves(wire, options.ALERTS_A_SIGNAL, options.SIGNALS_IN_FLIGHT, options.BYTES_A_SIGNAL))
+        if (len(wire) > before or len(few) > 1 or len(few[0]) > 1) and workflow.patched(patches.FEW_SIGNALS):
+            return few
+        several = len(wire) > before and workflow.patched(patches.ALERTS_IN_WAVES)
+        return parcels.waves(wire, before, options.SIGNALS_IN_FLIGHT if several else 1)
 
     @property
     def _id(self) -> str:

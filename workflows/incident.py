@@ -332,7 +332,7 @@ class Incident:
         while waiting or self.kept_back:
             waiting += [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in self.kept_back]
             self.kept_back = []
-            batch, waiting = waiting[: options.ALERTS_A_SIGNAL], waiting[options.ALERTS_A_SIGNAL :]
+            batch, waiting = waiting[: options.ALERTS_A_SIGNAL_BEFORE], waiting[options.ALERTS_A_SIGNAL_BEFORE :]
             await self._signal_batch(into, batch)
 
     async def _signal_batch(self, workflow_id: str, batch: list[dict[str, Any]]) -> None:

@@ -47,6 +47,12 @@ ALERTS_IN_WAVES = "alerts-in-waves"
 It may go once no alert group of 0.1.0 is running: they end a quarter of an hour after their last alert has.
 """
 
+FEW_SIGNALS = "few-signals"
+"""Alerts go on in fewer and larger signals, and in none that the server would refuse for its size (2026-12).
+
+It may go with `ALERTS_IN_WAVES`, and in the register once that has continued as new under this version.
+"""
+
 ONE_OWNER = "one-owner"
 """A closed incident hands its parked deliveries over with its action items; the two were seen to side by side (2026-11).
 

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
-    from incident import repeats, storms
+    from incident import parcels, repeats, storms
     from incident.alerts import AlertInput, is_known, presumed_by
     from incident.channels import Pauses
     from incident.commands import InvalidInput, problems
@@ -243,9 +243,8 @@ class Registry:
         await wait(lambda: incident not in self.starting)
         handle = workflow.get_external_workflow_handle(incident)
         while self.state.waiting.get(incident) and not self._long_enough():
-            batch = self.state.waiting[incident][: options.ALERTS_A_SIGNAL]
+            batch, wire = self._next_batch(self.state.waiting[incident])
             del self.state.waiting[incident][: len(batch)]
-            wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in batch]
             try:
                 await handle.signal(contract.ALERT, wire)
             except ApplicationError:
@@ -254,6 +253,15 @@ class Registry:
         if not self.state.waiting.get(incident):
             self.state.waiting.pop(incident, None)
         del self.telling[incident]
+
+    def _next_batch(self, waiting: list[AlertInput]) -> tuple[list[AlertInput], list[dict[str, Any]]]:
+        """As many of those that wait as one message takes, and the message."""
+        before = options.ALERTS_A_SIGNAL_BEFORE
+        wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in waiting[: options.ALERTS_A_SIGNAL]]
+        few = parcels.first(wire, options.ALERTS_A_SIGNAL, options.BYTES_A_SIGNAL)
+        if few != min(len(wire), before) and not workflow.patched(patches.FEW_SIGNALS):
+            few = before
+        return waiting[:few], wire[:few]
 
     async def _give_back(self, incident: str, alerts: list[AlertInput]) -> None:
         """Alerts that an incident could not take any more go back to their groups, which ask again."""

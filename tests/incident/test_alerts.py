@@ -217,24 +217,6 @@ def test_an_alert_before_its_criterion_is_confirmed_withdraws_nothing() -> None:
     assert "alerts-still-firing" == walk.refused("confirm", criterion="alerts_cleared").code
 
 
-@given(
-    st.lists(st.integers(0, 9), max_size=60),
-    st.integers(1, 5),
-    st.integers(1, 4),
-)
-def test_signals_that_may_overtake_each_other_never_speak_of_the_same_alert(said: list[int], a_signal: int, at_once: int) -> None:
-    """Every word is handed on once; what is under way together holds no two words on one alert in different signals."""
-    batch = [{"fingerprint": str(name), "word": number} for number, name in enumerate(said)]
-    found = list(alerts.waves(batch, a_signal, at_once))
-
-    assert [word for wave in found for signal in wave for word in signal] == batch
-    assert all(len(wave) <= at_once and len(signal) <= a_signal for wave in found for signal in wave)
-    for wave in found:
-        names = [name for signal in wave for name in {word["fingerprint"] for word in signal}]
-
-        assert len(names) == len(set(names))
-
-
 def test_a_closed_incident_passes_on_what_it_never_heard_of() -> None:
     """What it knew stays with it; another alert, or a newer episode of the same, is a new trouble, whenever it began."""
     walk = Walk.open("SEV1")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from incident.routes_file import RoutesProblem, about, routes_from
-from incident.routing import BUILT_IN, Flapping, Routed, Routes, Storm, Window, filled, route
+from incident.routing import BUILT_IN, Flapping, Routed, Routes, Storm, Window, filled, likeness, route
 from incident.vocabulary import Severity
 
 NOW = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -243,6 +243,24 @@ def test_every_alert_goes_somewhere_and_the_answer_survives_its_journey(labels: 
     assert found == Routed.model_validate_json(found.model_dump_json(exclude_defaults=True))
     assert found.action in ("incident", "ticket", "note", "drop")
     assert found.environment
+
+
+@given(LABELS, LABELS)
+def test_alerts_that_are_alike_are_routed_alike(labels: dict[str, str], others: dict[str, str]) -> None:
+    """What the rules are not asked of a second alert is what they said of the first: no label that matters is overlooked."""
+    alike = likeness(RULES)
+    for one, other in ((labels, others), (labels, {**others, **labels}), (labels, {**labels, "x": "another", "instance": "2"})):
+        if alike(one, {}) == alike(other, {}):
+            assert route(RULES, one, NOW) == route(RULES, other, NOW)
+    assert alike(labels, {}) != alike(labels, {"runbook_url": "http://wiki.example"})
+
+
+def test_a_thousand_nodes_are_alike() -> None:
+    """A label that no rule looks at, or only for a value that it has not, keeps no two alerts apart."""
+    alike = likeness(Routes())
+
+    assert 1 == len({alike({"alertname": "Down", "service": "web", "instance": f"node-{number}"}, {}) for number in range(1_000)})
+    assert 2 == len({alike({"alertname": "TestAlert", "instance": instance}, {}) for instance in ("Grafana", "node-1", "node-2")})
 
 
 @given(LABELS)

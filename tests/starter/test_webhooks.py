@@ -12,11 +12,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident.alerts import parse, with_routes
+from incident.routing import Routed, Routes, route
 from integrations.monitoring.alertmanager import read
 from integrations.monitoring.posted import Group, Posted, Unreadable
-from starter.bodies import mended
-from starter.webhooks import BYTES_A_SIGNAL, Intake, batches
-from workflows.options import ALERTS_A_SIGNAL, SIGNALS_IN_FLIGHT
+from starter import webhooks
+from starter.bodies import posted_by_a_machine
+from starter.webhooks import Intake, batches
+from workflows.options import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -87,14 +89,39 @@ def intake(server: Server) -> Intake:
 
 
 async def test_a_thousand_alerts_of_a_group_go_in_few_signals_and_in_their_order(server: Server, intake: Intake) -> None:
-    """A group reaches Temporal whole and as it was posted, fifty alerts a signal: no signal passes the one before it."""
+    """A group reaches Temporal whole and as it was posted, hundreds of alerts a signal: no signal passes the one before it."""
     answer = await intake.take(read(payload(*(alert(n) for n in range(1_000)))), NOW)
     taken = [each["fingerprint"] for message in server.messages for each in message["alerts"]]
 
     assert answer["accepted"] == 1_000
     assert taken == [f"{n:016x}" for n in range(1_000)]
-    assert [len(message["alerts"]) for message in server.messages] == [ALERTS_A_SIGNAL] * 20
+    assert [len(message["alerts"]) for message in server.messages] == [ALERTS_A_SIGNAL] * 2
+    assert all(len(json.dumps(message)) < BYTES_A_SIGNAL + 1_000 for message in server.messages)
     assert server.most_at_once == 1
+
+
+async def test_the_rules_are_asked_once_for_alerts_that_are_alike(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand nodes of one service cost the rules one look; another service is another look."""
+    asked: list[str] = []
+
+    def counted(rules: Routes, labels: dict[str, str], *more: Any) -> Routed:
+        asked.append(labels["service"])
+        return route(rules, labels, *more)
+
+    monkeypatch.setattr(webhooks, "route", counted)
+    other = alert(5, labels={"alertname": "HighErrorRate", "service": "payments", "instance": "5"})
+    await intake.take(read(payload(*(alert(n) for n in range(200)), other, alert(200))), NOW)
+
+    assert asked == ["checkout", "payments"]
+
+
+async def test_a_post_of_nothing_but_rubbish_is_no_larger_than_what_is_kept_of_it(server: Server, intake: Intake) -> None:
+    """What can't be read is told of up to what a group keeps, and how many more there were: too much would be refused for ever."""
+    answer = await intake.take(read(payload(alert(0), *("rubbish" * 50 for _ in range(20_000)))), NOW)
+    told = server.messages[0]["invalid"]
+
+    assert (answer["accepted"], answer["invalid"]) == (1, 20_000)
+    assert (len(told), told[0][:8], told[-1]) == (100, "alert 1:", "19901 more alerts could not be read")
 
 
 async def test_groups_go_side_by_side_and_not_all_at_once(server: Server, intake: Intake) -> None:
@@ -139,9 +166,12 @@ async def test_a_clock_ahead_is_not_believed(server: Server, intake: Intake) -> 
 
 async def test_half_a_character_does_not_cost_an_alert(server: Server, intake: Intake) -> None:
     """What is no text is replaced, and the alert goes on."""
-    await intake.take(read(mended(payload(alert(0, annotations={"summary": "half \ud83d, whole \U0001f525"})))), NOW)
+    body = payload(alert(0, annotations={"summary": "half \ud83d, whole \U0001f525"}))
+    escaped = json.dumps(body).encode()
+    for posted in (escaped, json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"), escaped.decode().encode("utf-16-le")):
+        await intake.take(read(posted_by_a_machine(posted)), NOW)
 
-    assert server.messages[0]["alerts"][0]["annotations"] == {"summary": "half ?, whole \U0001f525"}
+        assert server.messages.pop()["alerts"][0]["annotations"] == {"summary": "half ?, whole \U0001f525"}
 
 
 async def test_a_server_that_is_back_in_a_moment_costs_nothing(server: Server, intake: Intake) -> None:
@@ -165,8 +195,12 @@ def test_batches_are_small_enough_for_one_signal_each() -> None:
     """Large alerts travel in smaller company."""
     large = [alert(n, annotations={"summary": "x" * 60_000}) for n in range(10)]
 
-    assert [len(batch) for batch in batches(large)] == [3, 3, 3, 1]
-    assert all(len(json.dumps(batch)) < BYTES_A_SIGNAL + 1_000 for batch in batches(large))
+    known = json.dumps({"runbook": "x" * 90_000})
+
+    assert [len(batch) for batch, _ in batches([(each, "{}") for each in large])] == [3, 3, 3, 1]
+    assert [(len(batch), len(table)) for batch, table in batches([(each, known) for each in large])] == [(1, 1)] * 10
+    assert [(len(batch), len(table)) for batch, table in batches([(alert(n), known) for n in range(10)])] == [(10, 1)]
+    assert all(len(json.dumps(batch)) < BYTES_A_SIGNAL + 1_000 for batch in batches([(each, known) for each in large]))
 
 
 @pytest.mark.parametrize(

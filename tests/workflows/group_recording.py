@@ -3,7 +3,7 @@
 python -m tests.workflows.group_recording      writes those of this version if they are not there yet; old ones stay as they are
 
 What was recorded before `alerts-in-waves` and `suggestions-withdrawn` is kept as `before-…`: these runs have neither, and must
-go on as they began.
+go on as they began. `few-signals-…` is what was recorded after that change; what is called without a word was recorded before it.
 """
 
 from __future__ import annotations

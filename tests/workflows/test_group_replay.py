@@ -53,7 +53,7 @@ def test_every_fate_of_a_group_is_there() -> None:
     """Histories of before and after the changes that are guarded by a patch are kept, for every fate of a group and the register."""
     names = {path.name.split(".")[0].rsplit("-", 1)[0] for path in GOLDEN}
 
-    assert names >= {*NAMES, *(f"before-{name}" for name in NAMES)}
+    assert names >= {*NAMES, *(f"before-{name}" for name in NAMES), "few-signals-group-big"}
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name.split(".")[0])
@@ -86,7 +86,7 @@ async def test_a_change_without_its_patch_is_caught(monkeypatch: pytest.MonkeyPa
     """Words that the history does not have, and signals that it has and nobody sends any more, fail the replay: the gate works."""
     monkeypatch.setattr("workflows.registry.workflow.patched", lambda _: True)
     _, told_too_much = await _replayed(next(path for path in GOLDEN if path.name.startswith("before-register")))
-    monkeypatch.setattr("workflows.options.ALERTS_A_SIGNAL", 2 * BIG)
+    monkeypatch.setattr("workflows.options.ALERTS_A_SIGNAL_BEFORE", 2 * BIG)
     _, told_too_little = await _replayed(next(path for path in GOLDEN if path.name.startswith("before-group-big")))
 
     assert "Nondeterminism" in str(told_too_much)
