@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import pytest
@@ -218,10 +218,16 @@ def site() -> Iterator[Site]:
     made.stop()
 
 
+class Reached(Protocol):
+    """A server at an address."""
+
+    url: str
+
+
 class Tab:
     """Pages of one person, with what their console complained of."""
 
-    def __init__(self, browser: Any, site: Site, **options: Any) -> None:
+    def __init__(self, browser: Any, site: Reached, **options: Any) -> None:
         self.context = browser.new_context(viewport=LAPTOP, base_url=site.url, **options)
         self.context.set_default_timeout(20_000)
         self.page = self.context.new_page()

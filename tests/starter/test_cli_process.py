@@ -6,8 +6,10 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import select
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -60,6 +62,30 @@ def test_a_verb_starts_without_the_heavy_libraries(stub: Stub, args: list[str]) 
 
     assert "click" in imported
     assert sorted(name for name in imported if name.partition(".")[0] in BANNED) == []
+
+
+def _of_a_processor(command: list[str], env: dict[str, str]) -> float:
+    """The seconds of a processor that a program uses: what it waits for, and what else the machine does, is not counted."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=env, capture_output=True, timeout=WITHIN, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("args", [["--help"], ["ack", ONE], ["status", ONE]], ids=" ".join)
+def test_a_verb_answers_before_one_wonders(stub: Stub, tmp_path: Path, args: list[str]) -> None:
+    """Less than 150 ms from Enter to the answer, besides what the server takes; on a slow machine ten times what Python alone takes."""
+    stub.says[f"POST /incidents/{ONE}/acknowledge"] = accepted(entry(4, "acknowledged"))
+    compiled = {**environment(stub), "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    compiled.pop("PYTHONDONTWRITEBYTECODE", None)
+    bare, spent = [], []
+    for _ in range(10):
+        bare.append(_of_a_processor([sys.executable, "-c", "pass"], compiled))
+        spent.append(_of_a_processor([*TOCSIN, *args], compiled))
+    ours, python = statistics.median(spent[1:]), statistics.median(bare[1:])
+    sys.stdout.write(f"tocsin {' '.join(args)}: {ours * 1000:.0f} ms of a processor, Python alone {python * 1000:.0f} ms\n")
+
+    assert ours < max(0.15, 10 * python)
 
 
 def test_stdout_is_data_and_stderr_is_talk(stub: Stub) -> None:
