@@ -18,7 +18,7 @@ from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
 from incident.paging import OpenPage
 from integrations.deliveries import address, asked, clipped, defused, marked
-from integrations.errors import IntegrationError, Refused, Rejected
+from integrations.errors import IntegrationError, Refused, Rejected, Unauthorized
 from integrations.http import Http, Unanswered
 
 SUMMARY_LIMIT = 1_024
@@ -32,6 +32,9 @@ TEXT_LIMIT = 50_000
 DOCTOR = "tocsin-doctor"
 
 Action = Literal["trigger", "acknowledge", "resolve"]
+
+_ROUTING_KEY = "routing key"
+"""What PagerDuty's 400 speaks of where a key is wrong, or was deleted."""
 
 ANSWERED: tuple[Action, ...] = ("acknowledge", "resolve")
 """What an alert is told once somebody has answered."""
@@ -95,7 +98,14 @@ class PagerDuty:
 
     async def _tell(self, action: Action, key: str, routing_key: SecretStr, event: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         body = {"routing_key": routing_key.get_secret_value(), "event_action": action, "dedup_key": key, **(event or {})}
-        answer = await self.http.call("POST", "/enqueue", json=body)
+        try:
+            answer = await self.http.call("POST", "/enqueue", json=body)
+        except Rejected as error:
+            if _ROUTING_KEY not in str(error).lower():
+                raise
+            raise Unauthorized(
+                f"{error} (renew TOCSIN_PAGERDUTY_ROUTING_KEY, or the role's in …_ROLES; `tocsin doctor` tries them)"
+            ) from None
         if not isinstance(answer.data, Mapping) or "status" not in answer.data:
             raise Unanswered(f"PagerDuty answered {action} with {answer.status} and does not say whether it has taken it")
         if answer.data["status"] != "success":

@@ -1,0 +1,160 @@
+"""What vendors and people do to us on a bad day: adapter by case, and the test that holds each.
+
+`docs/testing.md` shows it; `test_bad_input_table` holds the two together, and that each test is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+CASES = {
+    "revoked": "credentials revoked or wrong",
+    "closed": "the place archived, closed or gone",
+    "deleted": "what we made there deleted",
+    "long": "a text of 40 kB",
+    "taken": "a name or key that is taken",
+    "web page": "a web page in the vendor's place",
+}
+
+NONE = "-"
+"""The case can't occur: the note at the adapter says why."""
+
+_LINE = "test_fault_proxy::TestVendors::test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once"
+_PLACE = "test_bad_input_table::test_a_place_that_is_closed_is_final_and_named"
+_TRACKERS = "test_trackers::"
+_PAGES = "test_port_contracts::TestPagers::test_a_40_kb_page_goes_out"
+
+TABLE: dict[str, dict[str, str]] = {
+    "Slack": {
+        "revoked": "test_slack::test_a_revoked_token_is_named_without_it",
+        "closed": "test_slack::test_an_archived_channel_is_named",
+        "deleted": "test_slack::test_a_card_that_somebody_has_deleted_keeps_nobody_from_reading_on",
+        "long": "test_slack::test_a_40_kb_message_is_shortened_and_leads_to_the_whole",
+        "taken": "test_slack::test_a_name_that_is_taken_is_left_to_whoever_has_it",
+        "web page": _LINE,
+    },
+    "Matrix": {
+        "revoked": "test_matrix::test_a_revoked_token_is_named_without_it",
+        "closed": "test_matrix::test_a_room_that_we_were_put_out_of_is_named",
+        "deleted": "test_matrix::test_a_room_that_is_gone_is_named",
+        "long": "test_matrix::test_a_40_kb_message_is_shortened_and_leads_to_the_whole",
+        "taken": "test_matrix::test_a_name_that_people_have_taken_is_left_to_them",
+        "web page": "test_fault_proxy::TestRealSynapse::test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once",
+    },
+    "Webhook": {
+        "revoked": _LINE,
+        "closed": _PLACE,
+        "deleted": NONE,
+        "long": "test_chat_webhook::test_a_40_kb_message_is_shortened",
+        "taken": NONE,
+        "web page": "test_chat_webhook::test_a_friendly_page_is_no_yes",
+    },
+    "Statuspage": {
+        "revoked": "test_statuspage::test_a_revoked_key_is_named_without_it",
+        "closed": "test_statuspage::test_a_component_that_is_gone_does_not_silence_the_page",
+        "deleted": "test_bad_input::test_a_public_entry_that_somebody_deleted_is_opened_again",
+        "long": "test_statuspage::test_a_40_kb_update_is_shortened_to_what_the_page_takes",
+        "taken": NONE,
+        "web page": _LINE,
+    },
+    "Jira": {
+        "revoked": _TRACKERS + "test_a_revoked_token_is_named_and_the_doctor_says_what_to_do",
+        "closed": _PLACE,
+        "deleted": _TRACKERS + "test_a_deleted_ticket_is_as_closed_as_can_be",
+        "long": _TRACKERS + "test_a_40_kb_body_is_shortened_to_what_the_tracker_takes",
+        "taken": NONE,
+        "web page": _LINE,
+    },
+    "GitHub": {
+        "revoked": _TRACKERS + "test_a_revoked_token_is_named_and_the_doctor_says_what_to_do",
+        "closed": _PLACE,
+        "deleted": _TRACKERS + "test_a_deleted_ticket_is_as_closed_as_can_be",
+        "long": _TRACKERS + "test_a_40_kb_body_is_shortened_to_what_the_tracker_takes",
+        "taken": "test_bad_input_table::test_a_label_that_is_there_already_is_used",
+        "web page": _LINE,
+    },
+    "Roundup": {
+        "revoked": _TRACKERS + "test_a_wrong_password_at_roundup_is_unauthorized",
+        "closed": _TRACKERS + "test_a_schema_without_our_key_is_told_by_the_doctor",
+        "deleted": "test_bad_input::test_closing_a_ticket_that_was_deleted_at_roundup_is_no_error",
+        "long": "test_bad_input::test_a_40_kb_body_is_filed_at_roundup",
+        "taken": _TRACKERS + "test_roundup_itself_refuses_a_second_ticket",
+        "web page": "test_fault_proxy::TestRealRoundup::test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once",
+    },
+    "Redmine": {
+        "revoked": _LINE,
+        "closed": _PLACE,
+        "deleted": "test_bad_input::test_a_ticket_that_was_deleted_at_redmine_is_as_closed_as_can_be",
+        "long": "test_bad_input::test_a_ticket_that_was_deleted_at_redmine_is_as_closed_as_can_be",
+        "taken": NONE,
+        "web page": _LINE,
+    },
+    "PagerDuty": {
+        "revoked": "test_bad_input_table::test_a_routing_key_that_is_gone_names_the_setting_and_not_itself",
+        "closed": _LINE,
+        "deleted": "test_bad_input_table::test_an_alert_that_pagerduty_has_forgotten_is_stood_down",
+        "long": "test_paging::test_a_40_kb_page_is_shortened_to_what_pagerduty_takes",
+        "taken": NONE,
+        "web page": _LINE,
+    },
+    "Mail": {
+        "revoked": "test_paging::test_a_login_that_is_refused_is_named_without_the_password",
+        "closed": "test_paging::test_every_trouble_of_a_mail_server_is_one_of_our_errors",
+        "deleted": NONE,
+        "long": _PAGES,
+        "taken": NONE,
+        "web page": "test_bad_input_table::test_a_web_server_in_the_place_of_a_mail_server_has_taken_nothing",
+    },
+    "Apprise": {
+        "revoked": _LINE,
+        "closed": _LINE,
+        "deleted": NONE,
+        "long": _PAGES,
+        "taken": NONE,
+        "web page": _LINE,
+    },
+    "Git": {
+        "revoked": "test_archives_outside::test_only_a_remote_that_does_not_let_us_in_is_final",
+        "closed": "test_archives_outside::test_the_doctor_looks_at_the_repository",
+        "deleted": "test_archives_outside::test_a_remote_that_begins_anew_gets_everything_again",
+        "long": "test_archives_outside::TestGit::test_a_document_is_kept_as_it_is",
+        "taken": "test_archives_outside::test_two_machines_add_to_one_repository",
+        "web page": "test_bad_input_table::test_a_web_page_in_the_place_of_a_repository_is_no_repository",
+    },
+    "S3": {
+        "revoked": "test_archives_outside::test_a_status_is_an_error_of_its_kind",
+        "closed": "test_archives_outside::test_a_bucket_that_is_gone_is_named",
+        "deleted": "test_bad_input_table::test_a_document_that_somebody_deleted_from_the_bucket_is_stored_again",
+        "long": "test_archives_outside::TestS3::test_a_document_is_kept_as_it_is",
+        "taken": "test_archives_outside::test_a_content_that_is_replaced_is_kept",
+        "web page": "test_fault_proxy::TestStore::test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once",
+    },
+    "Model": {
+        "revoked": "test_agent::test_every_failure_is_one_of_our_errors",
+        "closed": "test_agent::test_every_failure_is_one_of_our_errors",
+        "deleted": NONE,
+        "long": "test_bad_input::test_a_request_of_40_kb_reaches_the_machine_as_bounded_data",
+        "taken": NONE,
+        "web page": "test_agent::test_rubbish_and_silence_are_errors",
+    },
+}
+
+WHY_NOT = {
+    "Webhook": "posts only: it makes nothing that has a name or could be found again",
+    "Statuspage": "entries have no names of their own",
+    "Jira": "issues have no names of their own",
+    "Redmine": "issues have no names of their own",
+    "PagerDuty": "a key that comes again is the same alert, which is what we want",
+    "Mail": "what is sent is sent, and has no name",
+    "Apprise": "what is sent is sent, and has no name",
+    "Model": "it is asked, and makes nothing",
+}
+
+
+def rows() -> Iterator[str]:
+    """The table as `docs/testing.md` has it."""
+    yield f"| | {' | '.join(CASES.values())} |"
+    yield "|---" * (len(CASES) + 1) + "|"
+    for adapter, cells in TABLE.items():
+        shown = [NONE if cells[case] == NONE else f"`{cells[case]}`" for case in CASES]
+        yield f"| {adapter} | {' | '.join(shown)} |"
