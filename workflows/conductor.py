@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -23,18 +23,32 @@ with workflow.unsafe.imports_passed_through():
     from incident.events import Event
     from incident.evidence import SampleReport
     from incident.model import Incident
-    from workflows import contract, options
+    from workflows import contract, options, patches
+    from workflows.contract import CutShort
     from workflows.steadfast import wait
 
 
 LOOKING = "looking"
 """The name of the task that looks at the measurements."""
 
+TRIES = {LOOKING, *(port.value for port in Port)}
+"""The tasks that ask something of a system outside, which may take its time."""
+
+
+class Sending(NamedTuple):
+    """One effect that is being tried: since when without a word of its end, and how often for an earlier run or owner."""
+
+    handle: workflow.ActivityHandle[Receipt]
+    since: datetime
+    earlier: int
+
 
 class Conductor:
     """One incident's state, timeline and outbox, and the tasks that carry the outbox out."""
 
-    def __init__(self, incident: Incident, timeline: Iterable[Event], *, lists_row: bool = True) -> None:
+    def __init__(
+        self, incident: Incident, timeline: Iterable[Event], *, lists_row: bool = True, cut_short: Iterable[CutShort] = ()
+    ) -> None:
         self.incident = incident
         self.timeline = list(timeline)
         self.holding = False
@@ -42,7 +56,9 @@ class Conductor:
         self._lists_row = lists_row
         self._busy: set[str] = set()
         self._fault: BaseException | None = None
-        self._sending: dict[int, workflow.ActivityHandle[Receipt]] = {}
+        self._sending: dict[int, Sending] = {}
+        self._looking: workflow.ActivityHandle[SampleReport] | None = None
+        self._cut_short = {each.number: each for each in cut_short}
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: tuple[object, ...] = ()
         self._row: dict[str, Any] = {}
@@ -79,9 +95,9 @@ class Conductor:
     def _call_off(self, recorded: Iterable[Event]) -> None:
         """End the tries of what somebody has taken back; else the server would go on trying, and perhaps tell it."""
         for event in recorded:
-            if event.kind in redelivering.TAKES_BACK and (handle := self._sending.get(event.data["number"])) is not None:
+            if event.kind in redelivering.TAKES_BACK and (sending := self._sending.get(event.data["number"])) is not None:
                 self.mark()
-                handle.cancel()
+                sending.handle.cancel()
 
     def tick(self) -> None:
         """Let every clock that has come due speak, and try every port whose wait is over."""
@@ -93,17 +109,20 @@ class Conductor:
         """The earliest moment at which `tick` has something to do."""
         trying = {port: health for port, health in self.incident.down.items() if port not in self.incident.paused}
         moments = [health.retry_at for port, health in trying.items() if lifecycle.next_effect(self.incident, port)]
+        moments += [each.over_by for each in self._cut_short.values() if self._is_next(each.number)]
         moments = [moment for moment in moments if moment > workflow.now()]
         look = None if self.holding or self.busy(LOOKING) else verifying.next_look(self.incident)
         moments += [moment for moment in (clocks.next_wake(self.incident), look) if moment is not None]
         return min(moments, default=None)
 
-    async def until_wake_or(self, over: Callable[[], bool], summary: str = "") -> None:
+    async def until_wake_or(self, over: Callable[[], bool], summary: str = "", by: datetime | None = None) -> None:
         """Wait until `over`, or until there is something to do: at the earliest clock, or when something moves it earlier.
+
+        At the latest it ends at `by`.
 
         A clock that moves later costs nothing: the timer that is set fires once for nothing and is set anew.
         """
-        armed = self.next_wake()
+        armed = min((moment for moment in (self.next_wake(), by) if moment is not None), default=None)
 
         def disturbed() -> bool:
             if over() or self._fault is not None:
@@ -124,17 +143,72 @@ class Conductor:
     def idle(self) -> bool:
         return not self._busy
 
-    async def drained(self) -> None:
-        """Wait until nothing is under way; nothing new is begun meanwhile, the clocks go on."""
+    async def drained(self, over: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until nothing is under way, at most for as long as `options` says; False where `over` came first.
+
+        A slow vendor holds nobody up meanwhile: all else is still sent, and the clocks go on. A try that takes too long is cut
+        short; its effect stays in the outbox under its key, and `handed_on` says what whoever goes on with it has to know.
+        """
+        if not self._still() and not workflow.patched(patches.TRIES_CUT_SHORT):
+            await self._drained_whatever_it_takes()
+            return True
+        await self._keep_on_until(lambda: over() or self._still(), within=options.SLOW_TRY)
+        while not self._still():
+            self.holding = False
+            # What is no try has an end of its own, and nothing waits for it but the next run.
+            await self._keep_on_until(lambda: over() or self._only_tries())
+            if over():
+                return False
+            self.holding = True
+            await self._keep_on_until(lambda: self._still() or not self._only_tries(), within=options.LAST_TRIES)
+            if self._only_tries():
+                self._cut_tries_short()
+            await self._keep_on_until(lambda: self._still() or not self._only_tries())
         self.holding = True
-        while not (self.idle and workflow.all_handlers_finished()):
+        return True
+
+    def _still(self) -> bool:
+        return self.idle and workflow.all_handlers_finished()
+
+    def _only_tries(self) -> bool:
+        return self._busy <= TRIES
+
+    async def _keep_on_until(self, over: Callable[[], bool], within: timedelta | None = None) -> None:
+        end = workflow.now() + within if within is not None else None
+        while not over() and (end is None or workflow.now() < end):
+            self.tick()
+            await self.until_wake_or(over, by=end)
+
+    async def _drained_whatever_it_takes(self) -> None:
+        """As it was before `patches.TRIES_CUT_SHORT`."""
+        self.holding = True
+        while not self._still():
             wake = self.next_wake()
             timeout = max(timedelta(0), wake - workflow.now()) if wake is not None else None
             try:
-                await wait(lambda: self._fault is not None or (self.idle and workflow.all_handlers_finished()), timeout=timeout)
+                await wait(lambda: self._fault is not None or self._still(), timeout=timeout)
             except TimeoutError:
                 self.tick()
             self._faultless()
+
+    def _cut_tries_short(self) -> None:
+        """Give up every try that is being made. Nobody can say whether it arrived; what is made of it later looks first."""
+        now = workflow.now()
+        for number, sending in self._sending.items():
+            effect = next((one for one in self.incident.outbox if one.number == number), None)
+            if effect is not None:
+                over_by = now + options.DELIVERY[effect.port].start_to_close
+                self._cut_short[number] = CutShort(number=number, tries=sending.earlier + 1, since=sending.since, over_by=over_by)
+            self.mark()
+            sending.handle.cancel()
+        if self._looking is not None:
+            self.mark()
+            self._looking.cancel()
+
+    def handed_on(self) -> list[CutShort]:
+        """What the next run, or the follow-up, has to know of tries that were cut short."""
+        waiting = {effect.number for effect in self.incident.outbox}
+        return [each for each in self._cut_short.values() if each.number in waiting]
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` as a task of its own that continue-as-new waits for."""
@@ -184,7 +258,7 @@ class Conductor:
         try:
             asked = verifying.request(self.incident, workflow.now())
             self.mark()
-            report = await workflow.execute_activity(
+            self._looking = workflow.start_activity(
                 "sample",
                 asked,
                 result_type=SampleReport,
@@ -195,12 +269,16 @@ class Conductor:
                 priority=options.priority(self.incident.severity or self.incident.presumed_severity),
                 summary="verification: look at the measurements",
             )
-            found = verifying.sampled(self.incident, asked, report, workflow.now())
+            found = verifying.sampled(self.incident, asked, await self._looking, workflow.now())
         except ActivityError as error:
+            if isinstance(error.cause, CancelledError):
+                return  # the next run looks instead
             found = verifying.unreachable(self.incident, _cause(error)[0], workflow.now())
         except Exception as error:  # noqa: BLE001  numbers that no look can be made of must not stop clocks and pages; the entry says so
             workflow.logger.error("a look at the measurements failed", exc_info=error)
             found = verifying.unreachable(self.incident, f"the look failed, {type(error).__name__}: {error}", workflow.now())
+        finally:
+            self._looking = None
         self.record(found)
 
     def _ready(self, port: Port) -> Effect | None:
@@ -208,7 +286,14 @@ class Conductor:
         health = self.incident.down.get(port)
         if self.holding or port in self.incident.paused or (health is not None and health.retry_at > workflow.now()):
             return None
-        return lifecycle.next_effect(self.incident, port)
+        effect = lifecycle.next_effect(self.incident, port)
+        before = self._cut_short.get(effect.number) if effect is not None else None
+        return effect if before is None or before.over_by <= workflow.now() else None
+
+    def _is_next(self, number: int) -> bool:
+        """Whether an effect is the one that its port's queue waits for."""
+        effect = next((one for one in self.incident.outbox if one.number == number), None)
+        return effect is not None and lifecycle.next_effect(self.incident, effect.port) == effect
 
     async def _serve(self, port: Port) -> None:
         """Send a port's effects in order, while there are any and the provider takes them.
@@ -221,26 +306,34 @@ class Conductor:
     async def _deliver(self, port: Port, effect: Effect) -> list[Event]:
         """Carry out one effect; answers with what to record."""
         health = self.incident.down.get(port)
-        attempt = (health.failures if health is not None else 0) + 1
+        before = self._cut_short.get(effect.number)
+        earlier = before.tries if before is not None else 0
+        attempt = (health.failures if health is not None else 0) + earlier + 1
         how = options.DELIVERY[port]
+        since = before.since if before is not None else workflow.now()
         self.mark()
-        self._sending[effect.number] = workflow.start_activity(
+        handle: workflow.ActivityHandle[Receipt] = workflow.start_activity(
             effect.ask.action,
             lifecycle.addressed(self.incident, effect, attempt),
             result_type=Receipt,
             task_queue=contract.port_queue(workflow.info().task_queue, port),
             activity_id=effect.key if attempt == 1 else f"{effect.key}#{attempt}",
             start_to_close_timeout=how.start_to_close,
-            schedule_to_close_timeout=how.schedule_to_close,
+            # What was cut short is parked no later than it would have been.
+            schedule_to_close_timeout=max(how.start_to_close, how.schedule_to_close - (workflow.now() - since)),
             retry_policy=how.retry,
             priority=options.priority(self.incident.severity or self.incident.presumed_severity),
             summary=effect.purpose or effect.ask.action,
         )
+        self._sending[effect.number] = Sending(handle, since, earlier)
         try:
-            receipt = await self._sending[effect.number]
+            receipt = await handle
         except ActivityError as error:
-            # Called off by whoever took it back: that is on record, and says nothing of the provider.
-            return [] if isinstance(error.cause, CancelledError) else [self._failed(effect, error)]
+            if isinstance(error.cause, CancelledError):
+                return []  # taken back by somebody, which is on record, or cut short: neither says anything of the provider
+            if before is not None:
+                self._cut_short[effect.number] = before.model_copy(update={"since": workflow.now()})
+            return [self._failed(effect, error)]
         finally:
             del self._sending[effect.number]
         return lifecycle.delivered(self.incident, effect, receipt, workflow.now())

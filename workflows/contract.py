@@ -152,6 +152,19 @@ def search_attributes(incident: Incident) -> dict[SearchAttributeKey[Any], Any]:
     }
 
 
+class CutShort(BaseModel):
+    """A try that its run could not wait for: it may have arrived.
+
+    Its effect is tried again from `over_by` on, when the old try is over wherever it went on, and as one that was tried `tries`
+    times; the time until it is parked counts from `since`.
+    """
+
+    number: int
+    tries: int
+    since: datetime
+    over_by: datetime
+
+
 class FollowUpInput(BaseModel):
     """What a closed incident still owes: its state, with the open action items in it; and what an earlier run of the follow-up knew."""
 
@@ -159,6 +172,7 @@ class FollowUpInput(BaseModel):
     timeline: list[Event] = Field(default_factory=list)
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     marks: dict[str, str] = Field(default_factory=dict)
+    cut_short: list[CutShort] = Field(default_factory=list)
 
 
 class HeldAlert(BaseModel):

@@ -30,7 +30,7 @@ class FollowUp:
 
     @workflow.init
     def __init__(self, start: contract.FollowUpInput) -> None:
-        self.conductor = Conductor(start.incident, start.timeline, lists_row=False)
+        self.conductor = Conductor(start.incident, start.timeline, lists_row=False, cut_short=start.cut_short)
         self.answers: dict[str, dict[str, Any]] = dict(start.answers)
         self.marks: dict[str, str] = dict(start.marks)
 
@@ -68,7 +68,13 @@ class FollowUp:
         await self.conductor.drained()
         answers = remembered(self.answers)
         marks = {key: self.marks[key] for key in answers if key in self.marks}
-        request = contract.FollowUpInput(incident=self.incident, timeline=tail(self.timeline), answers=answers, marks=marks)
+        request = contract.FollowUpInput(
+            incident=self.incident,
+            timeline=tail(self.timeline),
+            answers=answers,
+            marks=marks,
+            cut_short=self.conductor.handed_on(),
+        )
         workflow.continue_as_new(request)
 
     def _over(self) -> bool:

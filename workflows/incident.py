@@ -66,6 +66,7 @@ class Carried(BaseModel):
     run: int = 1
     previous_run_id: str = ""
     listing: dict[str, Any] = Field(default_factory=dict)
+    cut_short: list[contract.CutShort] = Field(default_factory=list)
 
 
 class IncidentInput(BaseModel):
@@ -99,7 +100,7 @@ class Incident:
         self.previous_run_id = ""
         if start.carried is not None:
             carried = start.carried
-            self.conductor = Conductor(carried.incident, carried.timeline)
+            self.conductor = Conductor(carried.incident, carried.timeline, cut_short=carried.cut_short)
             self.conductor.resume_listing(carried.listing)
             self.answers = dict(carried.answers)
             self.marks = dict(carried.marks)
@@ -204,8 +205,12 @@ class Incident:
         return info.get_current_history_length() >= limit or info.is_continue_as_new_suggested()
 
     async def _continue_as_new(self) -> None:
-        """Go on in a new run with an empty history. Nothing is under way when it happens, and nothing is left out."""
-        await self.conductor.drained()
+        """Go on in a new run with an empty history. Nothing is under way when it happens, and nothing is left out.
+
+        An incident that is closed while it waits for that winds up in this run.
+        """
+        if not await self.conductor.drained(lambda: not self.incident.open):
+            return
         self.conductor.tick()
         answers = remembered(self.answers)
         carried = Carried(
@@ -218,6 +223,7 @@ class Incident:
             run=self.run_number + 1,
             previous_run_id=workflow.info().run_id,
             listing=self.conductor.carry_listing(),
+            cut_short=self.conductor.handed_on(),
         )
         workflow.continue_as_new(IncidentInput(carried=carried))
 
@@ -241,6 +247,7 @@ class Incident:
             incident=self.incident.model_copy(update={"effect_number": self.incident.effect_number + options.FOLLOW_UP_EFFECTS}),
             answers=answers,
             marks={key: self.marks[key] for key in answers if key in self.marks},
+            cut_short=self.conductor.handed_on(),
         )
         self.conductor.let_go()
         await self._start_child("FollowUp", request, contract.follow_up_id(self.incident.id))

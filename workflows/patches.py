@@ -61,3 +61,9 @@ It may go once no incident of before is running.
 
 READ_CHANNELS_BACK = "2026-11-read-channels-back"
 """A round of reading back also looks at channels. A round takes two minutes: it may go with the next version."""
+
+TRIES_CUT_SHORT = "tries-cut-short"
+"""Before the next run, a try that takes too long is cut short and handed on; everything was held back until it ended (2026-11).
+
+It may go once no incident and no follow-up of before is running.
+"""
