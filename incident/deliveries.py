@@ -229,6 +229,8 @@ def _waiting(incident: Incident, effect: Effect, state: Standing) -> dict[str, A
     health = incident.down.get(effect.port)
     if state == "parked" and health is not None:
         shown |= {"error": health.error, "retry_at": _iso(health.retry_at)}
+        if health.vendor:
+            shown["waits_for"] = health.vendor
     refusal = next((each.note for each in reversed(incident.settled) if each.key == effect.key and each.state == "refused"), None)
     if refusal is not None and effect in incident.unsent:
         shown["error"] = refusal

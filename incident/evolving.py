@@ -701,6 +701,7 @@ def _parked(incident: Incident, event: Event) -> Changes:
         retry_at=_moment(data["retry_at"]),
         failures=(before.failures if before else 0) + 1,
         error=data["error"],
+        vendor=data.get("vendor", ""),
     )
     changes: Changes = {"down": {**incident.down, port: health}}
     tried = next((effect for effect in incident.outbox if effect.number == data["number"]), None)

@@ -419,8 +419,8 @@ def _found(incident: Incident, receipt: Receipt, roles: tuple[str, ...], now: da
     return [Event(kind="role_assigned", by=SYSTEM, at=now, text=text, data=data)]
 
 
-def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelta | None, now: datetime) -> Event:
-    """The port can't be reached: what it is owed waits, in order, until `retry_at`."""
+def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelta | None, now: datetime, *, vendor: str = "") -> Event:
+    """The port can't be reached: what it is owed waits, in order, until `retry_at`. `vendor` is who has asked for that wait."""
     policy = incident.policy
     before = incident.down.get(effect.port)
     failures = before.failures if before is not None else 0
@@ -434,7 +434,11 @@ def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelt
         "error": error[:500],
         "failures": failures + 1,
     }
-    text = f"{effect.port.value} can't be reached ({error[:200]}); {waiting} message(s) kept, next try {retry_at:%H:%M:%S} UTC"
+    why = f"{effect.port.value} can't be reached"
+    if vendor:
+        data["vendor"] = vendor[:100]
+        why = f"{effect.port.value} waits for {vendor[:100]} until {retry_at:%H:%M:%S} UTC"
+    text = f"{why} ({error[:200]}); {waiting} message(s) kept, next try {retry_at:%H:%M:%S} UTC"
     return Event(kind="parked", by=SYSTEM, at=now, text=text, data=data)
 
 

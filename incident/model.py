@@ -264,7 +264,7 @@ class Drift(Frozen):
 
 
 class PortHealth(Frozen):
-    """A port whose queue waits because its provider can't be reached."""
+    """A port whose queue waits because its provider can't be reached; with `vendor`, because that one wants to be left alone so long."""
 
     port: Port
     down_since: datetime
@@ -272,6 +272,7 @@ class PortHealth(Frozen):
     failures: int
     error: str
     told: tuple[int, ...] = ()
+    vendor: str = Field(default="", exclude_if=lambda value: not value)
 
 
 class Pause(Frozen):

@@ -2,6 +2,7 @@
 
     IntegrationError
     ├── Unavailable      try again, after `retry_after` where the provider said so
+    │   ├── RateLimited  the provider has had too much: whatever else it is asked before `retry_after` it refuses as well
     │   └── Unanswered   (in `http`) nothing usable came back: it may have been taken all the same
     └── Refused          final: the same ask will be refused again
         ├── Rejected     the provider does not accept what was asked
@@ -30,6 +31,10 @@ class Unavailable(IntegrationError):
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RateLimited(Unavailable):
+    """The provider has been asked too much. With `retry_after`, all that goes there had better wait so long."""
 
 
 class Refused(IntegrationError):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from incident.effects import Delivery, Port, Receipt
 from incident.evidence import Point
 from incident.queries import Query
-from integrations.errors import Rejected, Unavailable
+from integrations.errors import RateLimited, Rejected, Unavailable
 from integrations.ports import Archive, Chat, FiringAlert, Monitoring, OnCall, Paging, Specialist, StatusPage, Ticketing
 
 TIMEOUT = timedelta(seconds=10)
@@ -70,8 +70,10 @@ class _Faulty:
         told = f"{self.port} is switched to {fault.mode}"
         retry_after = None if fault.retry_after is None else timedelta(seconds=fault.retry_after)
         match fault.mode:
-            case Mode.DOWN | Mode.RATE_LIMITED:
+            case Mode.DOWN:
                 raise Unavailable(told, retry_after=retry_after)
+            case Mode.RATE_LIMITED:
+                raise RateLimited(told, retry_after=retry_after)
             case Mode.REFUSE:
                 raise Rejected(told)
             case Mode.SLOW:

@@ -10,7 +10,8 @@ What a status means is decided here, once; an adapter looks only at the statuses
 | what happens | error |
 |---|---|
 | no connection, time-out, connection cut, an answer that is no HTTP, or no JSON | `Unanswered`: it may have been taken |
-| 408, 420, 425, 429, 5xx, and 403 with a rate limit's headers | `Unavailable`, with the vendor's word on when |
+| 420, 429, and 403 with a rate limit's headers | `RateLimited`, with the vendor's word on when |
+| 408, 425, 5xx | `Unavailable`, the same |
 | 401, 407, 403 | `Unauthorized` |
 | 404, 410 | `NotFound` |
 | any other 4xx, and 3xx: credentials do not follow a redirection | `Rejected` |
@@ -37,7 +38,7 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import SecretStr
 
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, RateLimited, Rejected, Unauthorized, Unavailable
 
 CONNECT_WITHIN = timedelta(seconds=3)
 """A vendor that is there takes a connection in far less."""
@@ -60,7 +61,9 @@ SAID_LIMIT = 300
 SECRET_WORD = 12
 """Characters from which on a part of an address counts as a key by itself; Mattermost's have 26."""
 
-LATER = frozenset({408, 420, 425, 429})
+LATER = frozenset({408, 425})
+
+TOO_MUCH = frozenset({420, 429})
 """420 is what Statuspage calls too many requests."""
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -185,7 +188,9 @@ class Http:
         # The advice first: where room is short, the vendor's words are cut.
         text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self._setting)}: {_words(body)}")
         limited = status == 403 and (response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers)
-        if status in LATER or status >= 500 or limited:
+        if status in TOO_MUCH or limited:
+            raise RateLimited(text, retry_after=retry_after(response.headers, datetime.now(UTC)))
+        if status in LATER or status >= 500:
             raise Unavailable(text, retry_after=retry_after(response.headers, datetime.now(UTC)))
         kind: type[IntegrationError] = Rejected
         if status in (401, 403, 407):

@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from incident import deliveries, snapshot
 from incident.commands import SeverityField
 from incident.vocabulary import Phase
-from starter import privacy
+from starter import privacy, under_way
 from starter.calls import patiently
 from starter.problems import Broken, NoWorker, UnknownIncident
 from workflows import contract
@@ -161,6 +161,9 @@ class Reading:
     async def state(self, incident: str) -> dict[str, Any]:
         """The whole snapshot of one incident, open or closed; what its follow-up did since is in it."""
         state = dict(await self._query(incident, "state"))
+        if under_way.doubtful(state["deliveries"], datetime.now(UTC)):
+            failing = await under_way.tries(await self.describe(incident))
+            state["deliveries"] = under_way.with_tries(state["deliveries"], failing)
         if state["phase"] == Phase.CLOSED.value:
             later = await self._follow_up(incident, "state")
             if later is not None:

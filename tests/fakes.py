@@ -4,6 +4,7 @@
     chat.down = True              # every call raises Unavailable, with `retry_after` where it is set
     chat.fail_times = 2           # so do the next two calls
     chat.accept_then_lose = 1     # the next new delivery is accepted, and its answer lost
+    chat.limited = timedelta(..)  # every call raises RateLimited
     chat.refuse = True            # every call raises Rejected
 
 `ledger` holds what was accepted, in order, once for each key; `attempts` counts the calls.
@@ -33,7 +34,7 @@ from incident.evidence import Point, moments
 from incident.paging import OpenPage
 from incident.queries import Query
 from integrations.deliveries import asked, channel_name, marked
-from integrations.errors import Rejected, Unavailable
+from integrations.errors import RateLimited, Rejected, Unavailable
 from integrations.ports import FiringAlert, KnownIssue
 
 
@@ -48,6 +49,7 @@ class Fake:
         self.accept_then_lose = 0
         self.refuse = False
         self.retry_after: timedelta | None = None
+        self.limited: timedelta | None = None
         self._receipts: dict[str, Receipt] = {}
 
     @property
@@ -57,6 +59,8 @@ class Fake:
 
     def _answer_faults(self) -> None:
         self.attempts += 1
+        if self.limited is not None:
+            raise RateLimited(f"{type(self).__name__} was told that it has had too much", retry_after=self.limited)
         if self.refuse:
             raise Rejected(f"{type(self).__name__} was told to refuse")
         if self.fail_times > 0:

@@ -31,7 +31,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
@@ -266,8 +266,19 @@ class Known(ChannelActivities):
 
 
 @asynccontextmanager
-async def working(client: Client, board: Switchboard, queue: str, *, cached: int = 500, lists: bool = True) -> AsyncIterator[None]:
-    """All workers of the product on `queue`, with fakes behind the ports. `lists`: whether the server can list workflows."""
+async def working(
+    client: Client,
+    board: Switchboard,
+    queue: str,
+    *,
+    cached: int = 500,
+    lists: bool = True,
+    interceptors: Mapping[Port, Interceptor] = {},
+) -> AsyncIterator[None]:
+    """All workers of the product on `queue`, with fakes behind the ports. `lists`: whether the server can list workflows.
+
+    `interceptors`: what stands before a port's activities.
+    """
     paging = PagingActivities(board, board, board)
     work = InvestigationActivities(client, board, board, ["machine"], queue)
     activities: dict[Port, list[Callable[..., Any]]] = {
@@ -288,7 +299,13 @@ async def working(client: Client, board: Switchboard, queue: str, *, cached: int
     async with AsyncExitStack() as stack:
         for port, functions in activities.items():
             await stack.enter_async_context(
-                Worker(client, task_queue=contract.port_queue(queue, port), activities=functions, max_concurrent_activity_task_polls=2)
+                Worker(
+                    client,
+                    task_queue=contract.port_queue(queue, port),
+                    activities=functions,
+                    max_concurrent_activity_task_polls=2,
+                    interceptors=[interceptors[port]] if port in interceptors else [],
+                )
             )
         await stack.enter_async_context(
             in_one_batch(

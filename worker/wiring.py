@@ -89,6 +89,7 @@ from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
+from integrations.waits import Waits
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.signing import link_key
 from runtime.temporal import in_one_batch, sandboxed_runner
@@ -112,7 +113,7 @@ from runtime.vendors import (
     Statuspage,
     vendor_settings,
 )
-from worker.pace import pace
+from worker.pace import OneWait, pace, vendors
 from workflows import contract, options
 from workflows.guard import Guard
 
@@ -260,7 +261,7 @@ def configured_adapters(settings: Settings, ledger: Ledger, policy: Policy) -> A
         checks[Port.STATUS] = (page,)
     pager, standing, pagers = embedded.pager, None, _pagers(settings, ledger)
     if pagers:
-        standing = Pagers(pagers, PageMemory(ledger))
+        standing = Pagers(pagers, PageMemory(ledger), waits=Waits())
         pager = PagingOrDrill(FaultyPager(standing, ledger), embedded.pager)
         checks[Port.PAGING] = pagers
     if settings.calendar == "email":
@@ -532,7 +533,7 @@ def build_workers(
             )
         )
     ]
-    rates = pace(settings)
+    rates, outside = pace(settings), vendors(settings)
     for port, functions in activities_by_port(client, adapters, settings.task_queue).items():
         workers.append(
             Worker(
@@ -541,6 +542,7 @@ def build_workers(
                 activities=functions,
                 activity_task_poller_behavior=PollerBehaviorSimpleMaximum(maximum=2),
                 max_task_queue_activities_per_second=rates.get(port),
+                interceptors=[OneWait(outside[port], shared=port is not Port.PAGING)] if port in outside else [],
                 graceful_shutdown_timeout=GRACE,
                 on_fatal_error=fatal,
             )

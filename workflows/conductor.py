@@ -344,7 +344,7 @@ class Conductor:
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             return lifecycle.undeliverable(effect, text, now)
         wait = cause.next_retry_delay if isinstance(cause, ApplicationError) else None
-        return lifecycle.parked(self.incident, effect, text, wait, now)
+        return lifecycle.parked(self.incident, effect, text, wait, now, vendor=_vendor(cause))
 
     def mark(self) -> None:
         """Note that this workflow task has a command."""
@@ -419,6 +419,13 @@ def _cause(error: ActivityError) -> tuple[str, BaseException | None]:
     while isinstance(cause, BaseException) and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
         cause = cause.__cause__
     return str(cause.message if isinstance(cause, ApplicationError) else cause or error), cause
+
+
+def _vendor(cause: BaseException | None) -> str:
+    """Who has asked to be left alone for a while, where that is why nothing was delivered."""
+    if not isinstance(cause, ApplicationError) or cause.type != contract.RATE_LIMITED or not cause.details:
+        return ""
+    return str(cause.details[0])
 
 
 def _again() -> None:

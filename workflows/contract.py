@@ -33,6 +33,9 @@ NOT_PERMITTED = "NotPermitted"
 """The type of failure with which the register turns somebody away who may not open an incident."""
 CHECKUP_ID = "checkup"
 
+RATE_LIMITED = "RateLimited"
+"""The type of failure of a delivery that a vendor wants to have later; its details say which vendor, and when."""
+
 ALERTS = "alerts"
 """The signal by which an alert group takes what monitoring posts."""
 

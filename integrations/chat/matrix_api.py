@@ -10,7 +10,7 @@ import httpx2
 from pydantic import SecretStr
 
 from integrations.deliveries import clipped
-from integrations.errors import Unavailable
+from integrations.errors import RateLimited
 from integrations.http import LONGEST_WAIT, Answer, Http, retry_after
 
 API = "/_matrix/client/v3"
@@ -34,7 +34,7 @@ class MatrixApi:
     ) -> Answer:
         answer = await self.http.call(method, API + path, json=json, params=params, also={*also, 429})
         if answer.status == 429:
-            raise Unavailable(f"Matrix wants us to wait with {method} {API}{path}: {said(answer)}", retry_after=_wait(answer))
+            raise RateLimited(f"Matrix wants us to wait with {method} {API}{path}: {said(answer)}", retry_after=_wait(answer))
         return answer
 
     async def whoami(self) -> str:

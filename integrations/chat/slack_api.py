@@ -13,13 +13,14 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, RateLimited, Rejected, Unauthorized, Unavailable
 from integrations.http import Answer, Http, Unanswered, advice, retry_after
 
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 """Slack has failed half-way; by its own word some of it may have been done."""
 
-LATER = frozenset({"ratelimited", "rate_limited", "service_unavailable", "external_channel_migrating", "message_limit_exceeded"})
+TOO_MUCH = frozenset({"ratelimited", "rate_limited"})
+LATER = frozenset({"service_unavailable", "external_channel_migrating", "message_limit_exceeded"})
 
 CREDENTIALS = frozenset(
     {
@@ -101,6 +102,8 @@ def _error(word: str, method: str, data: Mapping[str, Any], answer: Answer) -> I
         text += advice(401, "TOCSIN_SLACK_TOKEN")
     if word in UNSURE:
         return Unanswered(text)
+    if word in TOO_MUCH:
+        return RateLimited(text, retry_after=retry_after(answer.headers, datetime.now(UTC)))
     if word in LATER:
         return Unavailable(text, retry_after=retry_after(answer.headers, datetime.now(UTC)))
     if word in CREDENTIALS:

@@ -5,6 +5,7 @@ What happens when a pager fails decides whether the next one is asked:
 | the first pager | then |
 |---|---|
 | is not there, fails, has too much to do | it has not taken the page: the next one is asked at once |
+| has said "too many requests", to whichever page | until its wait is over the next one is asked without asking it |
 | refuses: wrong credentials, no address for this person | the next one is asked at once, and the receipt says so |
 | gives no answer: it may have taken the page | it alone is asked again, under the same key; still no answer: the next one |
 
@@ -24,14 +25,18 @@ from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
 from incident.paging import OpenPage
 from integrations.deliveries import asked
-from integrations.errors import IntegrationError, Refused, Unavailable
+from integrations.errors import IntegrationError, RateLimited, Refused, Unavailable
 from integrations.http import LIMIT, Unanswered
 from integrations.once import OneAtATime
 from integrations.paging.memory import Asked, PageMemory
 from integrations.paging.pagerduty import PagerDuty
+from integrations.waits import NOTHING, Waits, words
 
 PATIENCE = 2
 """How often a pager may leave a page without an answer before the next one is asked."""
+
+LONGEST_HELD = timedelta(minutes=1)
+"""No page is kept from its pager for longer because of what was said to another one: asking too early costs nothing."""
 
 
 class Pager(Protocol):
@@ -51,12 +56,13 @@ class Pager(Protocol):
 class Pagers:
     """Pagers in the order in which they are tried. A repeat is recognised by its key in the memory."""
 
-    def __init__(self, pagers: Sequence[Pager], memory: PageMemory, *, limit: timedelta = LIMIT) -> None:
+    def __init__(self, pagers: Sequence[Pager], memory: PageMemory, *, limit: timedelta = LIMIT, waits: Waits | None = None) -> None:
         self._pagers = tuple(pagers)
         self._memory = memory
         # Together they must be done before the caller takes the page for lost.
         self._share = limit / len(self._pagers)
         self._one_at_a_time = OneAtATime()
+        self._waits = waits
 
     async def page(self, delivery: Delivery) -> Receipt:
         asked(delivery, Page)
@@ -72,6 +78,10 @@ class Pagers:
         # A pager that may have the page already is asked before one that can't have it.
         for pager in sorted(self._pagers, key=lambda each: each.name not in known):
             before = known.get(pager.name, Asked())
+            left = self._waits.left(pager.name) if self._waits is not None else NOTHING
+            if left:
+                failures[pager.name] = RateLimited(words(pager.name, left), retry_after=left)
+                continue
             try:
                 receipt = await self._ask(pager, delivery)
             except Unanswered as error:
@@ -81,6 +91,8 @@ class Pagers:
                 failures[pager.name] = error
             except IntegrationError as error:
                 failures[pager.name] = error
+                if isinstance(error, RateLimited) and error.retry_after is not None and self._waits is not None:
+                    self._waits.told(pager.name, min(error.retry_after, LONGEST_HELD))
             else:
                 receipt = _told(receipt, pager, failures, asked_before=before.unanswered > 0)
                 kept = receipt.model_copy(update={"repeated": False})
@@ -123,6 +135,7 @@ def _together(failures: dict[str, IntegrationError]) -> IntegrationError:
     text = "; ".join(f"{name}: {error}" for name, error in failures.items())
     later = [error for error in failures.values() if isinstance(error, Unavailable)]
     if later:
-        return Unavailable(text, retry_after=min((error.retry_after for error in later if error.retry_after is not None), default=None))
+        kind = RateLimited if all(isinstance(error, RateLimited) for error in later) else Unavailable
+        return kind(text, retry_after=min((error.retry_after for error in later if error.retry_after is not None), default=None))
     first = next(error for error in failures.values() if isinstance(error, Refused))
     return type(first)(text)

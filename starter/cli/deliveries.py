@@ -45,7 +45,10 @@ def deliveries(session: Session, incident: str | None, only_open: bool) -> None:
     session.talk(f"{told.get('delivered', 0)} delivered, {len(waiting)} waiting, {len(refused)} refused")
     for port, health in sorted((told.get("down") or {}).items()):
         since, error, again = health.get("down_since"), clean(health.get("error", "")), health.get("retry_at")
-        session.talk(f"{port} is down since {since}: {error}; tried again at {again}")
+        if health.get("vendor"):
+            session.talk(f"{port} waits for {clean(health['vendor'])} until {again}: {error}")
+        else:
+            session.talk(f"{port} is down since {since}: {error}; tried again at {again}")
     for port, pause in sorted((told.get("paused") or {}).items()):
         session.talk(
             f"{port} is paused by {clean(pause['by'])} until {pause['until']}: {clean(pause['reason'])}; tocsin channel resume {port}"
@@ -60,6 +63,8 @@ def _note(each: dict[str, Any]) -> str | None:
         return f"{each.get('way') or each.get('note') or 'instead'} ({each['instead']})"
     if each.get("stands_for"):
         return f"for {each['stands_for']}" + (f", {each['note']}" if each.get("note") else "")
+    if each.get("waits_for"):
+        return f"waits for {each['waits_for']} until {each.get('retry_at', '?')}: {each.get('error', '')}"
     found = each.get("error") or each.get("note")
     return str(found) if found else None
 

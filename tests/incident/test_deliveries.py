@@ -71,6 +71,19 @@ def test_another_text_than_the_one_that_was_asked_for_is_on_the_delivery() -> No
     assert "GitHub had #12 already" == _view(walk)["settled"][-1]["note"]
 
 
+def test_what_waits_as_its_vendor_asks_says_so() -> None:
+    """Too many requests are no outage: the entry and the delivery name the vendor, and when it wants to be asked again."""
+    walk = _walk()
+    walk.does("post_update", audience="internal", text="Rolling back")
+    effect = walk.waiting(Port.CHAT)[0]
+    parked = lifecycle.parked(walk.incident, effect, "429", timedelta(minutes=30), walk.now, vendor="Slack")
+    walk.record([parked])
+    waiting = next(each for each in _view(walk)["waiting"] if each["key"] == effect.key)
+
+    assert parked.text.startswith(f"chat waits for Slack until {walk.now + timedelta(minutes=30):%H:%M:%S} UTC (429)")
+    assert ("Slack", "429") == (waiting["waits_for"], waiting["error"])
+
+
 def test_what_matters_has_failed_over_once_the_other_way_has_arrived() -> None:
     """Parked until the page is delivered, failed over from then on, delivered in the end; the two are tied together."""
     walk = _walk()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, RateLimited, Refused, Rejected, Unauthorized, Unavailable
 from integrations.http import ANSWER_LIMIT, LONGEST_WAIT, SAID_LIMIT, Http, Unanswered, retry_after
 from tests.integrations.wire import PAGE, RawServer
 
@@ -65,10 +65,10 @@ async def test_an_empty_answer_is_no_error(server: RawServer, http: Http) -> Non
         (409, Rejected),
         (410, NotFound),
         (413, Rejected),
-        (420, Unavailable),
+        (420, RateLimited),
         (422, Rejected),
         (425, Unavailable),
-        (429, Unavailable),
+        (429, RateLimited),
         (500, Unavailable),
         (503, Unavailable),
         (599, Unavailable),

@@ -27,6 +27,7 @@ from integrations.paging.memory import PageMemory
 from integrations.paging.notifier import AddressUnusable, NotifierPager
 from integrations.paging.pagerduty import PagerDuty
 from integrations.paging.pagers import Pagers
+from integrations.waits import Waits
 from tests.integrations.asks import INCIDENT, delivery, of_port
 from tests.integrations.contract import Contract, Stage
 from tests.integrations.mail_server import PASSWORD, USER, MailServer, Trouble
@@ -321,6 +322,21 @@ async def test_the_next_way_is_taken_where_the_first_refuses(both: PagerDutyStag
     receipt = await both.tell(PAGE)
 
     assert ("email", 1) == (receipt.detail["pager"], len(server.taken))
+
+
+async def test_a_pager_that_has_had_too_much_is_left_alone_by_the_next_page(both: PagerDutyStage, server: MailServer) -> None:
+    """Once it has said so to one page, the others go by the next way at once; a minute later at the latest it is asked again."""
+    now = 100.0
+    both.pagers = Pagers([both.pagerduty, email_pager(server.port)], PageMemory(both.ledger), waits=Waits(lambda: now))
+    both.wire.fail(Cut.TOO_MANY, retry_after=3_600)
+    await both.tell(delivery(PAGE.ask, 1))
+    both.wire.mend()
+    held = await both.tell(delivery(PAGE.ask, 2))
+    now += 61
+    again = await both.tell(delivery(PAGE.ask, 3))
+
+    assert held.detail["instead_of"]["pagerduty"].startswith("waits for pagerduty until ")
+    assert [held.detail["pager"], again.detail["pager"]] == ["email", "pagerduty"]
 
 
 async def test_a_lost_answer_does_not_page_by_both_ways(both: PagerDutyStage, server: MailServer) -> None:

@@ -19,7 +19,7 @@ from integrations.chat import slack_api
 from integrations.chat.layout import Rooms
 from integrations.chat.slack import SCOPES, SlackChat
 from integrations.chat.slack_layout import blocks
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, RateLimited, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
 from integrations.ports import ChannelSeen
 from tests.integrations.asks import CHANNEL, INCIDENT, delivery
@@ -398,6 +398,7 @@ def _kind(word: str) -> type[IntegrationError]:
     for words, kind in (
         (slack_api.UNSURE, Unanswered),
         (slack_api.LATER, Unavailable),
+        (slack_api.TOO_MUCH, RateLimited),
         (slack_api.CREDENTIALS, Unauthorized),
         (slack_api.GONE, NotFound),
     ):
@@ -411,7 +412,7 @@ def _kind(word: str) -> type[IntegrationError]:
     [
         ("token_revoked", Unauthorized),
         ("missing_scope", Unauthorized),
-        ("ratelimited", Unavailable),
+        ("ratelimited", RateLimited),
         ("service_unavailable", Unavailable),
         ("internal_error", Unanswered),
         ("channel_not_found", NotFound),

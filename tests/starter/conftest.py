@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Interceptor
 
+from incident.effects import Port
 from runtime.temporal import DATA_CONVERTER
 from starter.desk import Desk
 from tests.harness import Switchboard, register_search_attributes, working
@@ -26,8 +28,8 @@ class House:
         self.desk = Desk(client)
 
     @asynccontextmanager
-    async def staffed(self) -> AsyncIterator[None]:
-        async with working(self.client, self.board, contract.TASK_QUEUE):
+    async def staffed(self, interceptors: Mapping[Port, Interceptor] | None = None) -> AsyncIterator[None]:
+        async with working(self.client, self.board, contract.TASK_QUEUE, interceptors=interceptors or {}):
             yield
 
 

@@ -59,6 +59,17 @@ def test_every_delivery_is_listed_with_what_became_of_it(cli: Cli, stub: Stub) -
     assert f"tocsin delivery retry|replace|give-up {ONE} NUMBER" in ran.err
 
 
+def test_whom_a_delivery_waits_for_is_said(cli: Cli, stub: Stub) -> None:
+    """A vendor that wants to be left alone is named with its time, at the delivery and below."""
+    waits = {**PARKED, "error": "429", "retry_at": "2026-11-24T03:30:00Z", "waits_for": "Slack"}
+    health = {"down_since": "2026-11-24T03:00:00Z", "error": "429", "retry_at": "2026-11-24T03:30:00Z", "vendor": "Slack"}
+    stub.says[f"GET /incidents/{ONE}/deliveries"] = _told(waiting=[waits], down={"chat": health})
+    ran = cli("deliveries", ONE)
+
+    assert ran.out.splitlines()[1].split("\t")[7] == "waits for Slack until 2026-11-24T03:30:00Z: 429"
+    assert "chat waits for Slack until 2026-11-24T03:30:00Z: 429" in ran.err
+
+
 def test_only_what_has_not_arrived_can_be_asked_for(cli: Cli, stub: Stub) -> None:
     """`--open` leaves out what is settled."""
     stub.says[f"GET /incidents/{ONE}/deliveries"] = _told()
