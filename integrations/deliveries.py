@@ -75,10 +75,21 @@ def defused(text: str) -> str:
     return _FUSE.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
+def unlinked(text: str) -> str:
+    """Text from outside, defused, in which nothing is a link under another name, a picture that is fetched, or an element.
+
+    For those that read Markdown, Textile, or HTML in either.
+    """
+    return _LINK.sub("\\g<0>\N{ZERO WIDTH SPACE}", defused(text))
+
+
 def mark(incident: str, ref: str) -> str:
     """The word by which a ticket is found again: the same for every attempt, made of characters that any vendor's search takes."""
     return f"tocsin.{_PLAIN.sub('-', incident)}.{_PLAIN.sub('-', ref)}"
 
 
 _FUSE = re.compile(r"@(?=\w)|<(?=[!@#])|\bmatrix(?=\.to/)|\bmatrix:(?=(?:u|r|roomid|e)/)", re.IGNORECASE)
+_LINK = re.compile(r'\](?=[(\[:])|"(?=:[a-z/#])|!(?=[<>=]?(?:\([^)]*\))?[a-z]+:)|<(?=[a-z/])|\[(?=\[)|\{(?=\{)', re.IGNORECASE)
+"""`[name](address)`, `[name][1]`, `[1]: address`; `"name":address` and `!address!` in Textile; elements; pages and macros of a wiki."""
+
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")

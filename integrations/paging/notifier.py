@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from incident.checkup import Checked
 from incident.effects import Delivery, Page, Receipt
-from integrations.deliveries import asked, clipped, defused, marked
+from integrations.deliveries import asked, clipped, marked, unlinked
 from integrations.errors import NotFound, Unavailable
 from integrations.oncall.people import folded
 
@@ -48,7 +48,7 @@ class NotifierPager:
         services = self._services.get(folded(ask.to)) or self._services.get(EVERYBODY)
         if services is None:
             raise NotFound(f"no Apprise address for {ask.to}, and none for everybody: set TOCSIN_APPRISE_URLS")
-        text = clipped(defused(marked(delivery, ask.text)), TEXT_LIMIT)
+        text = clipped(unlinked(marked(delivery, ask.text)), TEXT_LIMIT)
         title, _, rest = text.partition("\n")
         kind = apprise.NotifyType.FAILURE if ask.urgency == "high" else apprise.NotifyType.INFO
         taken = await services.async_notify(title=title, body=rest or title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from incident.checkup import Checked
 from incident.effects import CloseTicket, Delivery, OpenTicket, Receipt
-from integrations.deliveries import asked, clipped, defused, mark, marked
+from integrations.deliveries import asked, clipped, mark, marked, unlinked
 from integrations.errors import IntegrationError, NotFound, Refused, Unauthorized, Unavailable
 from integrations.http import Http, Unanswered
 from integrations.once import OneAtATime
@@ -107,7 +107,7 @@ class TrackerTicketing:
         new = NewTicket(
             mark=mark(delivery.incident, ask.ref),
             incident=delivery.incident,
-            title=clipped(" ".join(marked(delivery, defused(ask.title)).split()), TITLE_LIMIT),
+            title=clipped(" ".join(marked(delivery, unlinked(ask.title)).split()), TITLE_LIMIT),
             body=clipped(_body(delivery, ask), self._tracker.body_limit),
         )
         async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
@@ -132,7 +132,7 @@ class TrackerTicketing:
             ticket = await self._ticket(ask, wanted, delivery.incident)
             if ticket is None or ticket.closed:
                 return Receipt(reference="gone", repeated=True) if ticket is None else _receipt(ticket, repeated=True)
-            note = clipped(marked(delivery, defused(ask.note)), self._tracker.body_limit)
+            note = clipped(marked(delivery, unlinked(ask.note)), self._tracker.body_limit)
             await self._tracker.close(ticket, note, mark(delivery.key, "close"))
             return _receipt(ticket)
 
@@ -204,4 +204,4 @@ def _receipt(ticket: Ticket, *, repeated: bool = False) -> Receipt:
 def _body(delivery: Delivery, ask: OpenTicket) -> str:
     """The text, with what trackers would need accounts and screens for: who owns it, by when, and where it comes from."""
     about = [f"Owner: {ask.owner}"] * bool(ask.owner) + [f"Due: {ask.due}"] * bool(ask.due) + [f"From: {delivery.incident}"]
-    return f"{defused(' · '.join(about))}\n\n{defused(ask.body)}".strip()
+    return f"{unlinked(' · '.join(about))}\n\n{unlinked(ask.body)}".strip()

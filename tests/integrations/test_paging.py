@@ -444,6 +444,11 @@ def hook() -> Iterator[str]:
         server.server_close()
 
 
+def told() -> list[tuple[str, bytes]]:
+    """What the hook has taken: where, and what."""
+    return list(_Hook.told)
+
+
 def _notifier(**addresses: list[str]) -> NotifierPager:
     return NotifierPager({name: [SecretStr(url) for url in urls] for name, urls in addresses.items()})
 
