@@ -121,7 +121,8 @@ class Settings(BaseSettings):
     )
     paging: str = Field(
         default="embedded",
-        description="how people are paged: embedded, pagerduty, email, apprise; several with commas between them, tried in this order",
+        description="how people are paged: embedded, pagerduty, email, apprise; several with commas between them, tried in "
+        "this order; e-mail comes last by itself where a mail server is set",
     )
     oncall: Literal["rota", "icalendar"] = Field(
         default="rota", description="who is on call: by the rota file, or by iCalendar feeds for the roles that have one"

@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from runtime.settings import PREFIX, SettingsError
+from runtime.settings import PREFIX, Settings, SettingsError
 
 FILE = "_FILE"
 """What a secret's variable ends with where it names a file that holds the secret."""
@@ -559,6 +559,16 @@ def _from_files(group: type[Vendor]) -> Iterator[tuple[str, Any]]:
             yield name, Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{variable}{FILE}: {path} can't be read ({type(error).__name__})") from None
+
+
+def ways_to_page(settings: Settings) -> tuple[str, ...]:
+    """The ways to page, in order. E-mail is the last of those that reach somebody by itself, where a mail server is set."""
+    chosen = settings.pagers
+    mail_is_set = all(os.environ.get(Mail.variable(name)) for name in ("host", "sender"))
+    outside = tuple(name for name in chosen if name != "embedded")
+    if not outside or "email" in outside or not mail_is_set:
+        return chosen
+    return (*outside, "email", *(name for name in chosen if name == "embedded"))
 
 
 def vendor_variables() -> set[str]:

@@ -17,6 +17,7 @@ from incident.effects import Delivery, Port
 from integrations.errors import RateLimited
 from integrations.waits import Waits, until, words
 from runtime.settings import Settings
+from runtime.vendors import ways_to_page
 
 A_SECOND: dict[str, float] = {
     # Looking for a message that may be there already, and reading a channel back, are each 50 calls a minute.
@@ -64,7 +65,7 @@ BEHIND = timedelta(milliseconds=500)
 
 def vendors(settings: Settings) -> dict[Port, str]:
     """What people call the vendor behind each port that has one outside; where there are several ways, all of them."""
-    ways = " and ".join(NAMES[name] for name in settings.pagers if name in NAMES)
+    ways = " and ".join(NAMES[name] for name in ways_to_page(settings) if name in NAMES)
     chosen = {Port.CHAT: settings.chat, Port.STATUS: settings.statuspage, Port.TICKETS: settings.tickets}
     return {port: NAMES[name] for port, name in chosen.items() if name in NAMES} | ({Port.PAGING: ways} if ways else {})
 

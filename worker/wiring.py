@@ -112,6 +112,7 @@ from runtime.vendors import (
     SlackCommands,
     Statuspage,
     vendor_settings,
+    ways_to_page,
 )
 from worker.pace import OneWait, pace, vendors
 from workflows import contract, options
@@ -351,7 +352,7 @@ def _calendars(settings: Settings) -> ICalendarRota | None:
 
 def _pagers(settings: Settings, ledger: Ledger) -> list[Pager]:
     """The ways to page that are chosen, in their order; none where pages stay in the embedded log."""
-    return [] if settings.pagers == ("embedded",) else [_pager(name, settings, ledger) for name in settings.pagers]
+    return [] if settings.pagers == ("embedded",) else [_pager(name, settings, ledger) for name in ways_to_page(settings)]
 
 
 def _pager(name: str, settings: Settings, ledger: Ledger) -> Pager:

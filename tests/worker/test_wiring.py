@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,10 @@ from incident.policy import Policy
 from incident.queries import Watching
 from incident.vocabulary import Severity
 from integrations.deployments import DeploymentLog
+from integrations.http import Unanswered
 from integrations.ledger import Ledger
 from integrations.paging.pagerduty import PagerDuty as PagerDutyPager
+from integrations.paging.pagers import PATIENCE
 from integrations.ticketing.tracker import TrackerTicketing
 from runtime.settings import Settings, SettingsError, load_settings
 from runtime.temporal import connect
@@ -221,6 +224,58 @@ async def test_the_ways_to_page_are_wired_in_their_order(tmp_path: Path, monkeyp
     adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
 
     assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["email", "pagerduty", "apprise", "embedded"]
+
+
+@pytest.mark.parametrize(
+    ("paging", "ways"),
+    [
+        ("pagerduty", ["pagerduty", "email"]),
+        ("email,pagerduty", ["email", "pagerduty"]),
+        ("pagerduty,embedded", ["pagerduty", "email", "embedded"]),
+        ("embedded", []),
+    ],
+)
+def test_mail_is_the_last_way_to_page_where_a_mail_server_is_set(
+    paging: str, ways: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to think of it; where pages stay in the embedded log, they do."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(data=tmp_path, paging=paging)
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert [getattr(each, "name", "") for each in adapters.checks.get(Port.PAGING, ())] == ways
+
+
+def test_without_a_mail_server_the_ways_are_those_that_were_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host alone is not enough to send in anybody's name, and stops no worker."""
+    for name, value in VENDORS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TOCSIN_MAIL_SENDER")
+    settings = load_settings(data=tmp_path, paging="pagerduty")
+    adapters = configured_adapters(settings, Ledger(settings.embedded_url), Policy())
+
+    assert [getattr(each, "name", "") for each in adapters.checks[Port.PAGING]] == ["pagerduty"]
+
+
+async def test_a_page_that_its_provider_does_not_take_goes_out_by_mail_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answers at PagerDuty's address: the page is in the mailbox, and the receipt says why."""
+    monkeypatch.setenv("TOCSIN_PAGERDUTY_ROUTING_KEY", "k" * 32)
+    monkeypatch.setenv("TOCSIN_PAGERDUTY_URL", "http://127.0.0.1:1")
+    async with MailServer.running() as server:
+        mail = {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none", "SENDER": "tocsin@example.org"}
+        for name, value in mail.items():
+            monkeypatch.setenv(f"TOCSIN_MAIL_{name}", value)
+        settings = load_settings(data=tmp_path, paging="pagerduty")
+        ledger = Ledger(settings.embedded_url)
+        pager = configured_adapters(settings, ledger, Policy()).pager
+        for _ in range(PATIENCE):
+            with contextlib.suppress(Unanswered):
+                receipt = await pager.page(delivery(Page(to="ana@example.org", role="primary on-call", text="down")))
+        await ledger.close()
+
+    assert (receipt.detail["pager"], list(receipt.detail["instead_of"])) == ("email", ["pagerduty"])
+    assert len(server.taken) == 1
 
 
 async def test_answers_to_a_page_go_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
