@@ -182,9 +182,24 @@ def _in_a_folder(depth: int) -> Places:
     return Places(to=to, file=lambda name: f"{up}{name}")
 
 
-UNREADABLE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<noscript><meta http-equiv="refresh" content="60"></noscript><title>Status unknown</title>
-<h1>The status can't be shown right now</h1><p>This page itself has trouble. Please try again in a minute.</p></html>"""
+UNREADABLE = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Status unknown</title>
+<noscript><meta http-equiv="refresh" content="60"></noscript>
+<link rel="stylesheet" href="{IN_THE_DOOR.file("status.css")}">
+<script src="{IN_THE_DOOR.file("status.js")}" defer></script>
+</head>
+<body>
+<main data-version="unread"><h1>The status can't be shown right now</h1>
+<p>This page itself has trouble. It looks again by itself; you can also try again in a minute.</p></main>
+<footer><span id="zone">All times are UTC.</span></footer>
+</body>
+</html>""".encode()
+"""It brings the script of the page that can't be shown, which puts that in its place as soon as it can be."""
 
 
 def router(site: PublicSite | None) -> APIRouter:

@@ -95,8 +95,8 @@ class Board:
 class House(Site):
     """A door with everything behind it."""
 
-    def __init__(self) -> None:
-        super().__init__(RecordingDesk)
+    def __init__(self, desk: type[RecordingDesk] = RecordingDesk) -> None:
+        super().__init__(desk)
         now = datetime.now(UTC)
         filled(self.records, now)
         self.drafts.versions = written(now)
