@@ -23,15 +23,40 @@ In reading order:
     parcels      alerts on their way in messages
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem, placeholders, pictures, durations: what people read
+    telling      an entry as it is read later    lateness   what was not done in time, told once
+    moments      what of a timeline a reader who comes late needs
     invisible    what nobody can see in a text  previewing what the public would read
     analytics    how incidents went, over many of them
     guidance, snapshot: what to do now, and what outsiders see
 """
 
-from incident.effects import Effect, Port
-from incident.events import Event
-from incident.model import Clock, Incident
-from incident.policy import Policy, SeverityRule
-from incident.vocabulary import Criterion, Phase, Role, Severity
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from incident.effects import Effect, Port
+    from incident.events import Event
+    from incident.model import Clock, Incident
+    from incident.policy import Policy, SeverityRule
+    from incident.vocabulary import Criterion, Phase, Role, Severity
 
 __all__ = ["Clock", "Criterion", "Effect", "Event", "Incident", "Phase", "Policy", "Port", "Role", "Severity", "SeverityRule"]
+
+_MODULES = {
+    "effects": ("Effect", "Port"),
+    "events": ("Event",),
+    "model": ("Clock", "Incident"),
+    "policy": ("Policy", "SeverityRule"),
+    "vocabulary": ("Criterion", "Phase", "Role", "Severity"),
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load a noun when it is asked for: the command line wants a sentence of the core, and none of its models."""
+        module = next((module for module, nouns in _MODULES.items() if name in nouns), None)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{module}"), name)

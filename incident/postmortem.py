@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from incident import placeholders
+from incident import placeholders, telling
 from incident.events import SYSTEM, Event
+from incident.lateness import misses
 from incident.messages import UNKNOWN, duration, moment, plain, short
 from incident.mitigation_options import label
 from incident.model import ActionItem, Incident
+from incident.moments import AFTERWARDS, KeyMoments
 
 SECTIONS = (
     "Summary",
@@ -27,32 +29,6 @@ SECTIONS = (
 
 CELL_LIMIT = 500
 """Characters of one event in the table; the timeline itself has the whole text."""
-
-KEY_EVENTS = frozenset(
-    {
-        "opened",
-        "alert",
-        "acknowledged",
-        "declared",
-        "severity_changed",
-        "role_assigned",
-        "role_unfilled",
-        "internal_update",
-        "external_update",
-        "hypothesis",
-        "mitigation_proposed",
-        "mitigation_approved",
-        "mitigation_finished",
-        "criterion_withdrawn",
-        "verification_passed",
-        "resolved",
-        "reopened",
-        "overdue",
-        "refused",
-        "note",
-        "parked",
-    }
-)
 
 
 class Times(NamedTuple):
@@ -234,17 +210,18 @@ def _numbered(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(Line(f"{number}. {line.text}", line.seq) for number, line in enumerate(lines, start=1))
 
 
-def event_line(event: Event, day: date | None = None) -> Line:
-    """One row of the timeline's table; the date is left out where it is `day`'s."""
+def event_line(event: Event, day: date | None = None, beside: str = "") -> Line:
+    """One row of the timeline's table; the date is left out where it is `day`'s. `beside` is what `Lateness` has to say of it."""
     at = f"{event.at:%H:%M}" if event.at.date() == day else f"{event.at:%Y-%m-%d %H:%M}"
-    return Line(f"| {at} | {_cell(told(event))} |", event.seq)
+    return Line(f"| {at} | {_cell(told(event))}{beside} |", event.seq)
 
 
 def told(event: Event) -> str:
     """An entry for people who were not there: what kind of thing it was, who did it, and the words."""
     kind = event.kind.replace("_", " ").capitalize()
-    named = event.by == SYSTEM or event.text.startswith(f"{event.by} ")
-    return f"{kind}: {event.text}" if named else f"{kind} ({event.by}): {event.text}"
+    text = telling.told(vars(event))
+    named = event.by == SYSTEM or text.startswith(f"{event.by} ")
+    return f"{kind}: {text}" if named else f"{kind} ({event.by}): {text}"
 
 
 def parsed(document: str) -> dict[str, str]:
@@ -291,16 +268,16 @@ def _cell(text: str) -> str:
 def _timeline(timeline: Sequence[Event]) -> tuple[Line, ...]:
     rows: list[Line] = []
     day = None
+    key = KeyMoments(map(vars, timeline), AFTERWARDS)
     for event in timeline:
-        if event.kind in KEY_EVENTS and event.data.get("verb") != "file_postmortem":
-            rows.append(event_line(event, day))
+        if vars(event) in key and event.data.get("verb") != "file_postmortem":
+            rows.append(event_line(event, day, key.lateness.beside(event.seq)))
             day = event.at.date()
     return tuple(rows)
 
 
 def _misses(timeline: Sequence[Event]) -> tuple[Line, ...]:
-    late = [event for event in timeline if event.kind == "overdue"]
-    return _numbered(Line(f"{_cell(event.text)} ({moment(event.at)})", event.seq) for event in late[:20])
+    return _numbered(Line(_cell(miss.sentence), miss.first) for miss in misses(map(vars, timeline))[:20])
 
 
 def _items(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:

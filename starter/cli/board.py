@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from incident.telling import since
 from starter.cli import times
 from starter.cli.listing import phase_label
 from starter.cli.output import BOLD, DIM, GREEN, RED, SEVERITY_STYLE, YELLOW, Paint, aligned, clean
-from starter.telling import since
 
 OPEN_CLOCKS = frozenset({"running", "overdue", "paused"})
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from incident.moments import KeyMoments
+from incident.telling import since as fires_since
+from incident.telling import told
 from starter.cli import incidents, times
 from starter.cli.arguments import Choice
 from starter.cli.board import board
@@ -16,8 +19,6 @@ from starter.cli.output import DIM, GREEN, RED, YELLOW, clean, put, put_json
 from starter.cli.printing import Cell, put_rows
 from starter.cli.session import Session, reading
 from starter.cli.verbs import PHASES
-from starter.telling import since as fires_since
-from starter.telling import told
 
 BEHIND_THE_SCENES = frozenset({"delivered", "replaced", "reminder", "item_checked", "evidence"})
 
@@ -140,26 +141,35 @@ def next_step(session: Session, incident: str | None) -> None:
 @incident_argument
 @click.option("--since", type=click.IntRange(min=0), default=0, metavar="SEQ", help="only what came after this entry")
 @click.option("--brief", is_flag=True, help="leave out deliveries, reminders and ticked items")
+@click.option(
+    "--key", "key_only", is_flag=True, help="only the key moments, as the room shows them first; of what was late, its beginning and end"
+)
 @reading
-def timeline(session: Session, incident: str | None, since: int, brief: bool) -> None:
+def timeline(session: Session, incident: str | None, since: int, brief: bool, key_only: bool) -> None:
     """What happened, oldest first."""
     client = session.client()
     name = incidents.find(client, incident)
-    answer: dict[str, Any] = client.get(f"/incidents/{name}/timeline", {"since": str(since)} if since else None)
+    answer: dict[str, Any] = client.get(f"/incidents/{name}/timeline", {"since": str(since)} if since and not key_only else None)
     entries = [entry for entry in answer["timeline"] if not (brief and entry.get("kind") in BEHIND_THE_SCENES)]
-    rows = [entry_cells(entry) for entry in entries]
+    if key_only:
+        # What an entry ends may have begun long before: all of them are looked at, whichever are shown.
+        key = KeyMoments(answer["timeline"])
+        entries = [entry for entry in entries if entry in key and entry["seq"] > since]
+        rows = [entry_cells(entry, key.lateness.beside(entry["seq"])) for entry in entries]
+    else:
+        rows = [entry_cells(entry) for entry in entries]
     put_rows(session, {**answer, "timeline": entries}, ("seq", "at", "kind", "by", "text"), rows, [str(each["seq"]) for each in entries])
 
 
-def entry_cells(entry: dict[str, Any]) -> list[Cell]:
-    """One entry of a timeline."""
+def entry_cells(entry: dict[str, Any], beside: str = "") -> list[Cell]:
+    """One entry of a timeline; `beside` is what belongs behind its sentence."""
     kind = str(entry.get("kind"))
     return [
         Cell(entry.get("seq")),
         Cell(entry.get("at")),
         Cell(kind, style=KIND_STYLE.get(kind)),
         Cell(entry.get("by"), _signed(entry)),
-        Cell(entry.get("text"), told(entry)),
+        Cell(entry.get("text"), told(entry) + beside),
     ]
 
 

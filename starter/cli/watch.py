@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from incident.telling import told
 from starter.cli import incidents, times
 from starter.cli.board import board
 from starter.cli.client import Client
@@ -23,7 +24,6 @@ from starter.cli.reading import KIND_STYLE, incident_argument
 from starter.cli.screen import Screen
 from starter.cli.session import Session, reading
 from starter.cli.stream import Connected, Entry, Follower, Gone, Lost, News, State, Wake
-from starter.telling import told
 
 TICK = 1.0
 """Seconds between two drawings: clocks count in seconds."""

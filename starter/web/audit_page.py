@@ -19,6 +19,7 @@ from temporalio.client import WorkflowHistory
 
 from incident.events import BEHIND_THE_SCENES, KINDS, SYSTEM
 from incident.invisible import shown
+from incident.telling import told
 from starter import audit
 from starter.desk import Desk
 from starter.origins import Origin, origins
@@ -46,7 +47,7 @@ class Shown(BaseModel):
         return (
             self.kind in ("", entry["kind"])
             and self.by in ("", entry["by"])
-            and (not self.text or self.text.casefold() in f"{entry['text']} {entry['kind']}".casefold())
+            and (not self.text or self.text.casefold() in f"{entry['text']} {told(entry)} {entry['kind']}".casefold())
         )
 
 
@@ -99,7 +100,7 @@ def _told(entry: Entry, origin: Origin | None, runs: Mapping[str, int], correcti
         "via": data.get("via"),
         "origin": origin,
         "run": runs.get(origin.run_id) if origin is not None else None,
-        "linked": linked(entry["text"], entry["seq"]),
+        "linked": linked(told(entry), entry["seq"]),
         "corrected_by": corrections.get(entry["seq"], []),
     }
 

@@ -18,6 +18,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from incident.events import BEHIND_THE_SCENES, Event
+from incident.lateness import Lateness
 from incident.postmortem import NOT_WRITTEN_HERE, event_line
 from incident.postmortem import told as entry_told
 from incident.vocabulary import Phase
@@ -168,8 +169,10 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
         return found
 
     async def with_event(incident: str, text: str, name: str, seq: str) -> str:
-        found = [entry for entry in await desk.timeline(incident) if str(entry["seq"]) == seq]
-        return "\n".join([*([text.rstrip()] if text.strip() else []), *(inserted(entry, name) for entry in found)])
+        timeline = await desk.timeline(incident)
+        late = Lateness(timeline)
+        found = [inserted(entry, name, late) for entry in timeline if str(entry["seq"]) == seq]
+        return "\n".join([*([text.rstrip()] if text.strip() else []), *found])
 
     async def shown(incident: str, request: Request, view: str, trouble: Trouble) -> HTMLResponse:
         now = datetime.now(UTC)
@@ -186,7 +189,8 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             reading = True
         sections: list[dict[str, Any]] = [laid_out(section, work["filing"], trouble) for section in work["sections"]]
         items = [{**item, "overdue": overdue(item, now.date())} for item in work["action_items"]]
-        evidence = [evident(entry, sections) for entry in timeline if entry["kind"] not in BEHIND_THE_SCENES]
+        late = Lateness(timeline)
+        evidence = [evident(entry, sections, late) for entry in timeline if entry["kind"] not in BEHIND_THE_SCENES]
         shown_document = work["filed"] if work["filed"] is not None and view != "write" and work["state"] == "filed" else work["document"]
         return page(
             request,
@@ -279,17 +283,17 @@ def laid_out(section: Mapping[str, Any], filing: int, trouble: Trouble) -> dict[
     }
 
 
-def inserted(entry: Mapping[str, Any], section: str) -> str:
+def inserted(entry: Mapping[str, Any], section: str, late: Lateness) -> str:
     """An entry as a line of a section: a row in the table of the timeline, else a point of a list."""
     event = Event.model_validate(entry)
     if section == "timeline":
-        return event_line(event).text
-    return f"- {event.at:%Y-%m-%d %H:%M} UTC: {' '.join(entry_told(event).split())} (entry {event.seq})"
+        return event_line(event, beside=late.beside(event.seq)).text
+    return f"- {event.at:%Y-%m-%d %H:%M} UTC: {' '.join(entry_told(event).split())}{late.beside(event.seq)} (entry {event.seq})"
 
 
-def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]]) -> dict[str, Any]:
+def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]], late: Lateness) -> dict[str, Any]:
     """An entry beside the draft, with the lines that it would be, and where it is used already."""
-    row, point = inserted(entry, "timeline"), inserted(entry, "")
+    row, point = inserted(entry, "timeline", late), inserted(entry, "", late)
     used = [
         section["title"]
         for section in sections
@@ -297,4 +301,4 @@ def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]]) -> dict[st
         or any(line["seq"] == entry["seq"] for line in section["lines"] if section["prefilled"])
         or f"(entry {entry['seq']})" in section["text"]
     ]
-    return {**entry, "row": row, "point": point, "used": list(dict.fromkeys(used))}
+    return {**entry, "beside": late.beside(entry["seq"]), "row": row, "point": point, "used": list(dict.fromkeys(used))}

@@ -22,9 +22,9 @@ from markupsafe import Markup, escape
 from incident import clocks
 from incident.durations import lasted, roughly
 from incident.invisible import shown
+from incident.telling import told
 from incident.vocabulary import Dismissal, Phase
 from starter.desk import fresh_key
-from starter.telling import told
 from starter.web.headers import FOR_PAGES
 from starter.web.standing import lacking, standing
 

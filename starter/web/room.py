@@ -24,7 +24,7 @@ from starter.web.command_forms import form_of_verb, forms_for, groups, labels_of
 from starter.web.forms import form_of
 from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
-from starter.web.room_view import KEY_MOMENTS, KEYS, RoomView
+from starter.web.room_view import KEYS, RoomView
 from starter.web.ways import href
 
 log = structlog.get_logger()
@@ -153,7 +153,7 @@ def context(request: Request, view: RoomView) -> dict[str, Any]:
         "forms": forms_for(view.state),
         "groups": groups(),
         "keys": KEYS,
-        "key_moments": KEY_MOMENTS,
+        "key_moments": view.key_moments,
         "people": people_of(view.state, who(request)),
     }
 

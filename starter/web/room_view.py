@@ -5,49 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from incident.checklists import RESOLUTION_CRITERIA
 from incident.durations import spoken
+from incident.moments import KeyMoments
 from incident.vocabulary import Criterion, Phase, PublicStatus
 from starter.reading import Entry
 from starter.web.answer import Answer
 from starter.web.command_forms import form_of_verb, title_of
 from starter.web.rendering import moment, outcome_label
 from starter.web.ways import Obstacle, href, lasting, obstacles, plain
-
-KEY_MOMENTS = frozenset(
-    {
-        "opened",
-        "acknowledged",
-        "declared",
-        "severity_changed",
-        "role_assigned",
-        "phase_entered",
-        "internal_update",
-        "external_update",
-        "hypothesis",
-        "mitigation_proposed",
-        "mitigation_approved",
-        "mitigation_finished",
-        "criterion_confirmed",
-        "criterion_withdrawn",
-        "verification_passed",
-        "resolved",
-        "reopened",
-        "report_filed",
-        "postmortem_filed",
-        "closed",
-        "dismissed",
-        "refused",
-        "overdue",
-        "paging_failed",
-        "parked",
-        "undeliverable",
-    }
-)
-"""What a reader who comes late needs: what people did and said, and what went wrong."""
 
 ROWS_AT_MOST = 400
 """Rows of the timeline in one page; the rest is in the audit view."""
@@ -257,6 +227,10 @@ class RoomView:
     def entries(self) -> list[Entry]:
         """The rows of the timeline, newest first."""
         return list(reversed(self.timeline[-ROWS_AT_MOST:]))
+
+    @cached_property
+    def key_moments(self) -> KeyMoments:
+        return KeyMoments(self.timeline)
 
     @property
     def older(self) -> int:

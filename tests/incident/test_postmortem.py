@@ -14,6 +14,7 @@ from incident.events import Event
 from incident.postmortem import Times, draft, gaps, problems, times
 from tests.incident.nights import OPENED, known_night, unknown_night
 from tests.incident.template import SECTIONS
+from tests.incident.walk import Walk
 
 FILLED = """\
 # Incident Post-Mortem: Checkout returns 5xx
@@ -105,11 +106,37 @@ def test_what_the_record_does_not_know_stays_a_placeholder() -> None:
     assert EMPTY == draft(unknown_night(), [])
 
 
-def test_a_missed_deadline_is_something_to_improve() -> None:
-    """The process's own lateness is put down for the retrospective."""
-    late = entry("overdue", "Internal update is overdue", timedelta(minutes=10))
+def late_night() -> Walk:
+    """A night on which the first internal update came 34 minutes late, and the second one not at all."""
+    walk = Walk.open("SEV1")
+    walk.does("acknowledge")
+    walk.forward(minutes=44)
+    walk.does("post_update", audience="internal", text="We roll back")
+    walk.forward(minutes=11)
+    return walk
 
-    assert "## What Could Be Improved\n1. Internal update is overdue (2026-11-24 03:26 UTC)\n" in draft(known_night(), [late])
+
+def test_a_missed_deadline_is_something_to_improve() -> None:
+    """The process's own lateness is put down for the retrospective: each miss once, with what became of it."""
+    walk = late_night()
+    found = postmortem.prefilled(walk.incident, walk.timeline)["What Could Be Improved"]
+
+    assert [line.text for line in found if "Internal update" in line.text] == [
+        "1. Internal update was due at 2026-11-24 03:10 UTC and came 34 min late after 3 reminders (commander owed it)",
+        "3. Internal update was due at 2026-11-24 03:54 UTC and is still owed (commander owed it)",
+    ]
+
+
+def test_the_draft_tells_of_each_miss_where_it_began_and_where_it_ended() -> None:
+    """Whoever reads it a week later is told times, and not the same thing every ten minutes."""
+    walk = late_night()
+    rows = [line.text for line in postmortem.prefilled(walk.incident, walk.timeline)["Timeline"] if "Internal update" in line.text]
+
+    assert rows == [
+        "| 03:10 | Overdue: Internal update is overdue: it was due at 03:10 UTC; commander owes it; 3 reminders until 03:44 UTC |",
+        "| 03:44 | Internal update (ana): We roll back (internal update 34 min late, after 3 reminders) |",
+        "| 03:54 | Overdue: Internal update is overdue: it was due at 03:54 UTC; commander owes it |",
+    ]
 
 
 @given(st.text(alphabet=st.one_of(st.sampled_from("|\\\n`#"), st.characters(codec="utf-8")), max_size=700))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from starter.cli import app, client, wait
+from tests.incident.walk import Walk
 from tests.starter.stub_server import ONE, TWO, Reply, Stub, accepted, entry, problem, refused, row, serving, state
 
 
@@ -840,3 +841,26 @@ def test_a_timeline_says_through_which_door(cli: Cli, stub: Stub) -> None:
 
     assert "ana (web)" in shown.out
     assert [line.split("\t")[3] for line in piped.out.splitlines()] == ["ana", "ana"]
+
+
+def test_a_timeline_of_key_moments_tells_of_each_lateness_once(cli: Cli, stub: Stub) -> None:
+    """The first word and the end of what was late, with the time it was due; whole, it has every reminder."""
+    stub.timeline = walked_late()
+    key, later = cli("timeline", ONE, "--key", "-o", "table"), cli("timeline", ONE, "--key", "--since", "20")
+    late = [" ".join(line.split()) for line in key.out.splitlines() if "nternal update" in line]
+
+    assert len([line for line in cli("timeline", ONE).out.splitlines() if "Internal update is overdue" in line]) == 4
+    assert [line.partition("tocsin ")[2] or line.partition("ana ")[2] for line in late] == [
+        "Internal update is overdue: it was due at 03:10 UTC; commander owes it; 3 reminders until 03:44 UTC",
+        "We roll back (internal update 34 min late, after 3 reminders)",
+    ]
+    assert all(int(line.split("\t")[0]) > 20 for line in later.out.splitlines())
+
+
+def walked_late() -> list[dict[str, Any]]:
+    """The timeline of an incident whose first internal update came 34 minutes late."""
+    walk = Walk.open("SEV1")
+    walk.does("acknowledge")
+    walk.forward(minutes=44)
+    walk.does("post_update", audience="internal", text="We roll back")
+    return [event.model_dump(mode="json") for event in walk.timeline]

@@ -11,8 +11,8 @@ import pytest
 
 from incident.effects import Post
 from incident.routing import Flapping, Query, Route, Routes, Service, Storm, Window
+from incident.telling import told as as_people_read_it
 from integrations.monitoring.alertmanager import read
-from starter.telling import told as as_people_read_it
 from starter.webhooks import Intake
 from tests.harness import Stage, Story, World, alert, ask, eventually
 from workflows import contract

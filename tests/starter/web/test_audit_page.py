@@ -82,6 +82,19 @@ async def test_the_door_is_told_where_it_is_known(http: httpx2.AsyncClient, desk
     assert doors[:2] == ["cli", "-"]
 
 
+async def test_an_overdue_clock_is_told_with_the_time_it_was_due(http: httpx2.AsyncClient, desk: RecordedDesk) -> None:
+    """The page is read later than it was written; the download has the record as it stands."""
+    timeline = desk.recalls("closed")
+    timeline[0] |= {"kind": "overdue", "text": "Internal update is overdue: it was due now; ana owes it", "at": "2026-11-24T03:10:00Z"}
+    timeline[0]["data"] = {"clock": "internal_update", "due": "2026-11-24T03:10:00Z"}
+    page = (await http.get(PAGE)).text
+
+    assert "Internal update is overdue: it was due at 03:10 UTC; ana owes it" in page
+    assert "it was due now" not in page
+    assert 'id="entry-1"' in (await http.get(f"{PAGE}?text=due+at+03:10")).text
+    assert b"it was due now" in (await http.get(f"{PAGE}/download")).content
+
+
 async def test_the_histories_lead_to_temporal_s_own_view(http: httpx2.AsyncClient, desk: RecordedDesk) -> None:
     """Where an address is set, each run is a link; the runs are numbered as the entries name them."""
     desk.recalls("continued")

@@ -355,6 +355,24 @@ async def test_evidence_is_inserted_without_scripts(http: httpx2.AsyncClient, de
     assert box(found, "timeline").endswith(f"\n| 2026-11-24 03:00 | Hypothesis (ana): {entry.text} |")
 
 
+async def test_the_evidence_says_when_something_was_due_and_how_late_it_came(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """Beside the draft, read a day later, "now" is another time; and the row that was inserted for it is known again."""
+    walk = Walk.open("SEV1")
+    walk.does("acknowledge")
+    walk.forward(minutes=22)
+    walk.does("post_update", audience="internal", text="We roll back")
+    desk.holds(walk)
+    first = next(event for event in walk.timeline if event.kind == "overdue" and event.data["clock"] == "internal_update")
+    page = (await http.get(f"{PAGE}?view=write")).text
+    row = html.unescape(page[page.index(f'id="entry-{first.seq}"') :].partition("</li>")[0])
+    sentence = "Internal update is overdue: it was due at 03:10 UTC; commander owes it; 1 reminder until 03:22 UTC"
+
+    assert "it was due now" not in page
+    assert f'<span class="entry-text">{sentence}</span>' in row
+    assert f"| Overdue: {sentence} |" in box(page, "timeline")
+    assert "in Timeline" in row
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_markup_in_every_field_is_text(http: httpx2.AsyncClient, desk: WalkedDesk, text: str) -> None:
     """Nothing that somebody writes becomes code, in the editor, read, or in the history."""

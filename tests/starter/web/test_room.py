@@ -15,11 +15,12 @@ from incident import lifecycle, snapshot
 from incident.commands import COMMANDS, parse
 from incident.evidence import Finding
 from incident.model import Suggestion
+from incident.moments import WHILE_IT_LASTS
 from incident.queries import Query
 from incident.vocabulary import Phase
 from starter.web.answer import refused
 from starter.web.command_forms import TITLES, form_of_verb, groups
-from starter.web.room_view import KEY_MOMENTS, RoomView
+from starter.web.room_view import RoomView
 from tests.incident.measurements import look, measured_walk
 from tests.incident.walk import DOCUMENT, PLAN, Walk
 from tests.starter.web.memory import MemoryDesk
@@ -353,8 +354,30 @@ async def test_the_timeline_shows_key_moments_first_and_everything_on_request(ht
     rows = re.findall(r'<li id="t-(\d+)" class="entry k-(\w+)( key)?', pages[0])
 
     assert [int(seq) for seq, _, _ in rows] == sorted((int(seq) for seq, _, _ in rows), reverse=True)
-    assert {kind for _, kind, key in rows if key} <= KEY_MOMENTS
+    assert {kind for _, kind, key in rows if key} <= WHILE_IT_LASTS
     assert [re.search(r'data-shows="(\w+)"', page).group(1) for page in pages] == ["key", "all", "mine", "key"]  # type: ignore[union-attr]  # each has it
+
+
+async def test_of_a_clock_that_is_late_for_long_the_key_moments_have_the_first_word_and_the_end(
+    http: httpx2.AsyncClient, desk: MemoryDesk
+) -> None:
+    """Reminders every few minutes hide what people did; each of them stays under `all`."""
+    desk.ahead = timedelta(minutes=-45)
+    incident = await opened(desk)
+    await walked(desk, incident, [("acknowledge", {})])
+    for minutes in range(-44, 0):
+        desk.ahead = timedelta(minutes=minutes)
+        desk.tick(incident)
+    desk.ahead = timedelta(0)
+    await walked(desk, incident, [("post_update", {"audience": "internal", "text": "We are on it."})])
+    page = (await http.get(f"/incidents/{incident}")).text
+    rows = re.findall(r'<li id="t-\d+" class="entry k-(\w+)( key)?[^>]*>(.*?)</li>', page, re.DOTALL)
+    late = [(bool(key), Markup(row).text) for kind, key, row in rows if kind == "overdue" and "Internal update" in row]
+    update = next(Markup(row).text for kind, _, row in rows if kind == "internal_update")
+
+    assert [key for key, _ in reversed(late)] == [True, False, False, False]
+    assert re.search(r"commander owes it; 3 reminders until \d\d:\d\d UTC", late[-1][1])
+    assert re.search(r"We are on it\. \(internal update 3[45] min( \d+ s)? late, after 3 reminders\)", update)
 
 
 async def test_overdue_clocks_say_so_in_words(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
