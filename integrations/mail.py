@@ -2,16 +2,17 @@
 
 | what happens | error |
 |---|---|
-| no connection, no TLS | `Unavailable`: it has not taken the mail |
+| no connection, no TLS, no answer up to the login | `Unavailable`: it has not taken the mail |
 | 4xx | `Unavailable` |
 | the login is refused | `Unauthorized` |
 | 5xx for the receiver | `NotFound`: there is no such mailbox |
 | any other 5xx | `Rejected` |
-| time-out or a cut connection once it has been greeted | `Unanswered`: it may have taken the mail |
+| time-out or a cut connection once the mail was begun | `Unanswered`: it may have taken the mail |
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from datetime import timedelta
@@ -26,8 +27,8 @@ from incident.checkup import Checked
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered, user_agent
 
-CONNECT_WITHIN = timedelta(seconds=3)
 ANSWER_WITHIN = timedelta(seconds=8)
+"""For one mail with all its steps: a server that takes its time at each of them must not outlast whoever waits for the mail."""
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -68,14 +69,19 @@ class Mailer:
     async def send(self, message: EmailMessage, *to: str) -> list[str]:
         """Send it to all of `to`; answers those whom the server does not take, where it takes some."""
         client = self._client()
+        by = asyncio.get_running_loop().time() + ANSWER_WITHIN.total_seconds()
         try:
-            await client.connect()
+            async with asyncio.timeout_at(by):
+                await client.connect()
+                await client.ehlo()
+                if self._user:
+                    await client.login(self._user, self._password.get_secret_value())
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            client.close()
             raise self._not_connected(error) from None
         try:
-            if self._user:
-                await client.login(self._user, self._password.get_secret_value())
-            refused, _ = await client.send_message(message, sender=self.sender, recipients=list(to))
+            async with asyncio.timeout_at(by):
+                refused, _ = await client.send_message(message, sender=self.sender, recipients=list(to))
         except (aiosmtplib.SMTPException, OSError) as error:
             raise self._translated(error, ", ".join(to)) from None
         finally:

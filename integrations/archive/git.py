@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -203,6 +204,7 @@ class GitArchive:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
             )
         except FileNotFoundError as error:
             raise Unavailable("git is not installed on this machine") from error
@@ -210,7 +212,8 @@ class GitArchive:
             out, told = await process.communicate()
         except asyncio.CancelledError:
             if process.returncode is None:
-                process.kill()
+                # With all that it has started: the helper that speaks to the host would wait for it for ever.
+                os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
             raise
         if process.returncode == 0:

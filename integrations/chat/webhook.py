@@ -4,9 +4,10 @@ It only posts. It makes no channels: an incident's messages go to the general ch
 private incident is refused one, because there is no place that not everybody reads; the core then says no more of it than that it
 exists.
 
-It takes no key and shows nothing of what it has taken. What it has accepted is recorded in our own ledger, and a repeat is
-recognised there; an answer that was lost can't be looked for, and is told again with a word that it may be a repeat: twice is
-better than not at all.
+It shows nothing of what it has taken. What it has accepted is recorded in our own ledger, and a repeat is recognised there; an
+answer that was lost can't be looked for, and is told again with a word that it may be a repeat: twice is better than not at all.
+Each message carries its key in the header `Idempotency-Key`, for receivers that can leave out what they have; it is not in the body,
+since some chats refuse a field that they do not know.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ MESSAGE_LIMIT = 3_900
 
 _LINK = re.compile(r"\](?=[(\[:])|<(?=[!@#a-z])", re.IGNORECASE)
 """What begins a link in Markdown, or in Slack's way of writing, which Mattermost reads as well."""
+
+KEY_HEADER = "Idempotency-Key"
 
 PERHAPS_AGAIN = "(again: the chat did not say whether it took this) "
 
@@ -81,7 +84,8 @@ class WebhookChat:
                 again = PERHAPS_AGAIN if delivery.key in self._doubtful or delivery.attempt > 1 else ""
                 self._doubtful.add(delivery.key)
                 try:
-                    _accepted(await hook.call("POST", "", json={"text": markdown(shown, again)}, raw=True))
+                    key = {KEY_HEADER: delivery.key}
+                    _accepted(await hook.call("POST", "", json={"text": markdown(shown, again)}, headers=key, raw=True))
                 except Unanswered:
                     raise
                 except IntegrationError:

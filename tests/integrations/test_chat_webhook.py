@@ -18,7 +18,7 @@ from integrations.chat.layout import Rooms
 from integrations.chat.webhook import WebhookChat, markdown
 from integrations.errors import Rejected, Unavailable
 from integrations.ledger import Ledger
-from tests.integrations.asks import CHANNEL, delivery
+from tests.integrations.asks import CHANNEL, INCIDENT, delivery
 from tests.integrations.contract import Contract, Stage
 from tests.integrations.trackers import FakeVendor, answered
 from tests.integrations.wire import Cut, Wire
@@ -30,11 +30,13 @@ class FakeMattermost(FakeVendor):
     def __init__(self) -> None:
         super().__init__()
         self.said: list[tuple[str, str]] = []
+        self.keys: list[str] = []
 
     def answer(self, request: httpx2.Request, body: Any) -> httpx2.Response:
         if request.method != "POST":
             return httpx2.Response(405, text="Method Not Allowed")
         self.said.append((request.url.path, body["text"]))
+        self.keys.append(request.headers["Idempotency-Key"])
         return httpx2.Response(200, text="ok")
 
 
@@ -99,6 +101,17 @@ class TestWebhook(Contract):
             "SEV1: checkout returns 5xx",
             "(again: the chat did not say whether it took this) SEV1: checkout returns 5xx",
         ] == await stage.shown()
+
+
+async def test_a_receiver_can_leave_out_what_it_has_by_the_messages_key(stage: WebhookStage) -> None:
+    """Every try of a message carries one key, and the next message another one."""
+    await stage.lose_an_answer()
+    with pytest.raises(Unavailable):
+        await stage.tell(delivery(Post(text="first"), 1))
+    await stage.tell(delivery(Post(text="first"), 1))
+    await stage.tell(delivery(Post(text="second"), 2))
+
+    assert [f"{INCIDENT}:1", f"{INCIDENT}:1", f"{INCIDENT}:2"] == stage.fake.keys
 
 
 async def test_an_incident_has_no_channel_of_its_own_and_the_receipt_says_so(stage: WebhookStage) -> None:
