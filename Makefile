@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # uv, where it is there, installs the same lock much faster than pip; compiled, as by pip, since the first start would take a minute otherwise.
 INSTALL := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
-.PHONY: up drill test test-live test-redmine browser screenshots vendor check format lint types docs bench golden soak lock clean
+.PHONY: up drill test test-live test-redmine stories browser screenshots vendor check format lint types docs bench golden soak lock clean
 
 ## up: set up what is missing and start everything on this machine
 up: $(STAMP)
@@ -31,6 +31,10 @@ endif
 
 # The short form of `make browser`: one test of each promise that only a browser can break.
 SHORT := shows_within_a_second or survives_twenty or shown_in_full or led_without_scripts or saved_by_itself or without_scripts_it_is or keyboard_alone or empty_field_is_told
+
+## stories: every story, also those that take long with nothing cached
+stories: $(STAMP)
+	$(BIN)/python -m pytest -n 4 tests/stories -m "not live" $(ARGS)
 
 ## browser: the pages in headless Chromium, with axe-core; installs Chromium where it is missing and apt is there
 browser: $(STAMP) .cache/axe.min.js

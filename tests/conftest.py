@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from runtime.temporal import quiet_runtime
-from tests.harness import Stage, staged
+from tests.harness import Stage, replays, staged
 from tests.integrations import synapse_server
 from tests.integrations.synapse_server import Homeserver
 
@@ -66,11 +66,23 @@ def _no_task_fails(request: pytest.FixtureRequest) -> Iterator[None]:
     assert meant is None or faults.found, "the mistake was not loud"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long with nothing cached is left to `make stories`."""
+    for item in items:
+        if item.get_closest_marker("lengthy") and item.callspec.params.get("stage") == "replayed":  # type: ignore[attr-defined]
+            item.add_marker("long")
+
+
 @pytest.fixture(params=["cached", "replayed"])
 async def stage(request: pytest.FixtureRequest, _no_task_fails: None) -> AsyncIterator[Stage]:
     """A server that skips time, one for each story: time is the server's, and no story may live on another's.
 
-    `replayed`: nothing is cached, so every task replays the whole history.
+    `replayed`: nothing is cached, so every task replays the whole history. Where this is `lengthy`, the histories of the other
+    form are replayed in the end of each run instead, but for `mistaken` ones, whose mistake is made only once.
     """
     async with staged(cached=500 if request.param == "cached" else 0) as made:
         yield made
+        lengthy = request.node.get_closest_marker("lengthy")
+        if request.param == "cached" and lengthy and not lengthy.kwargs.get("mistaken"):
+            await replays(made)

@@ -27,11 +27,11 @@ from temporalio.api.enums.v1 import EventType, IndexedValueType, PendingActivity
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.testservice.v1 import UnlockTimeSkippingRequest
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Interceptor, Replayer, Worker
 
 from activities.archive import ArchiveActivities
 from activities.archiving import ArchivingActivities
@@ -90,7 +90,7 @@ ROTA = {
     "manager": "max",
 }
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds of real time after which a story that gets no answer fails instead of waiting for ever."""
 
 QUERY_WITHIN = 2.0
@@ -109,7 +109,9 @@ WORKFLOW_TASK = UNDER_WAY | {
 _numbers = itertools.count(1)
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0, every: float = 0.02, what: str = "") -> None:
+async def eventually(
+    condition: Callable[[], bool | Awaitable[bool]], *, within: float = PATIENCE, every: float = 0.02, what: str = ""
+) -> None:
     """Wait until `condition` holds; AssertionError with `what` after `within` seconds of real time."""
     deadline = asyncio.get_running_loop().time() + within
     while True:
@@ -332,6 +334,24 @@ class Stage:
         self.client = environment.client
         self.board = board
         self.queue = queue
+        self.opened: list[tuple[str, str | None]] = []
+        """The incidents that stories opened here: identifier and first run."""
+
+    async def histories(self) -> AsyncIterator[WorkflowHistory]:
+        """Each run so far of what was opened here, and of its children; AssertionError where nothing was opened."""
+        assert self.opened, "nothing to replay"
+        left, seen = list(self.opened), set(self.opened)
+        while left:
+            id, run = left.pop()
+            history = await self.client.get_workflow_handle(id, run_id=run).fetch_history()
+            yield history
+            for event in history.events:
+                child = event.child_workflow_execution_started_event_attributes.workflow_execution
+                again = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+                for found in [(child.workflow_id, child.run_id)] if child.run_id else [(id, again)] if again else []:
+                    if found not in seen:
+                        seen.add(found)
+                        left.append(found)
 
     async def skip(self, length: timedelta) -> None:
         """Let `length` pass.
@@ -358,6 +378,17 @@ async def register_search_attributes(client: Client) -> None:
     for name, kind in contract.SEARCH_ATTRIBUTES.items():
         request.search_attributes[name] = types[kind]
     await client.operator_service.add_search_attributes(request)
+
+
+async def replays(stage: Stage) -> None:
+    """Replay all that was lived through on `stage`; AssertionError where a history no longer says what its workflow does."""
+    replayer = Replayer(
+        workflows=WORKFLOWS, data_converter=pydantic_data_converter, interceptors=[Guard()], workflow_runner=sandboxed_runner()
+    )
+    async for history in stage.histories():
+        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+
+        assert result.replay_failure is None, f"{history.workflow_id}: {result.replay_failure}"
 
 
 @asynccontextmanager
@@ -396,13 +427,14 @@ class Story:
             request["severity"] = severity
         extra = {name: request.pop(name) for name in ("alerts", "source", "presumed", "group", "paused") if name in request}
         opening = Opening(id=id, request=Open.model_validate(request), policy=policy or Policy(), edition=EDITION, **extra)
-        await stage.client.start_workflow(
+        started = await stage.client.start_workflow(
             Incident.run,
             IncidentInput(opening=opening),
             id=id,
             task_queue=stage.queue,
             task_timeout=options.WORKFLOW_TASK_TIMEOUT,
         )
+        stage.opened.append((id, started.first_execution_run_id))
         return cls(stage, id, world, stage.client.get_workflow_handle(id))
 
     async def does(self, verb: str, *, by: str = "ana", update_id: str | None = None, **fields: Any) -> dict[str, Any]:

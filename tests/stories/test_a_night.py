@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from incident.alerts import AlertInput
 from incident.vocabulary import Severity
 from tests.harness import POSTMORTEM, Stage, Story, alert, eventually
@@ -156,6 +158,7 @@ async def test_sev2_needs_an_approval_by_somebody_else(stage: Stage) -> None:
     await story.told_everything_once()
 
 
+@pytest.mark.lengthy
 async def test_sev3_without_a_channel(stage: Stage) -> None:
     """A SEV3 gets no channel, no verification wait and an optional post-mortem, and escalates after eight hours."""
     story = await Story.open(stage, "SEV3")
@@ -179,6 +182,7 @@ async def test_sev3_without_a_channel(stage: Stage) -> None:
     await eventually(story.ended, what="the end")
 
 
+@pytest.mark.lengthy
 async def test_nobody_answers(stage: Stage) -> None:
     """While nobody acknowledges a SEV1, the whole chain is paged, rung by rung, and the last one again and again."""
     story = await Story.open(stage, "SEV1")
@@ -238,6 +242,7 @@ async def test_pager_down_goes_on_to_the_next(stage: Stage) -> None:
     await story.told_everything_once()
 
 
+@pytest.mark.lengthy
 async def test_chat_down_for_an_hour(stage: Stage) -> None:
     """While chat is down what matters is paged, everything else goes on, and the backlog arrives in order, once."""
     story = await Story.open(stage, "SEV2", customer_facing=True)
@@ -323,6 +328,7 @@ async def test_severity_raised_and_lowered(stage: Stage) -> None:
     await story.told_everything_once()
 
 
+@pytest.mark.lengthy
 async def test_a_reopened_incident(stage: Stage) -> None:
     """Reopening takes everything that was confirmed back, restarts the cadences, and wants a new verification."""
     story = await Story.open(stage, "SEV2")

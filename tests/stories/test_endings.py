@@ -139,6 +139,7 @@ async def test_what_has_ended_before_anybody_heard_of_it_opens_nothing(stage: St
     assert await _incident_of(stage, group) is None
 
 
+@pytest.mark.lengthy
 async def test_long_texts_do_not_stop_the_next_run(stage: Stage) -> None:
     """However long the notes are, the incident goes on as new, and a repeated key adds nothing."""
     story = await Story.open(stage, "SEV2", policy=Policy(history_limit=400))

@@ -21,6 +21,7 @@ from tests.harness import Stage, Story, World, alert, ask, eventually, runs
 from workflows import contract
 
 
+@pytest.mark.lengthy
 async def test_continue_as_new_loses_nothing(stage: Stage) -> None:
     """Through many runs an incident keeps its clocks, its timeline, its outbox, and the answers to its keys and update ids."""
     story = await Story.open(stage, "SEV1", policy=Policy(history_limit=150))
@@ -268,6 +269,7 @@ async def _dismiss(stage: Stage, id: str) -> None:
     await handle.result()
 
 
+@pytest.mark.lengthy
 async def test_a_page_under_way_at_the_dismissal_is_on_record(stage: Stage) -> None:
     """An incident that is dismissed while a page is being sent ends only when it knows what became of that page."""
     world = World()

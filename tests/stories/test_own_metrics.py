@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
+
 from starter.backlog import Seen, tally
 from tests.harness import Stage, Story, eventually
 
@@ -14,6 +16,7 @@ PARKED = 'tocsin_effects_waiting{drill="false",port="chat",state="parked"}'
 OLDEST = 'tocsin_effect_oldest_seconds{drill="false",port="chat"}'
 
 
+@pytest.mark.lengthy
 async def test_a_late_obligation_and_a_parked_message_appear_and_go_back_to_nothing(stage: Stage) -> None:
     """While chat is down and an update is late the numbers say so; once both are mended each of them is 0, not gone."""
     story = await Story.open(stage, "SEV2")
