@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from integrations.errors import IntegrationError
 from starter import privacy
+from starter.channels import ChannelDesk
 from starter.chatops import words
 from starter.desk import Desk
 from starter.identity.actor import Actor, acting
@@ -44,6 +45,7 @@ class Talk:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._channels = ChannelDesk(desk.client, task_queue=desk.task_queue)
 
     async def typed(self, line: str, channels: Collection[str], actor: Actor, key: str) -> Told:
         """Carry out a line; `channels` are the names of where it was typed, with their `#`. Whatever goes wrong is an answer."""
@@ -70,6 +72,12 @@ class Talk:
             case "open":
                 state = await self._desk.open(said.fields, key)
                 return Told(f"Opened {state['incident']}: {state['title']} ({state['severity'] or 'in detection'}).", done=True)
+            case "channels":
+                return Told(paused(await self._channels.listed()))
+            case "pause_channel":
+                return told_of_channel(await self._channels.pause(said.fields, key))
+            case "resume_channel":
+                return told_of_channel(await self._channels.resume(said.fields, key))
         incident = said.incident or await self._of(channels)
         if said.verb in ("status", "next"):
             return Told(stands(await self._desk.state(incident)))
@@ -99,11 +107,31 @@ def answered(answer: Mapping[str, Any]) -> str:
     """What the process said: the new entries, or the refusal with the way forward."""
     incident = answer["incident"]
     if not answer["accepted"]:
-        refusal = answer["refusal"]
-        blockers = "".join(f"\n- {blocker['message']}" for blocker in refusal.get("blockers") or ())
-        return f"{incident}: refused ({refusal['code']}). {refusal['message']} {refusal['required_action']}{blockers}"
+        return f"{incident}: {refused(answer['refusal'])}"
     told = "\n".join(f"- {entry['text']}" for entry in answer["events"])
     return f"{incident}: done; it is in {answer['phase']}.\n{told}" if told else f"{incident}: it was so already."
+
+
+def refused(refusal: Mapping[str, Any]) -> str:
+    """A refusal, whole: its code, why, the way forward, and what stands in it."""
+    blockers = "".join(f"\n- {blocker['message']}" for blocker in refusal.get("blockers") or ())
+    return f"refused ({refusal['code']}). {refusal['message']} {refusal['required_action']}{blockers}"
+
+
+def told_of_channel(answer: Mapping[str, Any]) -> Told:
+    """What became of a request to pause or resume a channel."""
+    if not answer["accepted"]:
+        return Told(f"Not done, {refused(answer['refusal'])}")
+    return Told(f"{answer['text']}." if answer["news"] else f"It was so already: {answer['text']}.", done=True)
+
+
+def paused(channels: list[dict[str, Any]]) -> str:
+    """The channels that wait, each with who made it wait, until when and why."""
+    lines = [
+        f"- {each['port']}, by {each['by']} until {each['until']}{' (overdue)' if each['overdue'] else ''}: {each['reason']}"
+        for each in channels
+    ]
+    return "\n".join(lines) or "No channel is paused."
 
 
 def worded(problem: Problem) -> str:

@@ -11,16 +11,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starter.cli.arguments import chosen
-from starter.cli.verbs import OPENING, SHORT, VERBS, Field, Verb
+from starter.cli.verbs import OPENING, PORTS, SHORT, VERBS, Field, Verb
 from starter.problems import Invalid
 
 INCIDENT = re.compile(r"INC-\d{4}-\d{4,}", re.IGNORECASE)
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": "--"})
 """What phones and chats make of quotation marks, and of two dashes."""
 
-READING = ("help", "list", "status", "next")
+READING = ("help", "list", "status", "next", "channels")
 
 OPEN = Verb("open", "Open an incident; with a severity it is declared at once.", OPENING, main="summary", places=("title",))
+
+_PORT = Field("port", "choice", "which outside system", required=True, choices=PORTS)
+
+CHANNELS = {
+    "channel pause": Verb(
+        "pause_channel",
+        "Have an outside system wait, for its vendor's outage.",
+        (_PORT, Field("reason", "text", "why it waits", required=True), Field("minutes", "number", "for how long")),
+        main="reason",
+        places=("port",),
+    ),
+    "channel resume": Verb("resume_channel", "Let all that waited for an outside system go out.", (_PORT,), places=("port",)),
+}
+"""What is asked of no incident, but of all of them, as on the command line."""
+
+_OF_ALL = {verb.name: verb for verb in CHANNELS.values()}
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,8 @@ def read(text: str) -> Typed:
     if not words:
         return Typed("help", None, {})
     verb, rest = _verb(words)
+    if verb in _OF_ALL:
+        return Typed(verb, None, _fields(_OF_ALL[verb], rest))
     if verb in READING:
         return Typed(verb, next((word.upper() for word in rest if INCIDENT.fullmatch(word)), None), {})
     incident = next((word for word in rest if INCIDENT.fullmatch(word)), None) if verb != "open" else None
@@ -69,6 +87,10 @@ def _split(text: str) -> list[str]:
 def _verb(words: list[str]) -> tuple[str, list[str]]:
     first = words[0].lower()
     two = " ".join(word.lower() for word in words[:2])
+    if two in CHANNELS:
+        return CHANNELS[two].name, words[2:]
+    if two == "channel list":
+        return "channels", words[2:]
     if two in SHORT:
         return SHORT[two], words[2:]
     named = SHORT.get(first, first.replace("-", "_"))
@@ -161,7 +183,8 @@ def _value(field: Field, said: str) -> Any:
 def usage() -> Iterator[str]:
     """What can be typed, a line a verb."""
     short = {verb: name for name, verb in SHORT.items()}
-    for verb in (OPEN, *VERBS.values()):
+    short |= {verb.name: name for name, verb in CHANNELS.items()}
+    for verb in (OPEN, *VERBS.values(), *CHANNELS.values()):
         needed = " ".join(f"{field.option} …" for field in verb.fields if field.required and field.name not in verb.places)
         placed = " ".join(f"<{name}>" for name in verb.places)
         yield " ".join(filter(None, (short.get(verb.name, verb.command), placed, needed))) + f": {verb.help}"

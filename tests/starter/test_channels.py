@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from temporalio.client import WorkflowHandle
 from incident.vocabulary import Access, Via
 from starter.api import Door, create_app
 from starter.channels import ChannelDesk
+from starter.chatops.talk import Talk, Told
 from starter.identity.actor import Actor, acting
 from starter.problems import Invalid, NoWorker
 from tests.harness import World, eventually
@@ -149,3 +151,38 @@ async def test_the_api_and_the_page_say_the_same(house: House) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "not-pausable")
     assert (told.status_code, "another way to page first" in told.text) == (409, True)
     assert (resumed.status_code, after) == (303, [])
+
+
+async def test_what_is_typed_in_a_chat_pauses_and_resumes_with_the_same_refusals(house: House) -> None:
+    """Slack's command and Matrix's are read by the same words: who may not is told why, and who may sees what waits."""
+    talk = Talk(house.desk)
+    ana, ben = (Actor(name, frozenset({role}), Via.CHAT) for name, role in (("ana", Access.COMMANDER), ("ben", Access.VIEWER)))
+
+    occasions = itertools.count()
+
+    async def said(who: Actor, line: str) -> Told:
+        with acting(who):
+            return await talk.typed(line, (), who, f"a chat's occasion {next(occasions)}")
+
+    not_he = await said(ben, "channel pause calendar their status page says so")
+    never = await said(ana, "channel pause paging quiet please")
+    no_port = await said(ana, "channel pause pigeons gone")
+    done = await said(ana, "channel pause calendar their status page says so --minutes 90")
+    listed = await said(ana, "channel list")
+    held = await channels_of(house)
+    resumed = await said(ana, "channel resume calendar")
+    again = await said(ana, "channel resume calendar")
+
+    assert ("refused (not-permitted)" in not_he.text, not_he.done) == (True, False)
+    assert ("refused (not-pausable)" in never.text, never.done) == (True, False)
+    assert "'pigeons' is not one of chat, status" in no_port.text
+    assert done.done
+    assert "ana paused calendar until" in done.text
+    assert "their status page says so" in listed.text
+    assert held == ["calendar"]
+    assert ("ana resumed calendar" in resumed.text, resumed.done) == (True, True)
+    assert again.text == "It was so already: calendar is not paused."
+
+
+async def channels_of(house: House) -> list[str]:
+    return [each["port"] for each in await ChannelDesk(house.client).listed()]

@@ -101,4 +101,4 @@ def test_help_names_every_verb() -> None:
     known = VERBS.keys()
 
     assert known == COMMANDS.keys()
-    assert len(known) + 1 == len(list(words.usage()))
+    assert len(known) + 1 + len(words.CHANNELS) == len(list(words.usage()))
