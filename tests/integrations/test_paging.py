@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from incident.effects import Page, Port
 from incident.paging import OpenPage, stays_open
-from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
+from integrations.errors import IntegrationError, NotFound, RateLimited, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered
 from integrations.mail import Mailer
 from integrations.paging.links import LinkExpired, LinkInvalid, Paged
@@ -128,7 +128,7 @@ async def test_a_40_kb_page_is_shortened_to_what_pagerduty_takes(duty: PagerDuty
     assert summary.endswith("(shortened; 40,000 characters in all)")
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, Rejected), (429, Unavailable), (500, Unavailable), (503, Unavailable)])
+@pytest.mark.parametrize(("status", "kind"), [(400, Rejected), (429, RateLimited), (500, Unavailable), (503, Unavailable)])
 async def test_every_documented_error_is_one_of_ours(duty: PagerDutyStage, status: int, kind: type[IntegrationError]) -> None:
     """Each status that PagerDuty documents comes out as the right kind of error."""
     duty.fake.says[("POST", "/enqueue")] = answered(status, {"status": "no", "message": "no", "errors": []})
