@@ -214,6 +214,25 @@ def test_two_presses_and_two_people_make_one_acknowledgement(site: Site, tab: Op
     assert "Already acknowledged by priya at" in theirs.locator("#answer").inner_text()
 
 
+def test_two_people_who_press_in_the_same_moment_make_one_acknowledgement(site: Site, tab: Open) -> None:
+    """Both had the button before them, and both are answered: one has acknowledged, and the other is told who has."""
+    incident = site.open()
+    here, there = enter(tab(), incident), enter(tab(), incident)
+    held: list[Any] = []
+    for page in (here, there):
+        page.route("**/do/acknowledge", lambda route: held.append(route))
+        with page.expect_request("**/do/acknowledge"):
+            page.locator("#r-next .primary").click()
+    for route in held:
+        route.continue_()
+    for page in (here, there):
+        page.wait_for_selector("#answer .good")
+    said = sorted("Already acknowledged by priya at" in page.locator("#answer").inner_text() for page in (here, there))
+
+    assert site.kinds(incident).count("acknowledged") == 1
+    assert said == [False, True]
+
+
 def test_without_a_line_nothing_is_lost_and_the_press_counts_once(site: Site, tab: Open) -> None:
     """A press that did not arrive says so; the next one is the same question."""
     incident = site.open()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.server.house import House
 
@@ -173,6 +176,38 @@ def test_fifty_commands_at_once(house: House) -> None:
     timeline = house.call("GET", f"/api/v1/incidents/{incident}/timeline").json()["timeline"]
 
     assert sum(entry["kind"] == "note" for entry in timeline) == 50
+
+
+@pytest.mark.server
+def test_what_the_command_line_says_in_json_is_what_the_interface_describes(house: House, tmp_path: Path) -> None:
+    """A script that was written from `/openapi.json` reads every answer of the command line, refusals and mistakes too."""
+    described = house.call("GET", "/openapi.json").json()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TOCSIN_URL": house.url, "TOCSIN_USER": "ana"}
+
+    def tocsin(*words: str) -> tuple[int, dict[str, Any]]:
+        command = [sys.executable, "-m", "starter.cli", *words, "--json"]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.stdout == "") is (done.returncode != 0), done
+        return done.returncode, json.loads(done.stdout or done.stderr)
+
+    incident = tocsin("declare", "Checkout returns 5xx", "--sev", "1", "--service", "checkout")[1]["incident"]
+    wrong = []
+    for words, code, schema in (
+        (("ack", incident), 0, "Accepted"),
+        (("show", incident), 0, "State"),
+        (("status", incident), 0, "State"),
+        (("timeline", incident), 0, "Timeline"),
+        (("list",), 0, "Listed"),
+        (("whoami",), 0, "Me"),
+        (("resolve", incident, "--root-cause", "x", "--fix-applied", "y"), 5, "RefusalDocument"),
+        (("show", "INC-2026-9999"), 3, "ProblemDocument"),
+    ):
+        ended, said = tocsin(*words)
+        whole = {"$ref": f"#/components/schemas/{schema}", "components": described["components"]}
+        wrong += [f"{words}: exit {ended}"] if ended != code else []
+        wrong += [f"{words}: {error.json_path}: {error.message}" for error in Draft202012Validator(whole).iter_errors(said)]
+
+    assert wrong == []
 
 
 @pytest.mark.server

@@ -254,3 +254,36 @@ def _eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.fixture
+def named(stub: Stub, tmp_path: Path) -> dict[str, str]:
+    """An environment in which `tocsin` is a program that a shell finds."""
+    program = tmp_path / "tocsin"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m starter.cli "$@"\n')
+    program.chmod(0o755)
+    return {**environment(stub), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def _says(command: list[str], env: dict[str, str]) -> list[str]:
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=WITHIN, check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_bash_completes_verbs_and_open_incidents(named: dict[str, str]) -> None:
+    """With the one line in its start file, a Tab finishes the verb, and offers what is open after it."""
+    load = 'eval "$(tocsin completion bash)"'
+    ask = '_tocsin_completion tocsin; printf "%s\\n" "${COMPREPLY[@]}"'
+    verbs = _says(["bash", "-c", f"{load}; COMP_WORDS=(tocsin ackn); COMP_CWORD=1; {ask}"], named)
+    incidents = _says(["bash", "-c", f"{load}; COMP_WORDS=(tocsin ack INC); COMP_CWORD=2; {ask}"], named)
+
+    assert (verbs, incidents) == (["acknowledge"], [ONE])
+
+
+@pytest.mark.parametrize(("shell", "here"), [("zsh", "1"), ("fish", "ackn")])
+def test_other_shells_are_answered_as_their_scripts_ask(named: dict[str, str], shell: str, here: str) -> None:
+    """What the script of zsh or fish asks when somebody presses Tab is answered with the verb, and zsh with what it does."""
+    asked = {**named, "_TOCSIN_COMPLETE": f"{shell}_complete", "COMP_WORDS": "tocsin ackn", "COMP_CWORD": here}
+
+    assert any("acknowledge" in word for word in _says(["tocsin"], asked))
