@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from incident import deliveries, messages
 from incident.commands import Command, InvalidInput, Text, problems
 from incident.effects import Effect, Page, Port
-from incident.events import Event
+from incident.events import SYSTEM, Event
 from incident.model import Frozen, Incident, Pause
 from incident.permissions import refusal_of
 from incident.policy import Policy
@@ -45,7 +45,7 @@ class PauseChannel(Command):
     port: Port
     reason: Text
     minutes: Annotated[float, Field(gt=0, le=LONGEST, allow_inf_nan=False)] = Field(
-        default=AN_HOUR, description="after which somebody is reminded of it"
+        default=AN_HOUR, description="after which it ends by itself"
     )
 
 
@@ -120,6 +120,11 @@ def reminder(pause: Pause, times: int, now: datetime) -> Page:
     return Page(to=to, role=role, urgency="low", text=messages.forgotten_pause(pause, now))
 
 
+def over(pause: Pause) -> Page:
+    """What whoever made a pause is told when its time is over."""
+    return Page(to=pause.by, role="owner", urgency="low", text=messages.pause_over(pause))
+
+
 class Pauses(Frozen):
     """Every pause there is; `by` is who changed it last."""
 
@@ -154,11 +159,10 @@ def told(incident: Incident, pauses: Pauses, now: datetime) -> list[Event]:
     for port in incident.paused:
         if port not in wanted:
             waiting = sum(effect.port is port for effect in incident.outbox)
-            text = (
-                f"{pauses.by} resumed {port.value}: {waiting} message(s) go out in order"
-                if waiting
-                else f"{pauses.by} resumed {port.value}"
-            )
+            known = incident.paused[port]
+            ended = pauses.by == SYSTEM and known.until <= now
+            text = f"The pause of {port.value} by {known.by} is over" if ended else f"{pauses.by} resumed {port.value}"
+            text += f": {waiting} message(s) go out in order" if waiting else ""
             events.append(Event(kind="channel_resumed", by=pauses.by, at=now, text=text, data={"port": port.value}))
     for port, pause in wanted.items():
         if incident.paused.get(port) != pause:

@@ -378,6 +378,16 @@ def forgotten_pause(pause: Pause, now: datetime) -> str:
     )
 
 
+def pause_over(pause: Pause) -> str:
+    """The page about a pause whose time is over."""
+    port = pause.port.value
+    return (
+        f"{port} is not paused any more: its time was over at {moment(pause.until)}, and what waited goes out.\n"
+        f"Paused by {plain(pause.by)}: {plain(pause.reason)}\n"
+        f"If its vendor is still out: tocsin channel pause {port} --reason … --minutes 60"
+    )
+
+
 def passed_on(text: str, who: str) -> str:
     """A page that somebody else could not be given: its first line stays the one that counts."""
     first, line, rest = text.partition("\n")

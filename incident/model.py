@@ -276,7 +276,7 @@ class PortHealth(Frozen):
 
 
 class Pause(Frozen):
-    """A port that people have told to wait, for an outage of its vendor. Whoever did it is reminded from `until` on."""
+    """A port that people have told to wait, for an outage of its vendor. It ends by itself at `until`."""
 
     port: Port
     by: str

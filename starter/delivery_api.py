@@ -36,7 +36,7 @@ def router(desk: Desk, channels: ChannelDesk) -> APIRouter:
 
     @router.post("/channels/{port}/pause", responses=CHANGED, openapi_extra=openapi.takes(PauseChannel))
     async def pause_channel(port: str, request: Request) -> JSONResponse:
-        """Have an outside system's queue wait, for its vendor's outage; after `minutes` somebody is reminded."""
+        """Have an outside system's queue wait, for its vendor's outage; after `minutes` it ends by itself."""
         fields = await json_object(request)
         return _answered(await channels.pause({**fields, "port": port}, key_of(request, fields)))
 

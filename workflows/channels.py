@@ -1,8 +1,8 @@
 """Which channels people have told to wait, for a vendor's outage; it lives for as long as any is.
 
 A change is told to the register, with which new incidents begin, and to every incident that runs; once more after a minute, since the
-server's lists lag and an incident may have begun meanwhile. A pause that is not ended when it should be is brought to mind, again and
-again: what waits there reaches nobody.
+server's lists lag and an incident may have begun meanwhile. A pause ends by itself when its time is over, and whoever made it is told:
+what waits there reaches nobody, and a forgotten pause would keep it so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.events import SYSTEM
     from incident.model import Pause
     from incident.refusals import Refusal
-    from workflows import contract, options
+    from workflows import contract, options, patches
     from workflows.steadfast import steadfast, wait
 
 
@@ -63,8 +63,7 @@ class Channels:
         await wait(lambda: self.asked)
         while not self._over():
             self._see_to_telling()
-            for pause in self._forgotten():
-                await self._remind(pause)
+            await self._see_to_those_that_are_over()
             if workflow.info().is_continue_as_new_suggested() and self.telling is None and not self.news:
                 await wait(workflow.all_handlers_finished)
                 start = ChannelsInput(paused=tuple(self.paused.values()), reminded=self.reminded, tell_again_at=self.tell_again_at)
@@ -86,7 +85,7 @@ class Channels:
             return self._over() or telling is not self.telling or (self.news and self.telling is None)
 
         try:
-            await wait(disturbed, timeout=timeout, timeout_summary="the next reminder of a pause")
+            await wait(disturbed, timeout=timeout, timeout_summary="the end of a pause")
         except TimeoutError:
             return
 
@@ -120,11 +119,34 @@ class Channels:
     def _forgotten(self) -> list[Pause]:
         return [pause for pause in self.paused.values() if self._remind_at(pause) <= workflow.now()]
 
+    async def _see_to_those_that_are_over(self) -> None:
+        over = self._forgotten()
+        if over and workflow.patched(patches.PAUSES_END):
+            for pause in over:
+                del self.paused[pause.port]
+                self.reminded.pop(pause.port, None)
+            self.by, self.news = SYSTEM, True
+            self._see_to_telling()
+            for pause in over:
+                await self._say_over(pause)
+            return
+        for pause in over:
+            await self._remind(pause)
+
+    async def _say_over(self, pause: Pause) -> None:
+        """Page whoever made it. It has ended whether they can be told or not."""
+        try:
+            await self._carry_out(Port.PAGING, f"{_key(pause)}:over", channels.over(pause))
+        except ActivityError as error:
+            workflow.logger.warning(
+                "nobody could be told that a pause is over", extra={"port": pause.port.value, "cause": str(error.cause)}
+            )
+
     async def _remind(self, pause: Pause) -> None:
         """Page about one pause. It may have ended, or been prolonged, while somebody is being looked up."""
         times = channels.times_due(pause, self.reminded.get(pause.port, 0), workflow.now())
         self.reminded[pause.port] = times
-        key = f"{channels.CHANNELS}:{pause.port.value}@{pause.since.isoformat()}:{times}"
+        key = f"{_key(pause)}:{times}"
         page = channels.reminder(pause, times, workflow.now())
         try:
             if page.to == page.role:
@@ -187,6 +209,10 @@ class Channels:
     @workflow.query(name="state")
     def state(self) -> dict[str, Any]:
         return {"channels": self._shown()}
+
+
+def _key(pause: Pause) -> str:
+    return f"{channels.CHANNELS}:{pause.port.value}@{pause.since.isoformat()}"
 
 
 def _read(verb: str, raw: Any, more: tuple[Any, ...]) -> channels.PauseChannel | channels.ResumeChannel:

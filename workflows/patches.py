@@ -53,6 +53,12 @@ FEW_SIGNALS = "few-signals"
 It may go with `ALERTS_IN_WAVES`, and in the register once that has continued as new under this version.
 """
 
+PAUSES_END = "pauses-end"
+"""A channel's pause ends by itself when its time is over; somebody was reminded of it, and it stayed (2026-11).
+
+It may go once no `Channels` of before is running: it ends with its last pause.
+"""
+
 ONE_OWNER = "one-owner"
 """A closed incident hands its parked deliveries over with its action items; the two were seen to side by side (2026-11).
 

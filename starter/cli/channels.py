@@ -43,7 +43,7 @@ def list_channels(session: Session) -> None:
 @channel.command()
 @port_argument
 @click.option("-m", "--reason", "--message", required=True, metavar="TEXT", help="why it waits")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N", help="after which somebody is reminded (default: 60)")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N", help="after which it ends by itself (default: 60)")
 @writing
 def pause(session: Session, port: str, reason: str, minutes: float | None) -> None:
     """Have PORT wait: what is to be told there is kept, in order. Pausing it again prolongs it."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from incident.effects import Page, Port
@@ -178,14 +178,14 @@ async def test_what_a_closed_incident_owes_is_over_once_its_last_delivery_is_giv
 
 
 async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(stage: Stage) -> None:
-    """Nothing goes to it, what is out of date by the end is left out, what matters is paged, and a forgotten pause is brought to mind."""
+    """Nothing goes to it, what is out of date by the end is left out, what matters is paged; somebody ends it before its time."""
     story = await Story.open(stage, "SEV2")
     await _settled_into(story)
     before = len(story.posts())
 
     assert "not-pausable" == (await asked(stage, "pause", port="paging", reason="quiet"))["refusal"]["code"]
 
-    await asked(stage, "pause", port="chat", reason="the vendor is out", minutes=60)
+    await asked(stage, "pause", port="chat", reason="the vendor is out", minutes=120)
     await eventually(lambda: _paused(story, "chat"), what="the incident to hear of it")
     await story.reaches("triage")
     await story.does("mitigate", **PLAN)
@@ -201,7 +201,6 @@ async def test_a_paused_channel_keeps_what_it_is_owed_and_gives_it_out_in_order(
     assert "channel-paused" == (await story.refused("retry_delivery", delivery=told["waiting"][0]["key"]))["code"]
 
     await story.fast_forward(minutes=50)
-    await eventually(lambda: "owner" in [each.ask.role for each in stage.board.common.pager.ledger], what="a reminder of the pause")  # type: ignore[union-attr]
     assert "reminder" in [each["purpose"] for each in (await _deliveries(story))["waiting"]]
 
     await story.does("post_update", audience="internal", text="Rolling back")
@@ -245,19 +244,38 @@ async def test_what_is_being_tried_while_its_channel_is_paused_is_not_called_uns
     assert 0 < said.index("v248 is bad") < said.index("v247 is bad")
 
 
-async def test_after_a_downtime_of_hours_a_forgotten_pause_is_brought_to_mind_once(stage: Stage) -> None:
-    """Nobody is paged once for each hour in which nothing ran."""
+async def test_a_pause_ends_by_itself_when_its_time_is_over(stage: Stage) -> None:
+    """What waited goes out, every incident has it on record, and whoever made the pause is told, once."""
+    story = await Story.open(stage, "SEV2")
+    await _settled_into(story)
+    paused = await asked(stage, "pause", port="tickets", reason="the vendor is out", minutes=30)
+    await eventually(lambda: _paused(story, "tickets"), what="the incident to hear of the pause")
+    await story.does("add_action_item", item="Alert on errors", owner="ben", due="2036-01-01")
+    await story.settled()
+    before = len(story.world.tickets.ledger)
+    await story.fast_forward(minutes=31)
+    await eventually(lambda: _resumed(story, "tickets"), what="the incident to hear that it is over")
+    await story.settled()
+    key = f"channels:tickets@{datetime.fromisoformat(paused['channels'][0]['since']).isoformat()}:over"
+    told = [each.ask for each in stage.board.common.pager.ledger if each.key == key]
+    record = [entry["text"] for entry in await story.timeline() if entry["kind"] == "channel_resumed"]
+
+    assert (0, 1) == (before, len(story.world.tickets.ledger))
+    assert ["The pause of tickets by ana is over: 1 message(s) go out in order"] == record
+    assert ["ana"] == [ask.to for ask in told if isinstance(ask, Page)]
+
+
+async def test_a_pause_whose_time_ran_out_in_a_downtime_ends_once_somebody_works(stage: Stage) -> None:
+    """Whoever made it is told once, and not for each hour in which nothing ran."""
     until = await stage.environment.get_current_time() - timedelta(hours=8, minutes=10)
     pause = Pause(port=Port.TICKETS, by="ana", reason="the vendor is out", since=until - timedelta(hours=1), until=until)
     start = ChannelsInput(paused=(pause,))
     handle = await stage.client.start_workflow("Channels", start, id="channels-late", task_queue=stage.queue)
     pager = stage.board.common.pager
     key = f"channels:tickets@{pause.since.isoformat()}"
-    await eventually(lambda: any(each.key.startswith(key) for each in pager.ledger), what="a reminder of the pause")
-    await handle.execute_update("resume", {"by": "ana", "port": "tickets"})
     await handle.result()
 
-    assert [f"{key}:9"] == [each.key for each in pager.ledger if each.key.startswith(key)]
+    assert [f"{key}:over"] == [each.key for each in pager.ledger if each.key.startswith(key)]
 
 
 async def _paused(story: Story, port: str) -> bool:
