@@ -24,6 +24,8 @@ NOISY = (
     "botocore",
     "s3transfer",
     "aiosmtplib",
+    "anthropic",
+    "apprise",
     "mail.log",
 )
 """Libraries whose lines hold addresses, headers or whole conversations, and with them credentials: they warn, and say no more."""
