@@ -101,8 +101,7 @@ def other_ways(incident: Incident, drafts: Iterable[Draft], *, first: int) -> It
 
 def _publish_by_hand(incident: Incident, body: str, number: int | None) -> Draft:
     """The communications lead is told what should stand on the page; a newer text takes the place of one not yet told."""
-    who = (incident.communications, "communications") if incident.communications else _commander_or_on_call(incident)
-    page = _page(incident, who, messages.status_page_down(incident, body), "status_down")
+    page = _page(incident, _communications(incident), messages.status_page_down(incident, body), "status_down")
     return page._replace(collapse="status_down" if incident.edition > 1 else None, stands_for=number)
 
 
@@ -113,6 +112,10 @@ def _post(incident: Incident, text: str, purpose: str, *, important: bool = Fals
 def _page(incident: Incident, who: tuple[str, str], text: str, purpose: str, *, urgent: bool = True) -> Draft:
     to, role = who
     return Draft(Page(to=to, role=role, urgency="high" if urgent else "low", text=text), purpose, important=urgent)
+
+
+def _communications(incident: Incident) -> tuple[str, str]:
+    return (incident.communications, "communications") if incident.communications else _commander_or_on_call(incident)
 
 
 def _commander_or_on_call(incident: Incident) -> tuple[str, str]:
@@ -300,6 +303,10 @@ def _restricted(before: Incident, incident: Incident, event: Event) -> Iterator[
         yield _post(incident, messages.told(incident, event), "restricted")
     if incident.public_since is not None and incident.resolved_at is None:
         yield _silence(incident)
+    to_be_told = any(isinstance(effect.ask, Publish) for effect in (*before.outbox, *before.unsent))
+    if incident.edition > 2 and (to_be_told or incident.public_since is not None):
+        text = messages.public_no_more(incident)
+        yield _page(incident, _communications(incident), text, "public_no_more")
 
 
 def _silence(incident: Incident) -> Draft:

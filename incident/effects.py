@@ -83,8 +83,18 @@ class Publish(Frozen):
     next_update_by: datetime | None = None
 
 
+class Wording(Frozen):
+    """What a ticket was to say before somebody replaced it."""
+
+    body: str
+    owner: str | None = None
+
+
 class OpenTicket(Frozen):
-    """File a ticket. `ref` names it for `CloseTicket`; unique within the incident."""
+    """File a ticket. `ref` names it for `CloseTicket`; unique within the incident.
+
+    `instead_of`: what an earlier try, of which nobody knows whether it arrived, was to say. Where that stands there, this takes its place.
+    """
 
     action: Literal["open_ticket"] = "open_ticket"
     ref: str
@@ -92,6 +102,7 @@ class OpenTicket(Frozen):
     body: str
     owner: str | None = None
     due: date | None = None
+    instead_of: tuple[Wording, ...] = Field(default=(), exclude_if=_nothing)
 
 
 class CloseTicket(Frozen):

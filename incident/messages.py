@@ -220,6 +220,17 @@ def public_silence(incident: Incident) -> str:
     return "We are still working on this. We will say here when it is resolved."
 
 
+def public_no_more(incident: Incident) -> str:
+    """For whoever speaks to the public: what becomes of what was said, or was to be. It names nothing, as it may be read by others."""
+    asked = f"{_severity(incident)} {incident.id} is private now: tell the public nothing of it, by any way."
+    waited = "What waited for the status page is taken back."
+    if incident.public_since is None:
+        return f"{asked}\n{waited} No entry of it stands there; should a try that was under way arrive, it is left without a promise."
+    if incident.resolved_at is not None:
+        return f"{asked}\n{waited} The entry that stands there is resolved already."
+    return f"{asked}\n{waited} The entry that stands there gets one sentence that promises no next update, and is resolved in the end."
+
+
 def public_dismissal(incident: Incident) -> str:
     return "We looked into this and found no problem with the service."
 

@@ -305,13 +305,15 @@ class Settled(Frozen):
     stands_for: int | None = None
 
 
-EDITION = 2
+EDITION = 3
 """How incidents are carried out that begin now.
 
 An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
 2: a waived item's ticket is closed; a page that was refused goes to the next person; what waited and is out of date by then is not
 sent; while the status page is down, each update is told to the communications lead; what is being tried gives way to a newer message
-only once its try has failed; what is made private is public only where an update of it has arrived.
+only once its try has failed; what is made private is public only where an update of it has arrived. 3: the communications
+lead is told where an incident that the public was to hear of becomes private; a ticket's words that somebody replaces give way where a
+doubtful try had filed them.
 """
 
 

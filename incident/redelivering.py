@@ -29,11 +29,15 @@ from incident.effects import (
     Post,
     Publish,
     StoreDocument,
+    Wording,
 )
 from incident.events import Event
 from incident.model import Incident
 from incident.naming import slug
 from incident.refusals import Refusal, refuse, talked_round
+
+WORDINGS_KEPT = 3
+"""Earlier words of a ticket that still give way; nobody replaces one more often while its tracker is away."""
 
 
 def _unknown(incident: Incident, name: str) -> Refusal:
@@ -143,6 +147,8 @@ def replacement(incident: Incident, ask: Ask, text: str | None, to: str | None) 
     refused = changes.pop("refused", None)
     if refused is not None:
         return refuse("not-replaceable", message=str(refused), action=_possible(ask))
+    if isinstance(ask, OpenTicket) and incident.edition > 2:
+        changes["instead_of"] = (*ask.instead_of, Wording(body=ask.body, owner=ask.owner))[-WORDINGS_KEPT:]
     return ask.model_copy(update=changes)
 
 

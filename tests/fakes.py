@@ -137,6 +137,8 @@ class FakeTicketing(Fake):
             return former
         name = (delivery.incident, ask.ref)
         if ticket := self._tickets.get(name):
+            if self._texts[name] in {each.body for each in ask.instead_of}:
+                self._texts[name] = ask.body
             detail = {} if self._texts[name] == ask.body else {"text": f"{ticket.reference} stands there with another text"}
             return self._accept(delivery, ticket.model_copy(update={"repeated": True, "detail": detail}))
         self._texts[name] = ask.body

@@ -74,6 +74,12 @@ class GitHubTracker:
             )
         return _ticket(answer.data)
 
+    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+        issue = f"{self._repo}/issues/{_number(ticket.reference)}"
+        before = await self.http.call("GET", issue)
+        _, ours, after = (before.data.get("body") or "").partition(_hidden(new.mark))
+        await self.http.call("PATCH", issue, json={"body": f"{new.body}\n\n{ours or _hidden(new.mark)}{after}"})
+
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         issue = f"{self._repo}/issues/{_number(ticket.reference)}"
         if not await self._commented(issue, key):

@@ -77,6 +77,9 @@ class JiraTracker:
         answer = await self.http.call("POST", "/rest/api/3/issue", json={"fields": fields, "properties": properties})
         return Ticket(answer.data["key"], closed=False, url=f"{self._url}/browse/{answer.data['key']}")
 
+    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+        await self.http.call("PUT", f"/rest/api/3/issue/{ticket.reference}", json={"fields": {"description": _document(new.body)}})
+
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         issue = f"/rest/api/3/issue/{ticket.reference}"
         if not await self._commented(issue, key):

@@ -78,6 +78,9 @@ class RedmineTracker:
             )
         return await self._ticket(made)
 
+    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+        await self.http.call("PUT", f"/issues/{_id(ticket.reference)}.json", json={"issue": {"description": new.body}})
+
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         status = self._closed_status or min(await self._closed_statuses(), default=None)
         if status is None:

@@ -73,14 +73,29 @@ class RoundupTracker:
 
     async def _text(self, ticket: Ticket) -> str | None:
         """What its first message says, which is what it was made with; None where somebody has taken that away."""
-        issue = await self.http.call("GET", f"/data/issue/{_id(ticket.reference)}")
-        messages = issue.data["data"]["attributes"].get("messages") or []
-        if not messages:
+        first = await self._first(ticket)
+        if first is None:
             return None
-        first = min((str(each["id"]) for each in messages), key=int)
         # At 3 the tracker says what a message's file holds too.
         answer = await self.http.call("GET", f"/data/msg/{first}", params={"@verbose": 3})
         return str(answer.data["data"]["attributes"].get("content") or "")
+
+    async def _first(self, ticket: Ticket) -> str | None:
+        issue = await self.http.call("GET", f"/data/issue/{_id(ticket.reference)}")
+        messages = issue.data["data"]["attributes"].get("messages") or []
+        return min((str(each["id"]) for each in messages), key=int, default=None)
+
+    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+        first = await self._first(ticket)
+        if first is None:
+            raise Rejected(f"Roundup: {ticket.reference} has no message any more")
+        message = f"/data/msg/{first}"
+        before = await self.http.call("GET", message)
+        answer = await self.http.call(
+            "PUT", message, json={"content": new.body}, headers={"If-Match": before.headers.get("etag", "")}, also={412}
+        )
+        if answer.status == 412:
+            raise Unavailable(f"Roundup: {ticket.reference} was changed by somebody else at the same moment")
 
     async def read(self, reference: str) -> Ticket | None:
         # By search: asked for itself, a deleted (retired) issue answers as if nothing had happened.

@@ -3,7 +3,8 @@
 No tracker takes a key of ours, so each ticket carries a *mark* (`deliveries.mark`: incident and ref) that its tracker can be
 searched for. Opening looks for the mark first; closing reads the ticket first, and leaves a closed one alone. So a repeat, also
 by another process and after a restart, finds what the first has done. A ticket that is there keeps its words, which people may have
-added to; where they are others than those that were asked for, the receipt says so.
+added to; where they are others than those that were asked for, the receipt says so. Only words of ours that somebody has replaced since,
+and nobody has touched, give way to the new ones.
 
 A tracker's module says how to speak to it (`Tracker`); this one says in which order.
 """
@@ -84,6 +85,9 @@ class Tracker(Protocol):
 
     async def create(self, new: NewTicket) -> Ticket: ...
 
+    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+        """Put the new body in the place of the one that it was made with; what people have added stays."""
+
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         """Close it, with the note. Called again after half of it, it does the other half."""
 
@@ -113,12 +117,25 @@ class TrackerTicketing:
         async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
             found = await self._tracker.find(new.mark, new.incident)
             if found is not None:
-                return _receipt(found, repeated=True).model_copy(update={"detail": self._other_words(found, new)})
+                earlier = [_body(delivery, ask.model_copy(update={"body": each.body, "owner": each.owner})) for each in ask.instead_of]
+                stands = await self._reworded(found, new, [clipped(body, self._tracker.body_limit) for body in earlier])
+                return _receipt(found, repeated=True).model_copy(update={"detail": {} if stands else self._other_words(found, new)})
             try:
                 return _receipt(await self._tracker.create(new))
             except Unanswered as error:
                 # It may be there, and not be found yet: the next try must not come before the search has caught up.
                 raise Unavailable(str(error), retry_after=self._tracker.settling) from error
+
+    async def _reworded(self, found: Ticket, new: NewTicket, earlier: list[str]) -> bool:
+        """Whether the new words stand there now: they take the place of earlier ones of ours, never of what people have written."""
+        ours = found.text is not None and _words(found.text) in map(_words, earlier)
+        if found.closed or not ours or _words(new.body) == _words(found.text or ""):
+            return False
+        try:
+            await self._tracker.reword(found, new)
+        except Refused:
+            return False  # the receipt says where to change it by hand
+        return True
 
     def _other_words(self, found: Ticket, new: NewTicket) -> dict[str, str]:
         if found.text is None or _words(new.body) == _words(found.text):

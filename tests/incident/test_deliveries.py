@@ -195,6 +195,19 @@ def test_each_kind_takes_another_text_or_target_of_its_own(kind: type, fields: d
     assert changed.items() <= event.data["ask"].items()
 
 
+def test_a_replaced_ticket_knows_what_an_earlier_try_may_have_filed() -> None:
+    """So that the tracker can put the new words in the place of those, and of nobody else's."""
+    walk = _walk()
+    walk.does("add_action_item", item="Limit the retries", owner="eva", due="2026-12-01")
+    for text in ("Limit them to three", "Limit them to two"):
+        (ticket,) = walk.waiting(Port.TICKETS)
+        walk.does("replace_delivery", delivery=ticket.key, text=text)
+    (ticket,) = walk.waiting(Port.TICKETS)
+
+    assert isinstance(ticket.ask, OpenTicket)
+    assert ["Limit the retries", "Limit them to three"] == [each.body for each in ticket.ask.instead_of]
+
+
 @pytest.mark.parametrize("fields", [{"to": "the moon"}, {"to": "eva"}])
 def test_a_target_that_the_kind_does_not_have_is_refused_with_those_that_it_has(fields: dict[str, str]) -> None:
     """Saying no names what would do."""

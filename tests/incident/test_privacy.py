@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from incident import lifecycle, snapshot
-from incident.effects import OpenChannel, Port, Post, Publish
+from incident.effects import OpenChannel, Page, Port, Post, Publish
 from incident.events import Event
 from incident.model import CheckState
 from incident.vocabulary import Phase, PublicStatus
@@ -229,6 +229,31 @@ def test_a_refused_public_update_of_a_private_incident_cannot_be_sent_after_all(
 
     assert walk.refused("retry_delivery", delivery=update.key).code == "unknown-delivery"
     assert "status_down" not in [effect.purpose for effect in walk.waiting(Port.PAGING)]
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["it stands there", "it waits"])
+def test_whoever_speaks_to_the_public_is_told_to_say_no_more(arrived: bool) -> None:
+    """They know what becomes of the public update, and are told by a page that names nothing."""
+    walk = Walk.open("SEV2", customer_facing=True, title=f"{SECRET} breached")
+    walk.does("assign", role="communications", person="cem")
+    walk.does("post_update", audience="external", text=SECRET)
+    if arrived:
+        deliver(walk, Port.STATUS)
+    walk.does("restrict", reason=f"{SECRET} is behind it")
+    (page,) = [effect.ask for effect in walk.waiting(Port.PAGING) if effect.purpose == "public_no_more"]
+
+    assert isinstance(page, Page)
+    assert (page.to, page.role) == ("cem", "communications")
+    assert SECRET not in page.text
+    assert ("promises no next update" if arrived else "No entry of it stands there") in page.text
+
+
+def test_nobody_is_told_of_a_public_word_that_never_was() -> None:
+    """Most incidents that become private were told to nobody outside."""
+    walk = Walk.open("SEV2")
+    walk.does("restrict", reason=f"{SECRET} is behind it")
+
+    assert [effect for effect in walk.waiting(Port.PAGING) if effect.purpose == "public_no_more"] == []
 
 
 @pytest.mark.parametrize("facing", [True, False])

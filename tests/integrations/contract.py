@@ -22,7 +22,7 @@ from datetime import timedelta
 
 import pytest
 
-from incident.effects import CloseTicket, Delivery, FindOnCall, OpenChannel, OpenTicket, Port, Post, Receipt, StoreDocument
+from incident.effects import CloseTicket, Delivery, FindOnCall, OpenChannel, OpenTicket, Port, Post, Receipt, StoreDocument, Wording
 from integrations.errors import Rejected, Unavailable
 from integrations.ports import KnownIssue
 from tests.integrations.asks import AT, delivery, foreign, of_port
@@ -231,6 +231,18 @@ class TicketingContract:
 
         assert ({}, True) == (same.detail, other.repeated)
         assert await self.stands(stage, "So that we know first.") or "another text" in other.detail["text"]
+
+    async def test_words_that_somebody_has_replaced_give_way_to_the_new_ones(self, stage: Stage) -> None:
+        """A doubtful try had filed the ticket: it says what it was to say in the end, and is still one ticket."""
+        ask = OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.\n\n- by <day> & night", owner="ana")
+        new = ask.model_copy(update={"body": "Before the customers do.", "owner": "ben"})
+        first = await stage.tell(delivery(ask, 1))
+        other = await stage.tell(delivery(new.model_copy(update={"instead_of": (Wording(body=ask.body, owner=ask.owner),)}), 2))
+        again = await stage.tell(delivery(new, 3))
+
+        assert (first.reference, True, {}) == (other.reference, other.repeated, other.detail)
+        assert {} == again.detail, "the new words do not stand there"
+        assert 1 == len(await stage.shown())
 
     async def stands(self, stage: Stage, body: str) -> bool:
         """Whether a ticket says this, where that can be changed from here."""

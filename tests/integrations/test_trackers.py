@@ -13,7 +13,8 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from incident.effects import CloseTicket, OpenTicket, Receipt
+from incident.effects import CloseTicket, OpenTicket, Receipt, Wording
+from integrations.deliveries import mark
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.ports import TicketSeen
 from integrations.ticketing import github
@@ -21,7 +22,7 @@ from integrations.ticketing.github import GitHubTracker
 from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
-from tests.integrations.asks import delivery
+from tests.integrations.asks import INCIDENT, delivery
 from tests.integrations.contract import Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
 from tests.integrations.spec_transport import Description, SpecTransport, description, read
@@ -408,6 +409,8 @@ class FakeRedmine(FakeVendor):
         super().__init__()
         self.ignores_filter = False
         self.subjects: dict[int, str] = {}
+        self.ticket: dict[str, str] = {}
+        self.reworded: list[str] = []
 
     def _named(self, asked: dict[str, str]) -> httpx2.Response:
         assert ("ops", "open", "id:desc", "~") == (asked["project_id"], asked["status_id"], asked["sort"], asked["subject"][0])
@@ -421,6 +424,9 @@ class FakeRedmine(FakeVendor):
         match request.method, request.url.path:
             case "GET", "/issues.json" if "subject" in request.url.params:
                 return self._named(dict(request.url.params))
+            case "GET", "/issues.json" if self.ticket:
+                found = {**issue, "description": self.ticket["description"], "custom_fields": [{"id": 3, "value": self.ticket["value"]}]}
+                return answered(200, {"issues": [found], "total_count": 1})
             case "GET", "/issues.json":
                 return answered(200, {"issues": [issue] if self.ignores_filter else [], "total_count": 0})
             case "GET", "/issues/7.json":
@@ -428,6 +434,7 @@ class FakeRedmine(FakeVendor):
             case "GET", "/issue_statuses.json":
                 return answered(200, {"issue_statuses": [{"id": 1, "is_closed": False}, {"id": 5, "is_closed": True}]})
             case "PUT", "/issues/7.json":
+                self.reworded += [body["issue"]["description"]] if "description" in body["issue"] else []
                 return answered(204)
             case _:
                 return answered(404)
@@ -455,6 +462,23 @@ async def test_a_redmine_that_passes_over_the_closing_is_noticed(redmine: tuple[
 
     with pytest.raises(Rejected, match="did not close it"):
         await ticketing.close_ticket(delivery(CloseTicket(ref="action-1", note="done", ticket="#7")))
+
+
+async def test_redmine_gets_the_words_that_replaced_those_of_a_doubtful_try(redmine: tuple[FakeRedmine, TrackerTicketing]) -> None:
+    """Its ticket is changed as long as nobody else has changed it."""
+    fake, ticketing = redmine
+    ask = OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.", owner="ana")
+    fake.ticket = {"description": f"Owner: ana · From: {INCIDENT}\r\n\r\nSo that we know first.", "value": mark(INCIDENT, "action-1")}
+    new = ask.model_copy(update={"body": "Before the customers do.", "instead_of": (Wording(body=ask.body, owner="ana"),)})
+    receipt = await ticketing.open_ticket(delivery(new, 2))
+
+    assert ({}, [f"Owner: ana · From: {INCIDENT}\n\nBefore the customers do."]) == (receipt.detail, fake.reworded)
+
+    fake.ticket["description"] = "I have begun with it."
+    receipt = await ticketing.open_ticket(delivery(new, 3))
+
+    assert "another text" in receipt.detail["text"]
+    assert 1 == len(fake.reworded)
 
 
 async def test_redmines_open_tickets_that_name_a_service_are_known_issues(redmine: tuple[FakeRedmine, TrackerTicketing]) -> None:

@@ -158,6 +158,9 @@ class FakeJira(FakeVendor):
         match method, rest:
             case "GET", []:
                 return answered(200, self._shown(self.issues[key]))
+            case "PUT", []:
+                self.issues[key]["fields"] |= body["fields"]
+                return answered(204)
             case "GET", ["comment"]:
                 return answered(
                     200, {"comments": self.comments[key][::-1], "maxResults": 50, "startAt": 0, "total": len(self.comments[key])}
