@@ -12,10 +12,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from incident import lifecycle
+from incident.effects import Port
 from incident.vocabulary import Phase
 from integrations.errors import Unavailable
+from integrations.paging.links import AckLinks, Paged
 from integrations.statuspage.published import PublicPage
 from starter.api import Door
+from starter.channels import ChannelDesk
 from starter.health import Health
 from starter.problems import NoWorker
 from starter.reading import Entry
@@ -41,7 +45,9 @@ STATES = (
 )
 
 MITIGATING, OVER, CLOSED = (PHASES[phase] for phase in (Phase.MITIGATION, Phase.POST_INCIDENT, Phase.CLOSED))
-LATE, SECRET = "INC-2026-0950", "INC-2026-0951"
+LATE, SECRET, STUCK, ASKED_TO_WAIT = (f"INC-2026-{number:04d}" for number in (950, 951, 952, 953))
+
+KEY = b"a key for tests"
 
 SECRETS = "Stolen keys of the vault"
 
@@ -52,7 +58,8 @@ class Bare(Site):
     """A door on its first day: nothing has happened yet."""
 
     def door(self) -> Door:
-        return Door(user=self.user, version="0", public=PublicSite(Board(showing(now=datetime.now(UTC))), LAYOUT))
+        board = Board(showing(now=datetime.now(UTC)))
+        return Door(user=self.user, version="0", public=PublicSite(board, LAYOUT), links=AckLinks(KEY, self.url))
 
 
 class Unreadable(Board):
@@ -99,13 +106,19 @@ class Late(House):
 
 
 def settled(house: House) -> None:
-    """A post-mortem that is late, and an incident that not everybody may see."""
+    """A post-mortem that is late, an incident that not everybody may see, and two of which some word has not arrived."""
     now = datetime.now(UTC)
     late = begun(now - timedelta(days=20), "SEV1", title="Card payments time out", services=["payments"])
     house.records.holds(late.reaches(Phase.POST_INCIDENT), LATE)
     secret = begun(now - timedelta(minutes=9), "SEV1", title=SECRETS, services=["vault"])
     secret.reaches(Phase.TRIAGE).does("restrict", by="ana", reason="a breach")
     house.records.holds(secret, SECRET)
+    for incident, vendor in ((STUCK, ""), (ASKED_TO_WAIT, "Slack")):
+        walk = begun(now - timedelta(minutes=3), "SEV2", title="Login latency doubled", services=["login"])
+        first, second = [effect for effect in walk.incident.outbox if effect.port is Port.CHAT][:2]
+        parked = lifecycle.parked(walk.incident, first, "connection refused", timedelta(minutes=2), walk.now, vendor=vendor)
+        walk.record([parked, lifecycle.undeliverable(second, "401 revoked", walk.now)])
+        house.records.holds(walk, incident)
 
 
 class Cell(NamedTuple):
@@ -210,7 +223,40 @@ MATRIX: dict[str, dict[str, Cell | str]] = {
     },
 }
 
-CELLS = {f"{screen}, {state}": cell for screen, cells in MATRIX.items() for state, cell in cells.items() if isinstance(cell, Cell)}
+
+def follows_the_link_of_a_page(page: Any, site: Site) -> None:
+    """Open what the mail of a page leads to."""
+    paged = Paged(site.open(severity=None), "ana", "page-1.1")
+    page.goto(AckLinks(KEY, site.url).link(paged, datetime.now(UTC)))
+
+
+def presses_the_link_of_a_page(page: Any, site: Site) -> None:
+    follows_the_link_of_a_page(page, site)
+    page.locator("button.primary").click()
+
+
+def posts_signed_out(page: Any, site: Site) -> None:
+    """What a browser without scripts does with a form when the sign-in has ended meanwhile."""
+    page.context.set_extra_http_headers({})
+    page.locator("#f-post_update-text").fill("Half of a sentence")
+    with page.expect_navigation():
+        page.locator("#f-post_update-text").evaluate("field => HTMLFormElement.prototype.submit.call(field.form)")
+
+
+MORE = {
+    "room, told to nobody": Cell("house", f"/incidents/{STUCK}", ("Told outside", "refused", "can't be reached", "Retry", "Give up")),
+    "room, told later": Cell("house", f"/incidents/{ASKED_TO_WAIT}", ("waits for Slack until",)),
+    "channels, paused": Cell("house", "/channels", ("Paused now", "overdue", "Resume chat")),
+    "page, to acknowledge": Cell("bare", "/", ("You were paged as ana",), follows_the_link_of_a_page),
+    "page, acknowledged": Cell("bare", "/", ("is acknowledged", "nobody else is paged"), presses_the_link_of_a_page),
+    "form, signed out": Cell(
+        "guarded", f"/incidents/{MITIGATING}", ("Your sign-in has ended", "What you typed"), posts_signed_out, as_one_of("leads", "lea")
+    ),
+    "room, a drill": Cell("house", "/incidents/INC-2026-0890", ("Drill", "That was the whole process")),
+}
+"""What some screens have beside those."""
+
+CELLS = MORE | {f"{screen}, {state}": cell for screen, cells in MATRIX.items() for state, cell in cells.items() if isinstance(cell, Cell)}
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +271,12 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]
         works = health._client is not silent.desk.client
         return {"ok": works, "checks": [{"name": "worker", "ok": works, "detail": "no worker polls", "fix": "tocsin worker starts one."}]}
 
+    async def paused(_: ChannelDesk) -> list[dict[str, Any]]:
+        ago = datetime.now(UTC) - timedelta(hours=1)
+        return [{"port": "chat", "by": "ana", "since": ago.isoformat(), "until": ago.isoformat(), "reason": "an outage", "overdue": True}]
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChannelDesk, "listed", paused)
         patch.setattr(Health, "ready", ready)  # the desks are in memory: there is no worker to look for
         for each in made.values():
             each.start()
