@@ -116,8 +116,8 @@ def settled(house: House) -> None:
     for incident, vendor in ((STUCK, ""), (ASKED_TO_WAIT, "Slack")):
         walk = begun(now - timedelta(minutes=3), "SEV2", title="Login latency doubled", services=["login"])
         first, second = [effect for effect in walk.incident.outbox if effect.port is Port.CHAT][:2]
-        parked = lifecycle.parked(walk.incident, first, "connection refused", timedelta(minutes=2), walk.now, vendor=vendor)
-        walk.record([parked, lifecycle.undeliverable(second, "401 revoked", walk.now)])
+        walk.record([lifecycle.undeliverable(first, "401 revoked", walk.now)])
+        walk.record([lifecycle.parked(walk.incident, second, "connection refused", timedelta(minutes=2), walk.now, vendor=vendor)])
         house.records.holds(walk, incident)
 
 
@@ -244,8 +244,10 @@ def posts_signed_out(page: Any, site: Site) -> None:
 
 
 MORE = {
-    "room, told to nobody": Cell("house", f"/incidents/{STUCK}", ("Told outside", "refused", "can't be reached", "Retry", "Give up")),
-    "room, told later": Cell("house", f"/incidents/{ASKED_TO_WAIT}", ("waits for Slack until",)),
+    "room, told to nobody": Cell(
+        "house", f"/incidents/{STUCK}", ("Told outside", "refused", "Chat can't be reached since", "Retry", "Give up")
+    ),
+    "room, told later": Cell("house", f"/incidents/{ASKED_TO_WAIT}", ("Chat waits for Slack until",)),
     "channels, paused": Cell("house", "/channels", ("Paused now", "overdue", "Resume chat")),
     "page, to acknowledge": Cell("bare", "/", ("You were paged as ana",), follows_the_link_of_a_page),
     "page, acknowledged": Cell("bare", "/", ("is acknowledged", "nobody else is paged"), presses_the_link_of_a_page),
