@@ -230,7 +230,7 @@ def advice(status: int, setting: str) -> str:
     if status in (401, 403, 407):
         return f" (renew {setting} or what it may do; `tocsin doctor` tries it)"
     if status in (404, 410):
-        return f" (see whether what {setting.rpartition('_')[0]}_… names is there; `tocsin doctor` looks)"
+        return f" (see whether what {'_'.join(setting.split('_')[:2])}_… names is there; `tocsin doctor` looks)"
     return ""
 
 

@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from incident.checkup import Checked
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered, user_agent
+from integrations.remedies import remedy
 
 ANSWER_WITHIN = timedelta(seconds=8)
 """For one mail with all its steps: a server that takes its time at each of them must not outlast whoever waits for the mail."""
@@ -98,7 +99,10 @@ class Mailer:
             await client.noop()
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             told = self._translated(error, "")
-            fix = "Check TOCSIN_MAIL_USER and TOCSIN_MAIL_PASSWORD." if isinstance(told, Unauthorized) else "Check TOCSIN_MAIL_…"
+            away = "TOCSIN_MAIL_HOST, TOCSIN_MAIL_PORT, and TOCSIN_MAIL_SECURITY (starttls on 587, tls on 465)"
+            login = "Check TOCSIN_MAIL_USER and TOCSIN_MAIL_PASSWORD."
+            refused = login if isinstance(told, Unauthorized) else f"Check {away}."
+            fix = remedy(told, "the mail server", away, refused)
             return Checked(name=what, ok=False, detail=str(told), fix=fix)
         finally:
             client.close()

@@ -33,6 +33,7 @@ from integrations.errors import IntegrationError, NotFound, Refused, Rejected, U
 from integrations.http import Answer
 from integrations.once import OneAtATime
 from integrations.ports import ChannelSeen
+from integrations.remedies import remedy
 
 ROOM_TYPE = "io.tocsin.incident"
 """State of a room of ours: which key opened it."""
@@ -227,7 +228,8 @@ class MatrixChat:
                 account = await self._whoami()
                 missing = [room for room in (self._rooms.general, self._rooms.stakeholders) if await self._directory(room) is None]
         except IntegrationError as error:
-            fix = "Check TOCSIN_MATRIX_TOKEN and TOCSIN_MATRIX_URL, and that this machine reaches the address."
+            refused = "Check TOCSIN_MATRIX_TOKEN, and that TOCSIN_MATRIX_URL is the homeserver that gave it."
+            fix = remedy(error, "the homeserver", "TOCSIN_MATRIX_URL", refused)
             return Checked(name=name, ok=False, detail=str(error), fix=fix)
         if missing:
             fix = f"Make {' and '.join(missing)} on the homeserver and invite {account}, or name other rooms in the policy."

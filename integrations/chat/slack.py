@@ -28,6 +28,7 @@ from integrations.deliveries import asked, channel_name, clipped, defused, marke
 from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unavailable
 from integrations.once import OneAtATime
 from integrations.ports import ChannelSeen
+from integrations.remedies import remedy
 
 METADATA = "tocsin"
 TOPIC_LIMIT = 250
@@ -335,7 +336,8 @@ class SlackChat:
                     return Checked(name=name, ok=False, detail=f"the app lacks {', '.join(lacking)}", fix=fix)
                 names = {channel.get("name") async for channel in self._listed() if not channel.get("is_archived")}
         except IntegrationError as error:
-            fix = "Check TOCSIN_SLACK_TOKEN (the bot token, xoxb-…) and the app's scopes, and that this machine reaches slack.com."
+            refused = "Check TOCSIN_SLACK_TOKEN (the bot token, xoxb-…), and the app's scopes."
+            fix = remedy(error, "Slack", "TOCSIN_SLACK_URL", refused)
             return Checked(name=name, ok=False, detail=str(error), fix=fix)
         missing = [room for room in (self._rooms.general, self._rooms.stakeholders) if room.removeprefix("#") not in names]
         if missing:

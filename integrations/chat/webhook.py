@@ -27,6 +27,7 @@ from integrations.errors import IntegrationError, Rejected
 from integrations.http import SAID_LIMIT, Answer, Http, Unanswered, address_secrets
 from integrations.ledger import Ledger, Told
 from integrations.once import OneAtATime
+from integrations.remedies import remedy
 
 MESSAGE_LIMIT = 3_900
 """Characters; older Mattermost servers take 4,000."""
@@ -104,9 +105,11 @@ class WebhookChat:
         name = "chat: webhook"
         try:
             async with self._general.one_ask():
-                await self._general.call("GET", "", raw=True, also=range(300, 500))
+                # A webhook may well refuse to be read; what sends us elsewhere, or wants to know who we are, is none.
+                await self._general.call("GET", "", raw=True, also={400, 404, 405, 406, 411, 415, 422})
         except IntegrationError as error:
-            fix = "Check TOCSIN_CHAT_WEBHOOK_URL, and that this machine reaches the address."
+            refused = "Copy the webhook's whole address into TOCSIN_CHAT_WEBHOOK_URL; what stands before it must ask for no sign-in."
+            fix = remedy(error, "the webhook's server", "TOCSIN_CHAT_WEBHOOK_URL", refused)
             return Checked(name=name, ok=False, detail=str(error), fix=fix)
         return Checked(name=name, ok=True, detail="the address answers; whether it takes messages, only a message could show")
 

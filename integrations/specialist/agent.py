@@ -29,6 +29,7 @@ from incident.queries import Query
 from integrations.errors import IntegrationError, NotFound, Rejected, Unauthorized, Unavailable
 from integrations.http import Unanswered, advice, retry_after
 from integrations.ports import Monitoring
+from integrations.remedies import remedy
 
 LIMIT = timedelta(minutes=4)
 """For one investigation; below the five minutes that the caller gives it."""
@@ -126,17 +127,20 @@ class ModelInvestigator:
         """Ask for the model's description: that costs nothing."""
         try:
             async with asyncio.timeout(8):
-                found = await self._client.models.retrieve(self._name)
+                found: object = await self._client.models.retrieve(self._name)
         except TimeoutError:
             return self._ill(Unanswered("the model's API did not answer within 8 s"))
         except anthropic.APIStatusError as error:
             return self._ill(_of_status(error.status_code, f"the model's API answered {error.status_code}"))
         except anthropic.APIError as error:
             return self._ill(Unanswered(f"the model's API did not answer: {type(error).__name__}"))
+        if not isinstance(found, anthropic.types.ModelInfo):
+            # A proxy's web page with a friendly 200: the library hands on whatever came.
+            return self._ill(Unanswered("the model's API answered with something else than the model's description"))
         return Checked(name="specialist: agent", ok=True, detail=f"{found.id} can be asked")
 
     def _ill(self, error: IntegrationError) -> Checked:
-        fix = "Check TOCSIN_AGENT_KEY and TOCSIN_AGENT_MODEL, and whether this machine reaches TOCSIN_AGENT_URL."
+        fix = remedy(error, "the model's API", "TOCSIN_AGENT_URL", "Check TOCSIN_AGENT_KEY and TOCSIN_AGENT_MODEL.")
         return Checked(name="specialist: agent", ok=False, detail=str(error), fix=fix)
 
     def _translated(self, error: exceptions.AgentRunError) -> IntegrationError:

@@ -23,6 +23,7 @@ from integrations.errors import IntegrationError
 from integrations.http import Answer, Http
 from integrations.once import OneAtATime
 from integrations.ports import Published
+from integrations.remedies import remedy
 
 NAMESPACE = "tocsin"
 """The name of our object in an entry's metadata; Statuspage wants objects at the top."""
@@ -154,7 +155,8 @@ class StatuspageStatus:
                 page = await self.http.call("GET", self._page)
                 gone = await self._gone(dict.fromkeys(self._components.values(), OPERATIONAL))
         except IntegrationError as error:
-            fix = "Check TOCSIN_STATUSPAGE_KEY and TOCSIN_STATUSPAGE_PAGE, and that this machine reaches the address."
+            refused = "Check TOCSIN_STATUSPAGE_KEY (an API key of a user who may edit the page) and TOCSIN_STATUSPAGE_PAGE."
+            fix = remedy(error, "Statuspage", "TOCSIN_STATUSPAGE_URL", refused)
             return Checked(name=name, ok=False, detail=str(error), fix=fix)
         if gone:
             services = ", ".join(f"{service} ({id})" for service, id in self._components.items() if id in gone)
