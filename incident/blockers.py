@@ -8,6 +8,7 @@ from incident import evidence, verifying
 from incident.durations import spoken
 from incident.model import ChecklistItem, CheckState, Incident, Mitigation
 from incident.refusals import CODES, Blocker, Code
+from incident.telling import things
 from incident.vocabulary import Criterion, Phase
 
 CRITERION_CODES: dict[Criterion, Code] = {
@@ -51,7 +52,8 @@ def of_resolving(incident: Incident, now: datetime) -> list[Blocker]:
     for criterion, code in CRITERION_CODES.items():
         if criterion is Criterion.ALERTS_CLEARED and incident.firing:
             names = ", ".join(sorted({alert.name for alert in incident.firing})[:5])
-            found.append(Blocker(code=code, message=f"{len(incident.firing)} alert(s) still firing: {names}"))
+            firing = things(len(incident.firing), "alert", edition=incident.edition)
+            found.append(Blocker(code=code, message=f"{firing} still firing: {names}"))
         elif criterion not in incident.criteria:
             found += verifying.against(incident, criterion) or [Blocker(code=code, message=_unconfirmed(incident, criterion, code))]
     return found

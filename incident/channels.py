@@ -21,6 +21,7 @@ from incident.model import Frozen, Incident, Pause
 from incident.permissions import refusal_of
 from incident.policy import Policy
 from incident.refusals import Refusal, refuse, talked_round
+from incident.telling import things
 from incident.vocabulary import Severity
 
 CHANNELS = "channels"
@@ -162,7 +163,8 @@ def told(incident: Incident, pauses: Pauses, now: datetime) -> list[Event]:
             known = incident.paused[port]
             ended = pauses.by == SYSTEM and known.until <= now
             text = f"The pause of {port.value} by {known.by} is over" if ended else f"{pauses.by} resumed {port.value}"
-            text += f": {waiting} message(s) go out in order" if waiting else ""
+            go = "goes out" if waiting == 1 and incident.edition > 3 else "go out in order"
+            text += f": {things(waiting, 'message', edition=incident.edition)} {go}" if waiting else ""
             events.append(Event(kind="channel_resumed", by=pauses.by, at=now, text=text, data={"port": port.value}))
     for port, pause in wanted.items():
         if incident.paused.get(port) != pause:

@@ -339,6 +339,13 @@ def approve(incident: Incident, command: commands.Approve, now: datetime) -> Out
             message=f"{command.by} owns this mitigation; a change is approved by someone other than its owner.",
             action="Ask somebody else on the response team to approve it.",
         )
+    afterwards = any(one.number in numbers and one.approval == "documented_later" for one in pending)
+    if afterwards and command.note is None and incident.edition > 3:
+        return refuse(
+            "undocumented",
+            message="The change went ahead without formal approval: to approve it afterwards is to document it.",
+            action="Approve it with a note: what was changed, and who looked at it.",
+        )
     which = " and ".join(str(number) for number in numbers)
     text = f"{command.by} approved mitigation {which}" + (f": {command.note}" if command.note else "")
     several = numbers if numbers != [mitigation.number] else None
@@ -544,7 +551,8 @@ def close(incident: Incident, command: commands.Close, now: datetime) -> Outcome
     if standing:
         return refuse(_first_code(standing), blockers=standing)
     handed_over = [item.id for item in incident.action_items if item.open]
-    text = f"{command.by} closed it" + (f"; {', '.join(handed_over)} go on in the follow-up" if handed_over else "")
+    go = "goes" if len(handed_over) == 1 and incident.edition > 3 else "go"
+    text = f"{command.by} closed it" + (f"; {', '.join(handed_over)} {go} on in the follow-up" if handed_over else "")
     return [_event("closed", command.by, text, now, handed_over=handed_over or None), _entered(Phase.CLOSED, now)]
 
 

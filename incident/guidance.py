@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from incident import blockers, clocks, verifying
 from incident.model import Incident
+from incident.telling import counted
 from incident.vocabulary import Criterion, Phase
 
 
@@ -145,7 +146,11 @@ def _onwards(incident: Incident, now: datetime, text: str, why: str) -> Step:
     standing = blockers.of_next_phase(incident, now)
     if not standing:
         return _step(incident, "advance", text, why)
-    return _step(incident, "advance", text, f"{why} {len(standing)} item(s) are open and stay owed.", '--reason "…"')
+    return _step(incident, "advance", text, f"{why} {_open(len(standing))} owed.", '--reason "…"')
+
+
+def _open(items: int) -> str:
+    return f"{counted(items, 'item')} {'is open and stays' if items == 1 else 'are open and stay'}"
 
 
 _BY_PHASE = {

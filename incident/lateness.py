@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from incident.durations import lasted
-from incident.telling import written
+from incident.telling import counted, written
 
 Entry = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class Miss:
 
     @property
     def reminders(self) -> str:
-        return f"{len(self.again)} reminder{'' if len(self.again) == 1 else 's'}"
+        return counted(len(self.again), "reminder")
 
     @property
     def begun(self) -> str:

@@ -43,6 +43,7 @@ from incident.refusals import Refusal, refuse
 from incident.registration import Registration
 from incident.routing import Routed
 from incident.severity import decide as severity_from
+from incident.telling import things
 from incident.vocabulary import Phase, Severity, Via
 
 __all__ = ["Opening", "decide", "evolve", "opening", "record", "tick"]
@@ -438,7 +439,7 @@ def parked(incident: Incident, effect: Effect, error: str, retry_after: timedelt
     if vendor:
         data["vendor"] = vendor[:100]
         why = f"{effect.port.value} waits for {vendor[:100]} until {retry_at:%H:%M:%S} UTC"
-    text = f"{why} ({error[:200]}); {waiting} message(s) kept, next try {retry_at:%H:%M:%S} UTC"
+    text = f"{why} ({error[:200]}); {things(waiting, 'message', edition=incident.edition)} kept, next try {retry_at:%H:%M:%S} UTC"
     return Event(kind="parked", by=SYSTEM, at=now, text=text, data=data)
 
 

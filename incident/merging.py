@@ -23,6 +23,7 @@ from incident.model import ActionItem, Alert, Frozen, Incident, Update
 from incident.permissions import objection, same_person
 from incident.refusals import Refusal, refuse
 from incident.routing import Routed
+from incident.telling import things
 from incident.vocabulary import Criterion, Phase, Role, Severity
 
 EXCERPT = 60
@@ -176,7 +177,7 @@ def absorb(incident: Incident, given: Handover, now: datetime) -> list[Event] | 
         return []
     first = len(incident.action_items) + 1
     items = {owed.origin: f"AI-{number}" for number, owed in enumerate(fresh, start=first)}
-    events = [_absorbed(given, {**known, **items}, now)]
+    events = [_absorbed(given, {**known, **items}, now, incident.edition)]
     events += _severity(incident, given, now)
     for owed in fresh:
         id = items[owed.origin]
@@ -207,10 +208,10 @@ def _objection(incident: Incident, given: Handover) -> str | None:
     return None
 
 
-def _absorbed(given: Handover, items: dict[str, str], now: datetime) -> Event:
-    facts = [f"{given.severity.value if given.severity else 'not declared'}", f"{given.firing} alert(s) firing"]
+def _absorbed(given: Handover, items: dict[str, str], now: datetime, edition: int) -> Event:
+    facts = [f"{given.severity.value if given.severity else 'not declared'}", f"{things(given.firing, 'alert', edition=edition)} firing"]
     if given.items:
-        facts.append(f"{len(given.items)} thing(s) owed")
+        facts.append(f"{things(len(given.items), 'thing', edition=edition)} owed")
     if given.on_status_page:
         facts.append("told to the public")
     people = ", ".join(f"{person} ({role.value})" for role, person in given.roles.items())

@@ -19,6 +19,7 @@ from incident.events import MONITORING, Event
 from incident.invisible import for_the_public, undirected
 from incident.mitigation_options import label
 from incident.model import Clock, Incident, Pause
+from incident.telling import counted
 from incident.vocabulary import Severity
 
 UNKNOWN = "unknown"
@@ -83,7 +84,7 @@ def current_status(incident: Incident) -> str:
 
 
 def opened(incident: Incident) -> str:
-    firing = f" {len(incident.firing)} alert(s) firing." if incident.firing else ""
+    firing = f" {counted(len(incident.firing), 'alert')} firing." if incident.firing else ""
     if incident.severity is not None:
         where = f"join {incident.channel}" if incident.channel else f"tocsin show {incident.id}"
         return _head(incident, f"Opened and declared; {where}.{firing}")
@@ -438,11 +439,17 @@ def public_merging(title: str) -> str:
     return f"This is part of another problem that we are working on: {plain(for_the_public(title))}. Updates go on there."
 
 
+def _firing(batch: Sequence[AlertInput]) -> str:
+    """Which alerts fire, and that nothing comes of it: `DiskFull fires, and opens no incident`."""
+    names = sorted({plain(alert.name) for alert in batch})
+    fire = "fires, and opens" if len(names) == 1 else "fire, and open"
+    return f"{', '.join(names[:5])} {fire} no incident"
+
+
 def held_note(group: str, batch: Sequence[AlertInput], name: str, until: datetime) -> str:
     """What the general channel hears of alerts that planned work holds back."""
-    names = ", ".join(sorted({plain(alert.name) for alert in batch})[:5])
     return (
-        f"Planned maintenance ({plain(name)}): {names} fire, and open no incident until {moment(until)}. "
+        f"Planned maintenance ({plain(name)}): {_firing(batch)} until {moment(until)}. "
         f"What still fires then opens one. Group: {plain(group[:300])}"
     )
 
@@ -450,10 +457,8 @@ def held_note(group: str, batch: Sequence[AlertInput], name: str, until: datetim
 def noted(group: str, batch: Sequence[AlertInput]) -> str:
     """What the general channel hears of alerts that the rules want noted."""
     why = next((alert.routed.why for alert in batch if alert.routed is not None), "")
-    names = ", ".join(sorted({plain(alert.name) for alert in batch})[:5])
-    return f"Noted, by the routing rules ({plain(why)}): {names} fire, and open no incident. Group: {plain(group[:300])}"
+    return f"Noted, by the routing rules ({plain(why)}): {_firing(batch)}. Group: {plain(group[:300])}"
 
 
 def maintenance_note(group: str, batch: Sequence[AlertInput]) -> str:
-    names = ", ".join(sorted({plain(alert.name) for alert in batch})[:5])
-    return f"Planned maintenance: {names} fire, and open no incident. Group: {plain(group[:300])}"
+    return f"Planned maintenance: {_firing(batch)}. Group: {plain(group[:300])}"

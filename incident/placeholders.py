@@ -55,6 +55,9 @@ _CODE = re.compile(r"`[^`\n]*`")
 _LISTED = re.compile(r"^(?:\d+[.)]|[-*+])\s+")
 _LABELLED = re.compile(r"^\*\*[^*\n]+:\*\*\s*|^[A-Z][A-Za-z ]{2,30}:\s+(?=\[|unknown\b|TBD\b|TODO\b)")
 _SAID_BY_THE_RECORD = re.compile(r"\*\*(?:Date|Duration|Severity|Author):\*\* unknown$")
+_NOTE = re.compile(r"(?:TODO|TBD|FIXME|XXX)\b")
+"""How people mark what they mean to write later, at the beginning of a line; written in capitals, or it is an ordinary word."""
+_NOTE_BESIDE = re.compile(r"[\[(](?:TODO|TBD|FIXME|XXX)\b[^\])\n]*[\])]")
 _CELLS = re.compile(r"(?<!\\)\|")
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
 
@@ -72,12 +75,12 @@ class Left(NamedTuple):
     placeholder: str
 
 
-def left(document: str) -> tuple[Left, ...]:
-    """Each placeholder of the document once a section, in reading order."""
-    return tuple(dict.fromkeys(_left(document)))
+def left(document: str, *, notes: bool = True) -> tuple[Left, ...]:
+    """Each placeholder of the document once a section, in reading order. `notes`: also what its writers have put off."""
+    return tuple(dict.fromkeys(_left(document, notes)))
 
 
-def _left(document: str) -> Iterator[Left]:
+def _left(document: str, notes: bool) -> Iterator[Left]:
     section, fenced = BEGINNING, False
     for line in document.splitlines():
         if line.lstrip().startswith(("```", "~~~")):
@@ -88,13 +91,13 @@ def _left(document: str) -> Iterator[Left]:
             section = re.sub(r"^\d+[.)]\s*|\s*:\s*$", "", heading.group(2).strip())
         elif not fenced:
             text = heading.group(2) if heading is not None else line
-            yield from (Left(section, found) for found in _in_line(text.strip(), section))
+            yield from (Left(section, found) for found in _in_line(text.strip(), section, notes and section not in FROM_THE_RECORD))
 
 
-def _in_line(line: str, section: str) -> Iterator[str]:
+def _in_line(line: str, section: str, notes: bool) -> Iterator[str]:
     if line.startswith("|"):
         cells = [cell.strip() for cell in _CELLS.split(line.strip("|"))]
-        yield from (cell for cell in cells if _is_one(cell, section))
+        yield from (cell for cell in cells if _is_one(cell, section) or (notes and _NOTE.match(cell)))
         return
     bare = _CODE.sub("", line)
     if _SAID_BY_THE_RECORD.match(bare):
@@ -103,8 +106,10 @@ def _in_line(line: str, section: str) -> Iterator[str]:
     said = _BOX.sub("", said, count=1)
     # The document's own title: `# Incident Post-Mortem: [Title]`.
     said = said.removeprefix("Incident Post-Mortem:").strip()
-    if said and _is_one(said, section):
+    if said and (_is_one(said, section) or (notes and _NOTE.match(said))):
         yield said
+    elif notes and (beside := _NOTE_BESIDE.findall(bare)):
+        yield from beside
     elif section not in FROM_THE_RECORD:
         yield from (found for found in _TEMPLATE_WORD.findall(bare) if found.casefold() in _EVERYWHERE)
 
@@ -127,10 +132,10 @@ HOW = {
 """What to do about a section's placeholders, where that is not to write or to take out."""
 
 
-def problems(document: str) -> dict[str, str]:
+def problems(document: str, *, notes: bool = True) -> dict[str, str]:
     """One sentence for each section that still holds placeholders: which, and what to do about them."""
     found: dict[str, list[str]] = {}
-    for one in left(document):
+    for one in left(document, notes=notes):
         found.setdefault(one.section, []).append(one.placeholder)
     return {section: _sentence(section, placeholders) for section, placeholders in found.items()}
 

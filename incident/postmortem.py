@@ -336,7 +336,7 @@ def _unfilled(text: str) -> bool:
 
 def problems(document: str, incident: Incident) -> tuple[str, ...]:
     """What keeps the document from being a post-mortem: no root cause, or placeholders that were left standing."""
-    unfilled = placeholders.problems(document)
+    unfilled = placeholders.problems(document, notes=incident.edition > 3)
     other = [problem for problem in problems_before(document, incident) if problem.partition(":")[0] not in unfilled]
     return (*other, *(f"{section}: {problem}" for section, problem in unfilled.items()))
 

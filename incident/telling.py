@@ -44,6 +44,16 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 alert`, `2 alerts`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def things(number: int, noun: str, *, edition: int) -> str:
+    """The same in an entry of the record; before the fourth edition it was `1 alert(s)`, and histories of then say so."""
+    return counted(number, noun) if edition > 3 else f"{number} {noun}(s)"
+
+
 def begun(entry: Mapping[str, Any]) -> str:
     """When the alerts of an entry began, where that is not when they were heard of; nothing otherwise."""
     firing = [alert for alert in (entry.get("data") or {}).get("alerts") or () if alert.get("firing")]

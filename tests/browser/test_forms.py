@@ -118,7 +118,7 @@ PRESSES: dict[str, Press] = {
         lambda s: s["mitigations"][-1]["succeeded"],
         True,
         {"succeeded": "yes"},
-        before=lambda w: (w.does("mitigate", **PLAN), w.does("approve", by="dana")),
+        before=lambda w: (w.does("mitigate", **PLAN), w.does("approve", by="dana", note="reviewed")),
     ),
     "confirm": Press(Phase.RESOLUTION, lambda s: bool(s["criteria"]["alerts_cleared"]), True, {"criterion": "alerts_cleared"}),
     "withdraw": Press(

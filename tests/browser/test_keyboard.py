@@ -94,6 +94,7 @@ def test_a_whole_drill_goes_by_keyboard_alone(site: Site, tab: Open) -> None:
     keys.arrives("#answer")
     keys.does("approve")
     keys.arrives("#f-approve-note")
+    keys.types("reviewed")
     keys.enters("#do-approve button")
     keys.arrives("#answer")
     keys.does("finish the mit")

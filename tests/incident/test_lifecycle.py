@@ -14,7 +14,7 @@ from incident.effects import Port
 from incident.events import KINDS, Event
 from incident.model import CheckState, Incident
 from incident.vocabulary import Criterion, Phase, Severity
-from tests.incident.walk import BETTER, OPENED, PLAN, Walk, alert
+from tests.incident.walk import BETTER, OPENED, PLAN, Walk, alert, opening_of
 
 RESOLVE = {"root_cause": "The retry budget was exhausted.", "fix_applied": "Rolled back."}
 
@@ -321,9 +321,25 @@ def test_sev1_goes_ahead_without_approval_and_owes_it_afterwards() -> None:
     assert "went ahead without formal approval" in walk.refused("close").blockers[0].message
     assert "not-permitted" == walk.refused("approve", by="ben").code
 
+    bare = walk.refused("approve", by="dana")
+
+    assert ("undocumented", "Approve it with a note: what was changed, and who looked at it.") == (bare.code, bare.required_action)
+    assert "change_documentation" in walk.open_clocks()
+
     walk.does("approve", by="dana", note="rolled back v248 at 03:20")
 
     assert "change_documentation" not in walk.open_clocks()
+
+
+def test_an_incident_of_an_earlier_edition_is_approved_afterwards_as_it_was() -> None:
+    """Its history holds approvals without a note; a change that waits for its approval needs none in any edition."""
+    earlier = Walk(opening_of("SEV1").model_copy(update={"edition": 3}))
+    for walk in (earlier, Walk.open("SEV2")):
+        walk.does("advance", reason="service first")
+        walk.does("mitigate", **PLAN)
+        walk.does("approve", by="dana")
+
+        assert "dana" == walk.incident.mitigations[0].approved_by
 
 
 def test_every_change_that_went_ahead_is_documented_not_only_the_last() -> None:
@@ -335,7 +351,7 @@ def test_every_change_that_went_ahead_is_documented_not_only_the_last() -> None:
 
     assert "ben" == walk.clock("change_documentation").owner
 
-    walk.does("approve", by="dana")
+    walk.does("approve", by="dana", note="both as they were made")
 
     assert ["dana", "dana"] == [mitigation.approved_by for mitigation in walk.incident.mitigations]
     assert "change_documentation" not in walk.open_clocks()
@@ -348,7 +364,7 @@ def test_the_owner_of_a_pending_change_does_not_slip_through_by_approving_anothe
 
     assert "not-permitted" == walk.refused("approve", by="eva").code
 
-    walk.does("approve", by="ben")
+    walk.does("approve", by="ben", note="restarted the queue; seen by me")
 
     assert [None, "ben"] == [mitigation.approved_by for mitigation in walk.incident.mitigations]
     assert "change_documentation" in walk.open_clocks()

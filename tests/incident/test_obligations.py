@@ -36,7 +36,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "advance": [{}],
     "post_update": [{"audience": "external", "text": "we know"}, {"audience": "external", "text": "over", "status": "resolved"}],
     "mitigate": [{**PLAN, "owner": "dana", "option": "hotfix"}],
-    "approve": [{}],
+    "approve": [{}, {"note": "reviewed"}],
     "finish_mitigation": [{"succeeded": False}],
     "confirm": [{"criterion": criterion.value} for criterion in Criterion],
     "withdraw": [{"criterion": criterion.value, "reason": "back again"} for criterion in Criterion],
@@ -171,6 +171,8 @@ class Nights(RuleBasedStateMachine):
             self.walk.forward(minutes=15)
             return
         fields: dict[str, Any] = {**FIELDS[found.verb], **_named_in(found.command or ""), "by": "eva"}
+        if "--note" in (found.command or ""):
+            fields["note"] = "reviewed"
         assert self._asks(found.verb, fields), f"{found} was refused"
 
     # ------------------------------------------------------------------ what holds after every step

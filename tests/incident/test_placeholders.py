@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incident import postmortem
 from incident.commands import FilePostmortem
 from incident.lifecycle import decide
 from incident.placeholders import BEGINNING, left, problems
@@ -62,6 +63,12 @@ def test_every_placeholder_of_the_process_s_template_is_known() -> None:
         ("## What Went Well\n1. [Item 1] the pager\n", "[Item 1]"),
         ("## What Went Well\n- [ ] [to come]\n", "[to come]"),
         ("## Action Items\n| Fix it | @[name] | 2026-12-01 | Open |\n", "@[name]"),
+        ("## Lessons Learned\nTODO: ask ben\n", "TODO: ask ben"),
+        ("## Lessons Learned\n- TODO ask ben\n", "TODO ask ben"),
+        ("## Impact\n- **Revenue Impact:** TBD by finance\n", "TBD by finance"),
+        ("## Impact\n| SLA | FIXME |\n", "FIXME"),
+        ("## Lessons Learned\nBudget the retries (TODO: by how much?).\n", "(TODO: by how much?)"),
+        ("## Lessons Learned\nBudget the retries [TBD].\n", "[TBD]"),
     ],
 )
 def test_what_was_left_standing_is_found(text: str, placeholder: str) -> None:
@@ -83,6 +90,9 @@ def test_what_was_left_standing_is_found(text: str, placeholder: str) -> None:
         "```\n[Item 1]\nTBD\n```",
         "| 03:16 | Note (ana): [event] is the name of the queue |",
         "It is unknown to us how many were affected: there was no metric.",
+        "A TODO in the code had hidden it, and nobody looks at the todo list.",
+        "`TODO: retry` stood in the client.",
+        "| 03:16 | TODO: page ben |",
     ],
 )
 def test_what_people_write_is_no_placeholder(text: str) -> None:
@@ -111,6 +121,14 @@ def test_a_history_of_before_keeps_what_was_filed_then() -> None:
 
     assert not isinstance(outcome, Refusal)
     assert [event.kind for event in outcome] == ["postmortem_filed"]
+
+
+def test_an_incident_of_before_may_keep_its_notes() -> None:
+    """What its history took as complete is complete; one that begins now is asked to write what it has put off."""
+    document = f"{CAUSE}\n## Lessons Learned\nTODO: ask ben\n"
+    found = [postmortem.problems(document, known_night().model_copy(update={"edition": edition})) for edition in (3, 4)]
+
+    assert found == [(), ("Lessons Learned: still holds a placeholder: “TODO: ask ben”; write what is meant there, or take the line out.",)]
 
 
 @given(st.text(max_size=400))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from incident.telling import ordinal, told
+from incident import messages
+from incident.telling import counted, ordinal, things, told
+from incident.vocabulary import Phase
 from tests.incident.walk import OPENED, Walk, alert
 
 
@@ -90,3 +92,30 @@ def test_the_end_of_an_alert_does_not_tell_its_beginning_again() -> None:
     (ended,) = walk.told(alert("Late", firing=False, starts_at=OPENED - timedelta(hours=1)))
 
     assert told(ended.model_dump(mode="json")) == "1 alert resolved: Late"
+
+
+def test_one_thing_is_told_in_the_singular() -> None:
+    """Whoever reads at night stumbles over `1 alert(s)`; what earlier editions have on record stays as it is."""
+    assert (counted(1, "alert"), counted(2, "alert"), counted(0, "alert")) == ("1 alert", "2 alerts", "0 alerts")
+    assert (things(1, "alert", edition=4), things(1, "alert", edition=3)) == ("1 alert", "1 alert(s)")
+
+
+def test_an_item_that_outlives_the_incident_goes_on_and_two_go_on() -> None:
+    """The entry that closes it says which."""
+    told = []
+    for items in (1, 2):
+        walk = Walk.open("SEV1").reaches(Phase.POST_INCIDENT)
+        walk.settles_everything()
+        if items == 2:
+            walk.does("add_action_item", item="Test the rollback", owner="eva", due="2026-12-01")
+        told += [event.text for event in walk.does("close") if event.kind == "closed"]
+
+    assert told == ["ana closed it; AI-1 goes on in the follow-up", "ana closed it; AI-1, AI-2 go on in the follow-up"]
+
+
+def test_one_alert_fires_and_two_fire() -> None:
+    """The general channel hears of what planned work holds back."""
+    one, two = (messages.maintenance_note("g", [alert(name, service="db") for name in names]) for names in (["DiskFull"], ["A", "B"]))
+
+    assert one == "Planned maintenance: DiskFull fires, and opens no incident. Group: g"
+    assert two == "Planned maintenance: A, B fire, and open no incident. Group: g"

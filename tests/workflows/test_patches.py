@@ -21,7 +21,7 @@ async def test_a_post_mortem_that_was_taken_before_placeholders_were_looked_for_
 ) -> None:
     """Its history replays to the end on the code of today, which would refuse it."""
     with monkeypatch.context() as before:
-        before.setattr(placeholders, "problems", lambda _: {})
+        before.setattr(placeholders, "problems", lambda _, **__: {})
         before.setattr(recording, "POSTMORTEM", LEFT_STANDING)
         paths = await recording.record(tmp_path, ["closed"])
     for path in paths:

@@ -20,6 +20,7 @@ from incident.queries import Query
 from incident.vocabulary import Phase
 from starter.web.answer import refused
 from starter.web.command_forms import TITLES, form_of_verb, groups
+from starter.web.rendering import utc
 from starter.web.room_view import RoomView
 from tests.incident.measurements import look, measured_walk
 from tests.incident.walk import DOCUMENT, PLAN, Walk
@@ -208,7 +209,7 @@ async def test_a_blocker_that_clears_by_itself_says_when(http: httpx2.AsyncClien
 
     assert due is not None
     assert "The verification period of 15 min is not over. Clears by itself" in room
-    assert f"Clears by itself at {due:%H:%M:%S} UTC" in page
+    assert f"Clears by itself at {utc(due, seconds=True)}" in page
     assert [name for name in criteria if f"graph of {name}" not in page] == []
 
 
