@@ -1,93 +1,20 @@
 """What each vendor needs to be known: a group of settings a vendor, read only where the vendor is chosen.
 
-Every secret may also come from a file: `TOCSIN_JIRA_TOKEN_FILE=/run/secrets/jira` instead of `TOCSIN_JIRA_TOKEN`. A secret is a
-`SecretStr`: printed, logged or dumped, it shows as asterisks.
+The chats' are in `chat_vendors`; what a group is, and how it is read, in `vendor_group`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from runtime.settings import PREFIX, Settings, SettingsError
-
-FILE = "_FILE"
-"""What a secret's variable ends with where it names a file that holds the secret."""
-
-_LOOPBACK = re.compile(r"http://(127\.[0-9.]+|localhost|\[::1\])(:\d+)?(/|$)")
-
-
-def _address(value: str) -> str:
-    if not re.match(r"https?://[^/\s]+", value) or "@" in value.split("/")[2]:
-        raise ValueError("must look like https://host/path, without user and password")
-    return value.rstrip("/")
-
-
-def _private_address(value: str) -> str:
-    value = _address(value)
-    if not value.startswith("https://") and not _LOOPBACK.match(value):
-        raise ValueError("must begin with https://, or the credentials could be read on the way")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
-"""Of what somebody hosts: http inside one's own network is their choice."""
-
-CloudAddress = Annotated[str, AfterValidator(_private_address)]
-
-
-def _names(value: Any) -> Any:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-"""Several names in one variable, with commas between them."""
-
-
-def _each_like(value: tuple[str, ...], pattern: str, rule: str) -> tuple[str, ...]:
-    if not all(re.fullmatch(pattern, name) for name in value):
-        raise ValueError(rule)
-    return value
-
-
-def _object(value: Any, rule: str) -> dict[str, Any]:
-    """A setting that is one JSON object; else ValueError with the `rule` that it breaks."""
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError(rule) from None
-    if not isinstance(found, dict):
-        raise ValueError(rule)
-    return found
-
-
-class Vendor(BaseSettings):
-    """A group: `chosen` are the values of `TOCSIN_<PORT>` that make it needed, `permissions` what the credentials must allow."""
-
-    chosen: ClassVar[tuple[str, str]]
-    permissions: ClassVar[tuple[tuple[str, str], ...]] = ()
-
-    @classmethod
-    def variable(cls, field: str) -> str:
-        return f"{cls.model_config['env_prefix']}{field.upper()}"
-
-    @classmethod
-    def variables(cls) -> Iterator[str]:
-        for name in cls.model_fields:
-            yield cls.variable(name)
-            if cls.is_secret(name):
-                yield cls.variable(name) + FILE
-
-    @classmethod
-    def is_secret(cls, field: str) -> bool:
-        return cls.model_fields[field].annotation in (SecretStr, SecretStr | None)
+from runtime.chat_vendors import ChatWebhook, Matrix, Slack, SlackCommands
+from runtime.settings import PREFIX, Settings
+from runtime.vendor_group import Address, CloudAddress, Vendor, json_object, pairs
 
 
 class Jira(Vendor):
@@ -224,7 +151,7 @@ class PagerDutyAnswers(Vendor):
     @classmethod
     def _who(cls, value: Any) -> Any:
         rule = 'must be JSON like {"PJ0LVEB": "ana", "ben@example.org": "ben"}'
-        found = _object(value, rule)
+        found = json_object(value, rule)
         if not all(isinstance(name, str) and name.strip() for name in found.values()):
             raise ValueError(rule)
         return {str(key).strip(): name.strip() for key, name in found.items()}
@@ -341,137 +268,6 @@ class ModelAgent(Vendor):
     specialists: str = Field(default="incident-responder", description="which specialists it is, with commas between them")
 
 
-class Matrix(Vendor):
-    """Matrix."""
-
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MATRIX_", extra="ignore", frozen=True)
-    chosen = ("chat", "matrix")
-    permissions = (
-        ("make rooms, post, set topics, invite", "an account of its own on the homeserver that may make rooms and aliases"),
-        ("post to the general and the stakeholders' room", "those rooms are public, or the account is invited"),
-        ("take commands and reactions", "TOCSIN_MATRIX_COMMANDS at the door, with the same token; the account is in the room"),
-    )
-
-    url: Address = Field(description="the homeserver's client API, https://matrix.example.org")
-    token: SecretStr = Field(
-        min_length=1, description="access token of one device of the account; keep it, a new device may repeat a message"
-    )
-    invite: Names = Field(default=(), description="who is asked into every incident's room, as @ana:example.org,@ben:example.org")
-    people: Annotated[dict[str, str], NoDecode] = Field(
-        default_factory=dict,
-        description="the account of each of our names, as ana=@ana:example.org: who is in an incident is asked in, and may command",
-    )
-    commands: bool = Field(default=False, description="whether the door takes `!tocsin …` and reactions from those people")
-    groups: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
-        default_factory=dict,
-        description='groups of those who never sign in, as JSON: `{"ana": ["sre"]}`; the others keep those of their last sign-in',
-    )
-
-    @field_validator("groups", mode="before")
-    @classmethod
-    def _lists(cls, value: Any) -> Any:
-        rule = 'must be JSON like {"ana": ["sre"]}'
-        found = _object(value, rule)
-        if not all(isinstance(each, list | tuple) for each in found.values()):
-            raise ValueError(rule)
-        return {str(name).strip(): tuple(map(str, each)) for name, each in found.items()}
-
-    @field_validator("people", mode="before")
-    @classmethod
-    def _accounts(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        pairs = [each.partition("=") for each in value.split(",") if each.strip()]
-        if not all(name.strip() and re.fullmatch(r"@[^:\s]+:\S+", account.strip()) for name, _, account in pairs):
-            raise ValueError("must look like ana=@ana:example.org,ben=@ben:example.org")
-        return {name.strip(): account.strip() for name, _, account in pairs}
-
-    @field_validator("invite")
-    @classmethod
-    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _each_like(value, r"@[^:\s]+:\S+", "must look like @ana:example.org,@ben:example.org")
-
-
-class Slack(Vendor):
-    """Slack, as the worker uses it."""
-
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
-    chosen = ("chat", "slack")
-    permissions = (
-        ("make public channels, set topics, invite", "bot scopes channels:manage, channels:read"),
-        ("make private channels for private incidents", "bot scopes groups:write, groups:read"),
-        ("post, join the general channel, edit the card", "bot scopes chat:write, channels:join"),
-        ("pin the card", "bot scope pins:write"),
-        ("recognise what was posted already", "bot scopes channels:history, groups:history"),
-        ("take commands and buttons", "bot scope commands, for the slash command; nothing for buttons"),
-    )
-
-    url: CloudAddress = Field(default="https://slack.com/api", description="the API")
-    token: SecretStr = Field(min_length=1, description="the app's bot token, xoxb-…")
-    invite: Names = Field(default=(), description="user ids of who is asked into every incident's channel, as U012ABCDE,U034FGHIJ")
-    buttons: bool = Field(default=False, description="whether messages have buttons; needs the app's interactivity address")
-
-    @field_validator("invite")
-    @classmethod
-    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _each_like(value, r"[UW][A-Z0-9]+", "must look like U012ABCDE,U034FGHIJ")
-
-
-class SlackCommands(Vendor):
-    """Slack's commands, as the door takes them."""
-
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SLACK_", extra="ignore", frozen=True)
-    chosen = ("chat", "slack")
-    permissions = (
-        ("take commands, buttons and forms", "the app's signing secret; its slash command and interactivity addresses lead here"),
-        ("open forms", "the bot token (TOCSIN_SLACK_TOKEN) at the door as well"),
-        ("know people by e-mail address", "that token, with the scopes users:read and users:read.email"),
-    )
-
-    signing_secret: SecretStr | None = Field(
-        default=None, description="the app's signing secret; without it the door takes nothing from Slack"
-    )
-    people: Annotated[dict[str, Any], NoDecode] = Field(
-        default_factory=dict,
-        description='who is who, as JSON: `{"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}`',
-    )
-
-    @field_validator("people", mode="before")
-    @classmethod
-    def _who(cls, value: Any) -> Any:
-        rule = 'must be JSON like {"U012ABCDE": "ana", "ben@example.org": {"name": "ben", "groups": ["sre"]}}'
-        found = _object(value, rule)
-        people = {id: {"name": said} if isinstance(said, str) else said for id, said in found.items()}
-        for said in people.values():
-            if not (
-                isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"].strip() and said.keys() <= {"name", "groups"}
-            ):
-                raise ValueError(rule)
-            if not (isinstance(said.get("groups", []), list) and all(isinstance(group, str) for group in said.get("groups", []))):
-                raise ValueError(rule)
-        return people
-
-
-class ChatWebhook(Vendor):
-    """An incoming webhook: Mattermost, or whatever takes `{"text": …}`."""
-
-    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}CHAT_WEBHOOK_", extra="ignore", frozen=True)
-    chosen = ("chat", "webhook")
-    permissions = (("post", "the webhook's address, which is its credential, locked to the general channel"),)
-
-    url: SecretStr = Field(min_length=1, description="address of the webhook that posts to the general channel")
-    stakeholders_url: SecretStr | None = Field(
-        default=None, description="the same for the stakeholders' channel (default: the general one's)"
-    )
-
-    @field_validator("url", "stakeholders_url")
-    @classmethod
-    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            _private_address(value.get_secret_value())
-        return value
-
-
 VENDORS: tuple[type[Vendor], ...] = (
     Jira,
     GitHub,
@@ -502,63 +298,6 @@ MONITORING_PERMISSIONS = (
     ("see what fires", "Alertmanager: GET /api/v2/alerts; without it, Prometheus: GET /api/v1/alerts"),
 )
 """Nothing is ever written there."""
-
-
-def pairs(secret: SecretStr, shape: str, variable: str) -> dict[str, list[SecretStr]]:
-    """What a secret of several parts says of each name; parts stand on lines of their own, or have semicolons between them.
-
-    Raises:
-        SettingsError: says the shape, never the value.
-    """
-    found: dict[str, list[SecretStr]] = {}
-    for part in re.split(r"[\n;]", secret.get_secret_value()):
-        name, _, value = part.partition("=")
-        if not part.strip():
-            continue
-        if not name.strip() or not value.strip():
-            raise SettingsError(f"{variable} must look like {shape}")
-        found.setdefault(name.strip(), []).append(SecretStr(value.strip()))
-    return found
-
-
-AVendor = TypeVar("AVendor", bound=Vendor)
-
-
-def vendor_settings(group: type[AVendor]) -> AVendor:
-    """Read a vendor's group.
-
-    Raises:
-        SettingsError: names each variable that is missing or can't be used, never a secret.
-    """
-    try:
-        values: dict[str, Any] = dict(_from_files(group))
-        return group(**values)
-    except ValidationError as error:
-        port, value = group.chosen
-        lines = []
-        for item in error.errors(include_url=False, include_input=False, include_context=False):
-            name = str(item["loc"][0])
-            variable = group.variable(name)
-            if item["type"] == "missing":
-                or_file = f" (or {variable}{FILE})" if group.is_secret(name) else ""
-                lines.append(f"{variable}{or_file} is needed with {PREFIX}{port.upper()}={value}: {group.model_fields[name].description}")
-            else:
-                lines.append(f"{variable}: {item['msg'].removeprefix('Value error, ')}")
-        raise SettingsError("; ".join(lines)) from None
-
-
-def _from_files(group: type[Vendor]) -> Iterator[tuple[str, Any]]:
-    for name in group.model_fields:
-        variable = group.variable(name)
-        path = os.environ.get(variable + FILE)
-        if not group.is_secret(name) or path is None:
-            continue
-        if variable in os.environ:
-            raise SettingsError(f"{variable} and {variable}{FILE} are both set; leave one out")
-        try:
-            yield name, Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable}{FILE}: {path} can't be read ({type(error).__name__})") from None
 
 
 def ways_to_page(settings: Settings) -> tuple[str, ...]:

@@ -18,9 +18,11 @@ from integrations.oncall.people import Directory
 from integrations.oncall.rota import FileRota
 from integrations.paging.pagerduty_answers import PagerDutyUsers
 from integrations.paging.replies import ReplyAddresses
+from runtime.chat_vendors import Matrix
 from runtime.settings import Settings, SettingsError
 from runtime.signing import link_key
-from runtime.vendors import MailReplies, Matrix, PagerDutyAnswers, vendor_settings
+from runtime.vendor_group import vendor_settings
+from runtime.vendors import MailReplies, PagerDutyAnswers
 from starter.chatops.matrix import MatrixDesk, MatrixDoor
 from starter.chatops.people import Known
 from starter.desk import Desk

@@ -28,11 +28,13 @@ from integrations.oncall.rota import FileRota
 from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import Layout, LayoutProblem, layout_from
+from runtime.chat_vendors import Slack, SlackCommands
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
 from runtime.signing import link_key
 from runtime.temporal import TemporalUnreachable, connect
-from runtime.vendors import GitHub, Slack, SlackCommands, vendor_settings, vendor_variables
+from runtime.vendor_group import vendor_settings
+from runtime.vendors import GitHub, vendor_variables
 from starter import measurable
 from starter.api import Door, create_app
 from starter.chatops.people import Known

@@ -18,7 +18,8 @@ from incident.mitigation_options import APPLIES, label
 from incident.policy import SEVERITY_MATRIX, SeverityRule
 from incident.refusals import CODES, RATIONALIZATIONS
 from runtime.settings import Settings
-from runtime.vendors import FILE, MONITORING, MONITORING_PERMISSIONS, VENDORS
+from runtime.vendor_group import FILE
+from runtime.vendors import MONITORING, MONITORING_PERMISSIONS, VENDORS
 
 ROOT = Path(__file__).parents[1]
 

@@ -90,28 +90,25 @@ from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.roundup import RoundupTracker
 from integrations.ticketing.tracker import TrackerTicketing
 from integrations.waits import Waits
+from runtime.chat_vendors import ChatWebhook, Matrix, Slack, SlackCommands
 from runtime.settings import Settings, SettingsError, read_toml
 from runtime.signing import link_key
 from runtime.temporal import in_one_batch, sandboxed_runner
+from runtime.vendor_group import vendor_settings
 from runtime.vendors import (
     S3,
     Apprise,
-    ChatWebhook,
     Git,
     GitHub,
     ICalendar,
     Jira,
     Mail,
     MailReplies,
-    Matrix,
     ModelAgent,
     PagerDuty,
     Redmine,
     Roundup,
-    Slack,
-    SlackCommands,
     Statuspage,
-    vendor_settings,
     ways_to_page,
 )
 from worker.pace import OneWait, pace, vendors

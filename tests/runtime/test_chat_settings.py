@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runtime.chat_vendors import ChatWebhook, Matrix, Slack, SlackCommands
 from runtime.settings import SettingsError
-from runtime.vendors import ChatWebhook, Matrix, Slack, SlackCommands, Vendor, vendor_settings
+from runtime.vendor_group import Vendor, vendor_settings
 from starter.chatops.people import Known
 from starter.listeners import matrix_in_force
 from starter.serve import slack_in_force

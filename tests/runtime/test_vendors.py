@@ -11,8 +11,10 @@ from pydantic import SecretStr
 
 import integrations.http
 from integrations.chat.slack import SCOPES
+from runtime.chat_vendors import Slack
 from runtime.settings import Settings, SettingsError, unknown_variables
-from runtime.vendors import VENDORS, GitHub, Jira, Redmine, Roundup, Slack, Statuspage, Vendor, vendor_settings, vendor_variables
+from runtime.vendor_group import Vendor, vendor_settings
+from runtime.vendors import VENDORS, GitHub, Jira, Redmine, Roundup, Statuspage, vendor_variables
 
 JIRA = {
     "TOCSIN_JIRA_URL": "https://acme.atlassian.net/",
