@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from incident import clocks, lifecycle, redelivering, snapshot, verifying
@@ -41,6 +42,7 @@ class Sending(NamedTuple):
     handle: workflow.ActivityHandle[Receipt]
     since: datetime
     earlier: int
+    port: Port
 
 
 class Conductor:
@@ -57,6 +59,7 @@ class Conductor:
         self._busy: set[str] = set()
         self._fault: BaseException | None = None
         self._sending: dict[int, Sending] = {}
+        self._forgotten: set[int] = set()
         self._looking: workflow.ActivityHandle[SampleReport] | None = None
         self._cut_short = {each.number: each for each in cut_short}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,9 +98,16 @@ class Conductor:
     def _call_off(self, recorded: Iterable[Event]) -> None:
         """End the tries of what somebody has taken back; else the server would go on trying, and perhaps tell it."""
         for event in recorded:
-            if event.kind in redelivering.TAKES_BACK and (sending := self._sending.get(event.data["number"])) is not None:
-                self.mark()
-                sending.handle.cancel()
+            if event.kind in redelivering.TAKES_BACK and event.data["number"] in self._sending:
+                self._forgotten.add(event.data["number"])
+                self._try_no_more(event.data["number"])
+            elif event.kind == "restricted" and self.incident.edition > 2:
+                for number in [number for number, sending in self._sending.items() if sending.port is Port.STATUS]:
+                    self._try_no_more(number)
+
+    def _try_no_more(self, number: int) -> None:
+        self.mark()
+        self._sending[number].handle.cancel()
 
     def tick(self) -> None:
         """Let every clock that has come due speak, and try every port whose wait is over."""
@@ -199,8 +209,7 @@ class Conductor:
             if effect is not None:
                 over_by = now + options.DELIVERY[effect.port].start_to_close
                 self._cut_short[number] = CutShort(number=number, tries=sending.earlier + 1, since=sending.since, over_by=over_by)
-            self.mark()
-            sending.handle.cancel()
+            self._try_no_more(number)
         if self._looking is not None:
             self.mark()
             self._looking.cancel()
@@ -324,18 +333,24 @@ class Conductor:
             retry_policy=how.retry,
             priority=options.priority(self.incident.severity or self.incident.presumed_severity),
             summary=effect.purpose or effect.ask.action,
+            # What the public may have been told by the attempt that is under way has to be known; there is no further one.
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+            if port is Port.STATUS and self.incident.edition > 2
+            else ActivityCancellationType.TRY_CANCEL,
         )
-        self._sending[effect.number] = Sending(handle, since, earlier)
+        self._sending[effect.number] = Sending(handle, since, earlier, port)
         try:
             receipt = await handle
         except ActivityError as error:
-            if isinstance(error.cause, CancelledError):
+            if isinstance(error.cause, CancelledError) or effect.number in self._forgotten:
                 return []  # taken back by somebody, which is on record, or cut short: neither says anything of the provider
             if before is not None:
                 self._cut_short[effect.number] = before.model_copy(update={"since": workflow.now()})
             return [self._failed(effect, error)]
         finally:
             del self._sending[effect.number]
+        if effect.number in self._forgotten:
+            return []  # it is on record that it may have arrived
         return lifecycle.delivered(self.incident, effect, receipt, workflow.now())
 
     def _failed(self, effect: Effect, error: ActivityError) -> Event:

@@ -64,7 +64,8 @@ SLOW_TRY = timedelta(seconds=35)
 """How long what is being tried may go on before the next run begins, while all else is sent as ever: one attempt of the slowest kind."""
 
 LAST_TRIES = timedelta(seconds=5)
-"""How long nothing new is begun after that, until what is left is cut short: no page waits longer for the next run."""
+"""How long nothing new is begun after that, until what is left is cut short: no page waits longer for the next run, but for an attempt at
+the status page, whose end is waited for."""
 
 LOOK = How(timedelta(seconds=30), timedelta(seconds=45))
 """One look at the measurements. The next one is a minute later and fetches what this one could not."""

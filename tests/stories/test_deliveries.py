@@ -141,6 +141,24 @@ async def test_each_update_is_told_to_the_communications_lead_while_the_status_p
     assert ["We know the cause."] == [each.ask.body.splitlines()[0] for each in story.world.status.ledger]  # type: ignore[union-attr]
 
 
+async def test_a_public_update_that_waits_is_called_off_when_its_incident_becomes_private(stage: Stage) -> None:
+    """It is not tried any more: the page is back, and says nothing of it; the communications lead knows that it does not."""
+    story = await Story.open(stage, "SEV1", customer_facing=True)
+    await story.does("assign", role="communications", person="cem")
+    await _settled_into(story)
+    story.world.status.down = True
+    await story.does("post_update", audience="external", text="Payments fail.", status="investigating")
+    await story.settled()
+    await story.does("restrict", reason="it may be a breach")
+    story.world.status.down = False
+    await story.fast_forward(minutes=16)
+    told = [each.ask.text for each in story.world.pager.ledger if isinstance(each.ask, Page) and each.ask.to == "cem"]
+
+    assert [] == story.world.status.ledger
+    assert [] == [each for each in (await _deliveries(story))["waiting"] if each["port"] == "status"]
+    assert ["tell the public nothing of it, by any way" in text for text in told if "is private now" in text] == [True]
+
+
 async def test_a_waived_items_ticket_is_closed(stage: Stage) -> None:
     """What is let go here is not worked on there."""
     story = await Story.open(stage, "SEV2")

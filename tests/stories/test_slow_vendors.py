@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from incident.effects import Delivery, Receipt
+from incident.effects import Delivery, Publish, Receipt
 from incident.policy import Policy
 from tests.harness import Stage, Story, alert, eventually, runs
 from workflows import contract
@@ -100,3 +100,23 @@ async def test_an_incident_that_is_closed_while_its_next_run_waits_ends_in_this_
 
     assert not await _goes_on(story, before)
     assert waiting[tracker.asked[0].key] == "parked"
+
+
+async def test_a_public_update_that_arrives_after_its_incident_became_private_is_left_without_a_promise(stage: Stage) -> None:
+    """The one try that was under way is waited for, since the public may read it; nothing of it is left hanging there."""
+    story = await Story.open(stage, "SEV2", customer_facing=True)
+    await story.does("acknowledge")
+    await story.told_everything_once()
+    page = Slow(story.world.status.publish)
+    story.world.status.publish = page  # type: ignore[method-assign]  # this page takes its time
+    await story.does("post_update", audience="external", text="Payments fail.", status="investigating")
+    await eventually(lambda: bool(page.asked), what="the page to be asked")
+    await story.does("restrict", reason="it may be a breach")
+    page.let_go.set()
+    await eventually(lambda: len(story.world.status.ledger) == 2, what="the sentence that promises nothing")
+
+    last = story.world.status.ledger[-1].ask
+
+    assert isinstance(last, Publish)
+    assert last.body.startswith("We are still working on this.")
+    assert last.next_update_by is None
