@@ -9,9 +9,9 @@
     ]
 
 A role is held by one person always, by shifts, or by people in turn from `start` on, each for `every` (`12h`, `1d`,
-`1w`). Roles are compared without regard to case. Every time has a zone; turns are counted in UTC, so a
-handover does not move with summer time. The file is read again when it has changed. How people are reached stands in tables
-`[people.NAME]` (see `people`).
+`1w`). Roles are compared without regard to case. Every time has a zone. Turns are counted in UTC; with `zone = "Europe/Berlin"` they
+are counted by the clocks there, so that people hand over at the same hour in summer and in winter. The file is read again when it has
+changed. How people are reached stands in tables `[people.NAME]` (see `people`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from incident.effects import Delivery, FindOnCall, Receipt
 from integrations.deliveries import asked
@@ -37,6 +38,7 @@ DEFAULT_ROTA = """\
 #
 # A role is held by one person:       manager = "max"
 # or by people in turn:               "primary on-call" = { people = ["ana", "ben"], start = 2026-01-05T09:00:00Z, every = "1w" }
+# at nine o'clock there all year:     … start = 2026-01-05T09:00:00+01:00, every = "1w", zone = "Europe/Berlin" }
 # or by shifts, one after the other:  CTO = [ { person = "cleo", from = 2026-01-01T00:00:00Z, until = 2026-07-01T00:00:00Z } ]
 #
 # The names below stand for nobody in particular: put your people in their place.
@@ -56,6 +58,9 @@ manager = "manager"
 """
 
 _EVERY = re.compile(r"(\d{1,4})([hdw])")
+SHORTEST = timedelta(hours=3)
+"""A turn with a zone is longer: no change of the clocks is."""
+
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -91,10 +96,19 @@ class Turns:
     people: tuple[str, ...]
     start: datetime
     every: timedelta
+    zone: ZoneInfo | None = None
 
     def at(self, moment: datetime) -> str | None:
         turn = (moment - self.start) // self.every
+        if self.zone is not None:
+            # A change of the clocks moves a handover by less than a turn.
+            turn = max(number for number in range(turn - 1, turn + 2) if self._handover(number, self.zone) <= moment)
         return self.people[turn % len(self.people)] if turn >= 0 else None
+
+    def _handover(self, turn: int, zone: ZoneInfo) -> datetime:
+        """When a turn begins. An hour that comes twice counts the first time; one that is left out, as if it were there."""
+        begins = self.start.astimezone(zone).replace(tzinfo=None) + turn * self.every
+        return begins.replace(tzinfo=zone).astimezone(UTC)
 
 
 Holding = Always | Shifts | Turns
@@ -244,13 +258,23 @@ def _shift(value: object) -> Shift:
 
 
 def _turns(value: dict[str, Any]) -> Turns:
-    fields = _fields({"every": "1w"} | value, "rotation", {"people", "start", "every"})
+    zone = _zone(value["zone"]) if "zone" in value else None
+    fields = _fields({"every": "1w"} | {name: value[name] for name in value if name != "zone"}, "rotation", {"people", "start", "every"})
     people = fields["people"]
     _must(isinstance(people, list) and bool(people), "must have at least one name in `people`")
     every = _EVERY.fullmatch(str(fields["every"]))
     _must(every is not None and int(every[1]) > 0, f"has every = {fields['every']!r}; it must be a number and h, d or w, such as 12h or 1w")
     assert every is not None, "checked one line above"
-    return Turns(tuple(_person(person) for person in people), _time(fields["start"], "start"), int(every[1]) * _UNITS[every[2]])
+    length = int(every[1]) * _UNITS[every[2]]
+    _must(zone is None or length > SHORTEST, f"has every = {fields['every']!r} with a zone, whose clocks may change by that much")
+    return Turns(tuple(_person(person) for person in people), _time(fields["start"], "start"), length, zone)
+
+
+def _zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise _Mistake(f"has zone = {str(value)!r}, which is none that this machine knows; write it as Europe/Berlin") from error
 
 
 def _fields(value: object, what: str, names: set[str]) -> dict[str, Any]:

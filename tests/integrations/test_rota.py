@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from incident.policy import SEVERITY_MATRIX
 from integrations.oncall.rota import DEFAULT_ROTA, FileRota, RotaUnusable, parsed
+from tests.integrations.test_icalendar import ZONES
 
 MONDAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -25,6 +27,12 @@ until = 2026-02-01T00:00:00+01:00
 person = "mia"
 from = "2026-02-01T00:00:00+01:00"
 until = 2026-03-01T00:00:00Z
+"""
+
+
+TURNS_AT_HALF_PAST_TWO = """
+[roles]
+primary = { people = ["ana", "ben"], start = 2026-01-01T02:30:00+01:00, every = "1d", zone = "Europe/Berlin" }
 """
 
 
@@ -75,6 +83,35 @@ async def test_shifts_follow_one_another(path: Path, at: datetime, person: str |
     rewrite(path, SHIFTS)
 
     assert person == await FileRota(path).of("manager", at)
+
+
+@pytest.mark.parametrize(("zone", "moments"), ZONES)
+async def test_a_rotation_with_a_zone_keeps_its_hour_when_clocks_change(path: Path, zone: str, moments: list[str]) -> None:
+    """Handed over at nine on Mondays where the people live, in summer and in winter, as a calendar's rotation is."""
+    start = datetime(2026, 1, 5, 9, tzinfo=ZoneInfo(zone)).isoformat()
+    rewrite(path, f'[roles]\nprimary = {{ people = ["ana", "ben"], start = {start}, every = "1w", zone = "{zone}" }}')
+    found = [await FileRota(path).of("primary", datetime.fromisoformat(f"{moment}+00:00")) for moment in moments]
+
+    assert found[0] == found[3]
+    assert found[1] == found[2]
+    assert {"ana", "ben"} == set(found)
+
+
+@pytest.mark.parametrize(
+    ("moments", "people"),
+    [
+        # Half past two comes twice on 25 October: the first time counts, and nobody takes over twice.
+        (["2026-10-25T00:29:59", "2026-10-25T00:30:00", "2026-10-25T01:00:00", "2026-10-25T01:30:00"], ["ana", "ben", "ben", "ben"]),
+        # It is left out on 29 March: the hour that stands in its place begins the turn.
+        (["2026-03-29T01:29:59", "2026-03-29T01:30:00", "2026-03-30T00:29:59", "2026-03-30T00:30:00"], ["ana", "ben", "ben", "ana"]),
+    ],
+)
+async def test_a_handover_in_the_hour_of_the_change_happens_once(path: Path, moments: list[str], people: list[str]) -> None:
+    """Every day at half past two in Berlin, ana and ben in turn."""
+    rewrite(path, TURNS_AT_HALF_PAST_TWO)
+    found = [await FileRota(path).of("primary", datetime.fromisoformat(f"{moment}+00:00")) for moment in moments]
+
+    assert people == found
 
 
 async def test_the_default_rota_fills_every_role_of_the_policy(path: Path) -> None:
@@ -142,6 +179,8 @@ async def test_without_any_good_rota_the_lookup_may_be_tried_again(path: Path) -
         ("[roles]\na = [{ person = 'x', from = 2026-01-01T00:00:00Z }]", "it must have from, person, until"),
         ("[roles]\na = [{ person = 'x', from = 2026-01-02T00:00:00Z, until = 2026-01-01T00:00:00Z }]", "ends before it begins"),
         ("[roles]\na = [{ person = 'x', from = 2026-01-01T00:00:00, until = 2026-01-02T00:00:00Z }]", "needs its zone"),
+        ("[roles]\na = { people = ['x'], start = 2026-01-01T00:00:00Z, zone = 'Mars/Phobos' }", "none that this machine knows"),
+        ("[roles]\na = { people = ['x'], start = 2026-01-01T00:00:00Z, every = '2h', zone = 'Europe/Berlin' }", "clocks may change"),
         ("[roles]\na = [{ person = 'x', from = 2026-01-01, until = 2026-01-02T00:00:00Z }]", "needs its zone"),
         ("[roles]\na = [{ person = 'x', from = 'soon', until = 2026-01-02T00:00:00Z }]", "is no time"),
         ("[roles]\na = { people = [], start = 2026-01-01T00:00:00Z }", "at least one name"),
