@@ -48,6 +48,7 @@ from starter.filing import FilePostmortem, Filing
 from starter.guard import Guard
 from starter.health import Health, Look, report
 from starter.identity import routes as identity_routes
+from starter.identity.actor import need_to_examine
 from starter.identity.arrangement import Arrangement
 from starter.identity.entrance import Entrance
 from starter.identity.store import Store
@@ -246,8 +247,9 @@ def _reads(desk: Desk, rooms: Rooms) -> APIRouter:
         return Response(drawn, media_type="image/svg+xml", headers=headers)
 
     @router.get("/incidents/{incident}/audit", responses=openapi.READS)
-    async def export_audit(incident: str) -> Response:
+    async def export_audit(incident: str, request: Request) -> Response:
         """The raw history of every run, the timeline, and the hashes that tie them together; `tocsin verify` checks it."""
+        need_to_examine(request.state.actor, await desk.row(incident))
         return Response(to_json(await audit.export(desk, incident)), media_type="application/json")
 
     @router.get("/stats", responses={503: openapi.NOT_NOW})

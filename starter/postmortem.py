@@ -16,6 +16,7 @@ from incident import commands, postmortem
 from incident.events import Event
 from incident.model import ActionItem, Incident
 from incident.postmortem import NOT_WRITTEN_HERE, OTHER, SECTIONS, Line, written
+from incident.vocabulary import Role
 from starter.drafts import Drafts, Stale, Version
 from starter.problems import Conflict, Invalid, Unavailable, Unknown
 from starter.reading import Reading
@@ -197,6 +198,7 @@ def _work(model: Incident, timeline: Sequence[Event], saved: Mapping[str, Versio
         "phase": model.phase.value,
         "drill": model.drill,
         "private": model.private,
+        "commander": model.roles.get(Role.COMMANDER),
         "state": "draft" if filed is None else "amending" if amended else "filed",
         "mandatory": model.rule.postmortem == "mandatory",
         "due": _iso(clock.due) if clock is not None else None,

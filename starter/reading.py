@@ -77,10 +77,10 @@ class Filters(BaseModel):
 
 
 def by_urgency(row: Row) -> tuple[bool, datetime, float]:
-    """Sort key: open ones by the clock that is due first, then those that owe nothing, newest first."""
+    """Sort key: open ones by the clock that is due first, then those that owe nothing, newest first; then those closed last."""
     due = row.get("next_due")
-    opened = row.get("opened_at")
-    age = datetime.fromisoformat(opened).timestamp() if opened else 0.0
+    since = row.get("opened_at") if row["open"] else row.get("closed_at") or row.get("opened_at")
+    age = datetime.fromisoformat(since).timestamp() if since else 0.0
     return (not row["open"], datetime.fromisoformat(due) if due and row["open"] else FAR_OFF, -age)
 
 

@@ -46,9 +46,12 @@ def list_incidents(
         say(f"No {'open ' if which == 'open' else ''}incidents{' like that' if len(query) > 1 else ''}. Practise: tocsin drill")
 
 
-def by_urgency(row: dict[str, Any]) -> tuple[bool, datetime, str]:
-    """Sort key: open ones by their next due time, the longest overdue first; then those that owe nothing; then the closed."""
-    return (row.get("open") is False, times.read(row.get("next_due")) or FAR_OFF, str(row.get("incident")))
+def by_urgency(row: dict[str, Any]) -> tuple[bool, datetime, float, str]:
+    """Sort key: open ones by their next due time, the longest overdue first; then those that owe nothing; then those closed last."""
+    if row.get("open") is False:
+        closed = times.read(row.get("closed_at") or row.get("opened_at"))
+        return (True, FAR_OFF, -closed.timestamp() if closed is not None else 0.0, str(row.get("incident")))
+    return (False, times.read(row.get("next_due")) or FAR_OFF, 0.0, str(row.get("incident")))
 
 
 def cells(row: dict[str, Any], now: datetime) -> list[Cell]:

@@ -92,13 +92,18 @@ class Session(NamedTuple):
         """`--key`, else a fresh one: the key under which this invocation is one request, however often it is sent."""
         return self.key or os.urandom(16).hex()
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is there who can be asked, and did not say yes to everything."""
+        return not self.yes and sys.stdin.isatty() and sys.stderr.isatty()
+
     def agreed(self, lines: list[str], question: str) -> None:
         """Ask before something that others see. Without a terminal nobody can be asked, and scripts go on.
 
         Raises:
             Failure: somebody said no.
         """
-        if self.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.asks:
             return
         for line in lines:
             say(line)

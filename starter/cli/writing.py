@@ -82,7 +82,7 @@ def carry_out(session: Session, verb: Verb, words: tuple[str, ...], values: dict
     body = arguments.payload(verb.fields, values) | ({"seen": seen} if seen else {})
     client = session.client()
     incident = incidents.find(client, named)
-    _ask_first(session, verb, incident, body)
+    _ask_first(session, client, verb, incident, body)
     send(session, client, verb.name, incident, body)
 
 
@@ -97,14 +97,38 @@ def _versions(said: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _ask_first(session: Session, verb: Verb, incident: str, body: dict[str, Any]) -> None:
-    if not verb.outward or body.get("audience") == "internal":
+def _ask_first(session: Session, client: Client, verb: Verb, incident: str, body: dict[str, Any]) -> None:
+    if not verb.outward or body.get("audience") == "internal" or not session.asks:
         return
     if verb.name == "dismiss":
         session.agreed([f"{incident} will be closed as {body['as'].replace('_', ' ')}: {clean(body['reason'])}"], "Dismiss it?")
     else:
-        status = f', as "{body["status"]}"' if "status" in body else ""
-        session.agreed([f"To the public status page{status}:", f"  {clean(body['text'])}"], "Post it?")
+        session.agreed(_foretold(session, client, incident, body), "Post it?")
+
+
+def _foretold(session: Session, client: Client, incident: str, body: dict[str, Any]) -> list[str]:
+    """What the public will read, as the page's composer shows it: the server draws both from the same look ahead."""
+    said = {name: body[name] for name in ("text", "status") if name in body} | session.signature()
+    try:
+        seen: dict[str, Any] = client.post(f"/incidents/{incident}/preview", said, session.request_key())
+    except Failure as failure:
+        return [f"To the public status page (what it will look like can't be shown now: {failure}):", f"  {clean(body['text'])}"]
+    if "refusal" in seen:
+        refusal = seen["refusal"]
+        return ["It would be refused, on record:", f"  {clean(refusal['message'])}", f"  {clean(refusal['required_action'])}"]
+    status = clean(str(seen.get("status") or "").replace("_", " "))
+    to = (
+        "To everybody, on the public status page"
+        if not seen.get("drill")
+        else "This is a drill, and reaches nobody. In earnest, the public would read"
+    )
+    lines = [f"{to}, as {status}:", f"  {clean(seen.get('title') or incident)}", f"  {clean(seen.get('text') or body['text'])}"]
+    shown = "; ".join(
+        f"{clean(each['name'])}: {clean(str(each.get('status') or 'named').replace('_', ' '))}" for each in seen.get("components") or ()
+    )
+    lines.append(f"  components: {shown or 'none named'}")
+    due = times.read(seen.get("next_update_by"))
+    return [*lines, f"  next update promised by {times.clock_time(due, times.now())} UTC"] if due is not None else lines
 
 
 def send(session: Session, client: Client, verb: str, incident: str, body: dict[str, Any]) -> None:

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from incident.events import MONITORING, SYSTEM
-from incident.permissions import allows, doing, enough
-from incident.vocabulary import Access, Via
+from incident.permissions import allows, doing, enough, worth
+from incident.vocabulary import Access, Role, Via
 from starter.problems import Invalid, NotPermitted
 
 EVERYTHING = frozenset(Access)
@@ -56,6 +56,23 @@ class Actor:
             raise NotPermitted(
                 f"{self.name} has {has}; {doing(act)} needs {enough(act)}. An administrator maps groups to roles (TOCSIN_ROLES)."
             )
+
+
+def need_to_examine(actor: Actor | None, row: Mapping[str, Any]) -> None:
+    """Insist that somebody may read this incident's record with its proof: by a role of theirs, or because they command it.
+
+    Raises:
+        NotPermitted: says which roles would do, and who commands the incident.
+    """
+    act = "export_audit"
+    commander = row.get("commander") or None
+    if actor is not None and allows(worth(actor.roles, {Role.COMMANDER: commander}, actor.name), act):
+        return
+    name, roles = (actor.name, ", ".join(sorted(actor.roles)) or "no role") if actor is not None else ("Nobody", "no role")
+    here = f"so does commanding {row['incident']}, as {commander} does" if commander else f"so does commanding {row['incident']}"
+    raise NotPermitted(
+        f"{name} has {roles}; {doing(act)} needs {enough(act)}; {here}. An administrator maps groups to roles (TOCSIN_ROLES)."
+    )
 
 
 def as_a_name(said: object) -> str | None:

@@ -124,7 +124,7 @@ class Entrance:
             return
         if actor is None:
             raise SignInNeeded("Nobody is signed in. Sign in at /login, or send a personal token: Authorization: Bearer tocsin_…")
-        actor.need(places.act_at(path))
+        actor.need("read")
 
     def _near(self, request: Request) -> bool:
         """Whether a request comes from this machine or a listed peer itself, and not through it from elsewhere."""

@@ -13,16 +13,9 @@ WEBHOOKS = "/webhooks/"
 SIGNED = "/webhooks/slack/"
 """Slack signs its requests and says in them who asks: `starter.chatops` finds out, and trusts nothing else."""
 
-AUDIT = re.compile(r"(/api/v1)?/incidents/[^/]+/audit(/.*)?")
-
 
 def is_public(path: str) -> bool:
     return PUBLIC.fullmatch(path) is not None
-
-
-def act_at(path: str) -> str:
-    """The row of `incident.permissions` that whoever comes here must satisfy."""
-    return "export_audit" if AUDIT.fullmatch(path) else "read"
 
 
 def local(path: str) -> str:

@@ -22,6 +22,7 @@ from incident.invisible import shown
 from incident.telling import told
 from starter import audit
 from starter.desk import Desk
+from starter.identity.actor import need_to_examine
 from starter.origins import Origin, origins
 from starter.problems import NoWorker
 from starter.reading import Entry
@@ -57,6 +58,7 @@ def router(desk: Desk, door: Door) -> APIRouter:
     @router.get("/incidents/{incident}/audit")
     async def show_audit(incident: str, request: Request, shown: Annotated[Shown, Query()]) -> HTMLResponse:
         row = await desk.row(incident)
+        need_to_examine(request.state.actor, row)
         silent = False
         try:
             timeline = await desk.timeline(incident)
@@ -84,8 +86,9 @@ def router(desk: Desk, door: Door) -> APIRouter:
         )
 
     @router.get("/incidents/{incident}/audit/download")
-    async def download(incident: str) -> Response:
+    async def download(incident: str, request: Request) -> Response:
         """The record with its proof, as a file that `tocsin verify` checks."""
+        need_to_examine(request.state.actor, await desk.row(incident))
         document = await audit.export(desk, incident)
         headers = {"Content-Disposition": f'attachment; filename="{incident}-audit.json"'}
         return Response(to_json(document), media_type="application/json", headers=headers)

@@ -229,7 +229,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             }
             for name, title in TITLES.items()
         ]
-        known = {name: row.get(name) for name in ("incident", "title", "severity", "phase", "drill", "private")}
+        known = {name: row.get(name) for name in ("incident", "title", "severity", "phase", "drill", "private", "commander")}
         unknown = {"state": "draft", "mandatory": False, "due": None, "filed_at": None, "by": None, "action_items": [], "filed": None}
         filing = max((version.filing for version in kept.values()), default=0)
         return {**known, **unknown, "filing": filing, "sections": sections, "missing": [], "gaps": [], "document": ""}

@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from incident.checklists import PHASE_OF
 from incident.commands import COMMANDS
 from incident.vocabulary import Audience
 from starter.desk import Desk
@@ -21,7 +22,7 @@ from starter.reading import Entry
 from starter.web.answer import Answer, accepted, done, refused
 from starter.web.coach import strip
 from starter.web.command_forms import form_of_verb, forms_for, groups, labels_of, people_of
-from starter.web.forms import form_of
+from starter.web.forms import Form, form_of
 from starter.web.public_preview import Previewing
 from starter.web.rendering import fragment, page, who
 from starter.web.room_view import KEYS, RoomView
@@ -60,7 +61,7 @@ def router(desk: Desk, previewing: Previewing) -> APIRouter:
         answer = _told_before(query.get("done", ""), timeline, str(opened or ""))
         if answer is None and query.get("already") in COMMANDS:
             answer = accepted(query["already"], [], state)
-        view = RoomView(state, timeline, shows, opened, typed, answer)
+        view = RoomView(state, timeline, shows, opened, typed, answer, query.get("at", ""))
         return page(request, "room.html", **context(request, view))
 
     async def _without_worker(request: Request, problem: NoWorker, asked: RoomView) -> Response:
@@ -85,7 +86,7 @@ def router(desk: Desk, previewing: Previewing) -> APIRouter:
         if verb not in COMMANDS:
             raise Unknown(f"{verb[:60]!r} is not a command; the commands are {', '.join(COMMANDS)}.", incident=incident[:60])
         form = await form_of(request)
-        typed = {name: form.text(name) for name in form if name not in ("key", "seen")}
+        typed = {name: form.text(name) for name in form if name not in ("key", "seen", "from")}
         if (
             verb == "post_update"
             and typed.get("audience") == Audience.EXTERNAL.value
@@ -107,17 +108,21 @@ def router(desk: Desk, previewing: Previewing) -> APIRouter:
                 answer = Answer(verb, 503, "warn", f"Not done yet: {problem.title.lower()}.", problem.detail)
             else:
                 if said["accepted"]:
-                    return await _told(request, incident, verb, said["events"])
+                    return await _told(request, incident, verb, said["events"], form)
                 answer = refused(verb, said["refusal"], await _as_it_stands(incident))
         if _is_fragment(request):
             return HTMLResponse(fragment(request, "room/answer.html", answer=answer, incident=incident), status_code=answer.status)
         return await _same_page(request, incident, verb, typed, answer)
 
-    async def _told(request: Request, incident: str, verb: str, events: list[dict[str, Any]]) -> Response:
-        """What was done: in place where a script asked, else on the page that is loaded anew."""
+    async def _told(request: Request, incident: str, verb: str, events: list[dict[str, Any]], form: Form) -> Response:
+        """What was done: in place where a script asked, else on the page that is loaded anew, where it was pressed."""
         if not _is_fragment(request):
             said = f"done={events[0]['seq']}-{events[-1]['seq']}" if events else f"already={verb}"
-            return RedirectResponse(f"/incidents/{incident}?{said}#answer", status_code=303)
+            item = form.text("item")
+            if verb == "check" and item in PHASE_OF and form.text("from") == "list":
+                return RedirectResponse(f"/incidents/{incident}?{said}&at={item}#item-{item}", status_code=303)
+            where = "r-next" if form.text("from") == "next" else "answer"
+            return RedirectResponse(f"/incidents/{incident}?{said}#{where}", status_code=303)
         state = {} if events else await desk.state(incident)
         return HTMLResponse(fragment(request, "room/answer.html", answer=accepted(verb, events, state), incident=incident))
 

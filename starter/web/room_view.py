@@ -54,6 +54,7 @@ class Checklist(NamedTuple):
     entries: list[dict[str, Any]]
     settled: int
     current: bool
+    opened: bool
 
 
 def _step_state(phase: Phase, here: Phase, reached: bool) -> str:
@@ -78,6 +79,8 @@ class RoomView:
     opened: str | None = None
     typed: Mapping[str, str] = field(default_factory=dict)
     answer: Answer | None = None
+    at: str = ""
+    """The checklist item that somebody has just ticked without scripts: they are led back to it."""
 
     @property
     def open(self) -> bool:
@@ -178,10 +181,12 @@ class RoomView:
     def checklists(self) -> list[Checklist]:
         """The list of this phase first, then those that still owe something, then the rest in the order of the process."""
         here = self.state["phase"]
-        lists = [
-            Checklist(phase, entries, sum(item["state"] != "open" for item in entries), phase == here)
-            for phase, entries in ((name, list(group)) for name, group in groupby(self.state["checklist"], key=lambda item: item["phase"]))
-        ]
+        lists = []
+        for phase, group in groupby(self.state["checklist"], key=lambda item: item["phase"]):
+            entries = list(group)
+            settled = sum(item["state"] != "open" for item in entries)
+            opened = phase == here or any(item["item"] == self.at for item in entries)
+            lists.append(Checklist(phase, entries, settled, phase == here, opened))
         return sorted(lists, key=lambda each: not each.current)
 
     @property

@@ -435,6 +435,16 @@ def test_the_list_is_sorted_by_the_most_urgent_clock(cli: Cli, stub: Stub) -> No
     assert "DRILL" in next(line for line in cli("list", "-o", "table").out.splitlines() if "INC-2026-0002" in line)
 
 
+def test_closed_ones_are_listed_as_they_closed(cli: Cli, stub: Stub) -> None:
+    """The one that closed last comes first, below all that is open."""
+    over = [
+        row(f"INC-2026-000{n}", open=False, phase="closed", closed_at=f"2026-11-2{day}T03:00:00Z") for n, day in ((1, 3), (2, 1), (3, 2))
+    ]
+    stub.says["GET /incidents"] = Reply(200, {"incidents": [*over, row(TWO)]})
+
+    assert cli("list", "--all", "-o", "id").out.split() == [TWO, "INC-2026-0001", "INC-2026-0003", "INC-2026-0002"]
+
+
 def test_the_list_is_filtered_by_the_server(cli: Cli, stub: Stub) -> None:
     """Filters are passed on; open ones are listed unless asked otherwise."""
     cli("list", "--sev", "1", "--phase", "post-incident", "--service", "checkout", "--no-drill")

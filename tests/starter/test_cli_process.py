@@ -214,17 +214,73 @@ def test_a_watch_in_a_terminal_lives_through_restart_resize_and_interrupt(stub: 
     assert termios.tcgetattr(watching.slave) == watching.before
 
 
-def test_a_person_is_asked_before_the_public_is_told(stub: Stub) -> None:
-    """In a terminal an external update shows what it says and to whom, and a no sends nothing."""
+FORETOLD = {
+    "incident": ONE,
+    "reaches_the_public": True,
+    "drill": False,
+    "title": "Checkout returns 5xx in the EU",
+    "status": "identified",
+    "text": "Payments fail",
+    "components": [{"name": "Checkout", "status": "partial_outage"}, {"name": "Web", "status": None}],
+    "next_update_by": "2026-11-24T03:40:00Z",
+}
+"""What the server answers when it is asked what the public would read."""
+
+
+def asked_about(stub: Stub, answer: str) -> tuple[str, int, list[str]]:
+    """What a terminal shows before an external update, how it ends after `answer`, and what was posted."""
     terminal = Terminal([*TOCSIN, "update", ONE, "--external", "-m", "Payments fail"], environment(stub), columns=100)
     shown = terminal.shows("[y/N]")
-    terminal.types("n\r")
+    terminal.types(f"{answer}\r")
     code = terminal.ends()
     terminal.close()
+    return shown, code, [asked.path for asked in stub.posted() if not asked.path.endswith("/preview")]
 
-    assert "To the public status page" in shown
+
+def test_a_person_is_asked_before_the_public_is_told(stub: Stub) -> None:
+    """In a terminal an external update shows what the public will read, as the composer does, and a no sends nothing."""
+    stub.says[f"POST /incidents/{ONE}/preview"] = Reply(200, FORETOLD)
+    shown, code, posted = asked_about(stub, "n")
+
+    assert "To everybody, on the public status page, as identified:" in shown
+    assert "Checkout returns 5xx in the EU" in shown
     assert "Payments fail" in shown
-    assert (code, stub.posted()) == (1, [])
+    assert "components: Checkout: partial outage; Web: named" in shown
+    assert "next update promised by" in shown
+    assert (code, posted) == (1, [])
+
+
+def test_a_yes_posts_what_was_shown(stub: Stub) -> None:
+    """The text that was looked at is the text that goes out."""
+    stub.says[f"POST /incidents/{ONE}/preview"] = Reply(200, FORETOLD)
+    stub.says[f"POST /incidents/{ONE}/post_update"] = accepted(entry(4, "external_update", "Payments fail"))
+    _, code, posted = asked_about(stub, "y")
+    looked_at, sent = stub.posted()
+
+    assert (code, posted) == (0, [f"/incidents/{ONE}/post_update"])
+    assert (looked_at.body["text"], looked_at.body["by"]) == (sent.body["text"], sent.body["by"]) == ("Payments fail", "ana")
+
+
+def test_what_would_be_refused_is_said_before_it_is_sent(stub: Stub) -> None:
+    """Nobody sends the public a text that the process keeps back without knowing it."""
+    refusal = {"code": "not-permitted", "message": "It is private.", "required_action": "Post it internally.", "blockers": []}
+    seen = {"incident": ONE, "reaches_the_public": False, "drill": False, "refusal": refusal}
+    stub.says[f"POST /incidents/{ONE}/preview"] = Reply(200, seen)
+    shown, _, posted = asked_about(stub, "n")
+
+    assert "It would be refused, on record:" in shown
+    assert "It is private." in shown
+    assert "Post it internally." in shown
+    assert posted == []
+
+
+def test_where_no_preview_can_be_made_a_person_is_asked_all_the_same(stub: Stub) -> None:
+    """The question never falls away, whatever is broken."""
+    shown, code, posted = asked_about(stub, "n")
+
+    assert "To the public status page (what it will look like can't be shown now" in shown
+    assert "Payments fail" in shown
+    assert (code, posted) == (1, [])
 
 
 def test_an_interrupt_ends_with_130(stub: Stub) -> None:

@@ -255,7 +255,8 @@ const answerPlace = one("#answer");
 /** Say something where the person looks, and lead keyboard and screen reader there. @param {any} form @param {string | Node} said @param {boolean} [leads] */
 function answer(form, said, leads = true) {
   const inPlace = form.closest("[data-live], #answer") ? one("#r-next") : form;
-  if (inPlace?.isConnected) inPlace.after(answerPlace);
+  // The live page may have drawn anew what was pressed: then it stands beside the next step.
+  (inPlace?.isConnected ? inPlace : one("#r-next"))?.after(answerPlace);
   if (typeof said === "string") answerPlace.innerHTML = said;
   else answerPlace.replaceChildren(said);
   if (leads) answerPlace.focus();
@@ -319,6 +320,49 @@ async function ask(address, body, stop) {
   }
 }
 
+/** What was sent and taken is over: its form is empty again, also of what a link or the server had filled in. @param {any} form */
+function emptied(form) {
+  const radios = new Set();
+  for (const field of form.elements) {
+    if (field.type === "hidden" || field.type === "submit") continue;
+    if (field.type === "radio") { field.defaultChecked = !radios.has(field.name); radios.add(field.name); }
+    else if (field.type === "checkbox") field.defaultChecked = false;
+    else if (field.tagName === "SELECT") for (const choice of field.options) choice.defaultSelected = false;
+    else field.defaultValue = "";
+  }
+  form.reset();
+}
+
+/** Fold the form that was taken and put it back to its slot; what is given back is where its answer belongs. @param {any} form */
+function folded(form) {
+  const place = form.closest("details.verb");
+  if (!place) return form;
+  if (new URLSearchParams(location.search).has("do")) history.replaceState(null, "", location.pathname);
+  place.open = false;
+  if (!place.closest("#bench")) return place;
+  one(`[data-slot="${place.id.slice(3)}"]`).append(place);
+  return one("#r-next");
+}
+
+/** Tick an item everywhere that it stands, and keep the focus where it was. The live page draws the same again, with who and when. @param {string} item @param {Document} said */
+function ticked(item, said) {
+  write(one("#announce"), said.querySelector("strong")?.textContent ?? "");
+  const fields = /** @type {any[]} */ (all(`.checklist input[name="item"][value="${CSS.escape(item)}"]`));
+  for (const field of fields) {
+    const row = field.closest("li");
+    const list = row.closest("ul");
+    const at = all("button.tick", list).indexOf(one("button.tick", row));
+    const here = row.contains(document.activeElement);
+    const mark = Object.assign(document.createElement("span"), { className: "tick done" });
+    mark.append(said.querySelector(".icon")?.cloneNode(true) ?? "✓");
+    field.form.replaceWith(mark);
+    for (const link of all(".skip-item", row)) link.remove();
+    row.className = "done";
+    const rest = all("button.tick", list);
+    if (here) (rest[Math.min(at, rest.length - 1)] ?? one("summary", list.closest("details") ?? body))?.focus({ preventScroll: true });
+  }
+}
+
 /** @param {any} form @param {any} [button] */
 async function send(form, button) {
   const key = form.elements.key ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "key" }));
@@ -330,8 +374,7 @@ async function send(form, button) {
   if (underWay.has(question) || form.dataset.busy) return;
   underWay.add(question);
   form.dataset.busy = "yes";
-  // Asked now: the live page may have drawn the list anew before the answer is here.
-  const listed = form.closest("#r-checklists");
+  const item = button?.classList.contains("tick") ? form.elements.namedItem("item").value : "";
   const restored = pressed(button ?? one("button", form));
   const stop = new AbortController();
   const patience = setTimeout(() => {
@@ -350,17 +393,18 @@ async function send(form, button) {
     const said = await sent.text();
     if (sent.status !== 503) key.value = freshKey();
     for (const field of all("[aria-invalid]", form)) right(field);
-    // Whoever goes through a checklist stays in it: the tick itself is the answer, once the live page shows it.
-    const inPlace = sent.ok && listed && words.classList.contains("on");
-    if (inPlace) write(one("#announce"), new DOMParser().parseFromString(said, "text/html").querySelector("strong")?.textContent ?? "");
-    else answer(form, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
+    const over = sent.ok && !said.includes("data-of-composer");
+    const place = over ? folded(form) : form;
+    // Whoever goes through a checklist stays in it: the tick itself is the answer.
+    if (over && item) ticked(item, new DOMParser().parseFromString(said, "text/html"));
+    else answer(place, said.includes("data-answer") ? said : notice("bad", `Not done (${sent.status}).`, "The server says why on a page of its own; what you typed is kept."));
     for (const link of all("[data-error-for]", answerPlace)) {
       const field = form.elements.namedItem(link.dataset.errorFor ?? "");
       if (field instanceof HTMLElement && /** @type {any} */ (field).type !== "hidden") wrong(field, link.nextSibling?.textContent ?? "");
     }
-    if (sent.ok && !said.includes("data-of-composer")) {
+    if (over) {
       const done = form.hasAttribute("data-of-composer") ? one("#composer") : form;
-      done.reset();
+      emptied(done);
       if (done.dataset.draft) forget(done);
       preview();
     }
@@ -565,4 +609,4 @@ function changed() {
 changed();
 preview();
 setInterval(tick, 500);
-if (one("#answer:not(:empty)")) one("#answer").focus();
+if (one("#answer:not(:empty)") && !location.hash.startsWith("#item-")) one("#answer").focus();

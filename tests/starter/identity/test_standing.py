@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from integrations.ledger import Ledger
+from starter import audit
 from starter.api import Door, create_app
 from starter.identity.store import Store
 from starter.live import Rooms
+from starter.reading import Reading
 from tests.starter.identity.doors import HERE, PAGE, behind_a_proxy
 from tests.starter.web.memory import MemoryDesk
 
@@ -32,6 +35,10 @@ class Office:
         transport = httpx2.ASGITransport(self._app, raise_app_exceptions=False, client=("10.0.0.5", 50_000))
         headers = {**PAGE, "X-Forwarded-User": name, "X-Forwarded-Groups": group}
         return httpx2.AsyncClient(transport=transport, base_url=HERE, headers=headers)
+
+    @property
+    def routes(self) -> list[Any]:
+        return list(self._app.routes)
 
     async def opened(self) -> str:
         state = await self.desk.open({"by": "dana", "title": "Checkout fails", "severity": "SEV2", "customer_facing": True})
@@ -134,6 +141,53 @@ async def test_a_link_that_would_lead_to_a_refusal_says_for_whom_it_opens(office
     assert [address in room, address in postmortem, audit.status_code == 200] == [opens] * 3
     assert ("opens with the role commander, admin or auditor" in room) is not opens
     assert opens or "reading the record with its proof needs commander, admin or auditor" in audit.text
+
+
+EXAMINED = ("/incidents/{}/audit", "/incidents/{}/audit/download", "/api/v1/incidents/{}/audit")
+
+
+async def test_whoever_commands_an_incident_takes_its_record_away(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commander by assignment reads the record of what they command, on the page, as a file and from programs; of nothing else."""
+
+    async def exported(_: Reading, incident: str) -> dict[str, str]:
+        return {"incident": incident}
+
+    monkeypatch.setattr(audit, "export", exported)  # which would ask Temporal
+    mine, other = await office.opened(), await office.opened()
+    await office.desk.command(mine, "assign", {"by": "dana", "role": "commander", "person": "vera"})
+    await office.desk.command(mine, "assign", {"by": "dana", "role": "scribe", "person": "sam"})
+    await office.desk.command(other, "assign", {"by": "dana", "role": "commander", "person": "priya"})
+    async with office.as_("vera", "everybody") as browser:
+        here = [(await browser.get(path.format(mine))).status_code for path in EXAMINED]
+        links = [f'href="/incidents/{mine}/audit"' in (await browser.get(f"/incidents/{mine}{page}")).text for page in ("", "/postmortem")]
+        elsewhere = [await browser.get(path.format(other)) for path in EXAMINED]
+    async with office.as_("sam", "everybody") as browser:
+        of_the_scribe = [(await browser.get(path.format(mine))).status_code for path in EXAMINED]
+
+    assert here == [200, 200, 200]
+    assert links == [True, True]
+    assert [answer.status_code for answer in elsewhere] == of_the_scribe == [403, 403, 403]
+    reason = f"reading the record with its proof needs commander, admin or auditor; so does commanding {other}, as priya does"
+    assert all(reason in answer.text for answer in elsewhere)
+
+
+def addresses(routes: Any) -> Iterator[str]:
+    """The address of each route, those of included routers too."""
+    for route in routes:
+        if isinstance(path := getattr(route, "path", None), str):
+            yield path
+        yield from addresses(getattr(getattr(route, "original_router", None), "routes", None) or getattr(route, "routes", None) or ())
+
+
+async def test_no_way_to_a_record_is_without_its_guard(office: Office) -> None:
+    """Every address below a record turns a responder away, also one that is added later."""
+    incident = await office.opened()
+    paths = {path.replace("{incident}", incident) for path in addresses(office.routes) if "/audit" in path}
+    async with office.as_("sam", "sre") as browser:
+        answers = [(await browser.get(path)).status_code for path in sorted(paths)]
+
+    assert len(paths) >= len(EXAMINED)
+    assert set(answers) == {403}
 
 
 async def test_the_sign_in_page_says_what_one_s_roles_may_do(office: Office) -> None:

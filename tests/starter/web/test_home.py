@@ -35,6 +35,18 @@ async def test_the_most_urgent_clock_is_on_top(http: httpx2.AsyncClient, desk: M
     assert sorted(("down", "half", "slow"), key=lambda title: page.index(f"<strong>{title}</strong>")) == ["down", "half", "slow"]
 
 
+async def test_what_was_closed_last_is_on_top_of_the_closed(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
+    """Whoever looks for last night's incident finds it first, however long ago it was opened; the row says when it closed."""
+    opened = [str((await desk.open({"by": "ana", "title": title, "severity": "SEV3"}))["incident"]) for title in ("old", "newer", "newest")]
+    for incident in (opened[1], opened[2], opened[0]):
+        await desk.command(incident, "dismiss", {"by": "ana", "reason": "a test of ours", "as": "false_alarm"})
+        desk.ahead += timedelta(minutes=5)
+    page = (await http.get("/?open=false")).text
+
+    assert sorted(("old", "newer", "newest"), key=lambda title: page.index(f"<strong>{title}</strong>")) == ["old", "newest", "newer"]
+    assert page.count(">closed ") == 3
+
+
 async def test_what_is_overdue_or_mine_needs_me(http: httpx2.AsyncClient, desk: MemoryDesk, well: None) -> None:
     """On top stands what is late, whoever owes it, and what I owe, each with the button that does it."""
     desk.ahead = timedelta(minutes=-12)
