@@ -27,6 +27,7 @@ from bench import twin
 from bench.world import Accepting
 from incident.effects import Port
 from incident.policy import Policy
+from runtime import heap
 from runtime.settings import Settings
 from runtime.temporal import RETRY, quiet_runtime, sandboxed_runner
 from worker import wiring
@@ -94,6 +95,7 @@ async def _work(arguments: argparse.Namespace) -> None:
         workers = product_workers(client, arguments.queue, world, lambda _: stop.set())
     else:
         workers = bare_workers(client, arguments.queue)
+    heap.freeze()
     running = [asyncio.create_task(worker.run()) for worker in workers]
     await asyncio.sleep(0.2)
     print("works", flush=True)

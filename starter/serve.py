@@ -28,6 +28,7 @@ from integrations.oncall.rota import FileRota
 from integrations.paging.links import AckLinks
 from integrations.statuspage.embedded import EmbeddedStatusPage
 from integrations.statuspage.published import Layout, LayoutProblem, layout_from
+from runtime import heap
 from runtime.chat_vendors import Slack, SlackCommands
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, read_toml, unknown_variables
@@ -249,6 +250,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         lifespan="on",
         proxy_headers=False,
     )
+    heap.freeze()
     log.info("the door is open", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())
     async with listeners.listening():
         await Server(config, rooms).serve(sockets=[listening])

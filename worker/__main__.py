@@ -28,6 +28,7 @@ from temporalio.worker import Worker
 from integrations.errors import Unavailable
 from integrations.ledger import Ledger, LedgerUnusable
 from integrations.oncall.rota import DEFAULT_ROTA, FileRota
+from runtime import heap
 from runtime.logs import configure_logs
 from runtime.settings import Settings, SettingsError, load_settings, unknown_variables
 from runtime.temporal import TemporalUnreachable, connect, quiet_runtime
@@ -117,6 +118,7 @@ def _asked_to_stop() -> asyncio.Event:
 
 async def _run_until(stop: asyncio.Event, workers: Sequence[Worker], pulse: Pulse) -> list[BaseException]:
     """Run all workers until one of them ends or a stop is asked for; then let each finish what it is at."""
+    heap.freeze()
     running = [asyncio.create_task(worker.run()) for worker in workers]
     for task in running:
         task.add_done_callback(lambda _: stop.set())
