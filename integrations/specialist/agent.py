@@ -68,6 +68,10 @@ class _Case:
     measured: int = 0
 
 
+_MISREAD = (TypeError, AttributeError, LookupError, ValueError)
+"""How the libraries fail over JSON that is none of the API's: they do not look before they reach into it."""
+
+
 class ModelInvestigator:
     """One model. `name` is who the report is by."""
 
@@ -110,6 +114,8 @@ class ModelInvestigator:
             raise Unanswered(f"the model {self._name} did not come to an end within {self._limit.total_seconds():g} s") from None
         except exceptions.AgentRunError as error:
             raise self._translated(error) from None
+        except _MISREAD as error:
+            raise Unanswered(f"the model {self._name} answered in a shape that can't be read ({type(error).__name__})") from error
         return Report(by=self.by, text=written(result.output, case.seen))
 
     def _made(self, model: AnthropicModel) -> Agent[_Case, Findings]:
@@ -134,7 +140,9 @@ class ModelInvestigator:
             return self._ill(_of_status(error.status_code, f"the model's API answered {error.status_code}"))
         except anthropic.APIError as error:
             return self._ill(Unanswered(f"the model's API did not answer: {type(error).__name__}"))
-        if not isinstance(found, anthropic.types.ModelInfo):
+        except _MISREAD as error:
+            return self._ill(Unanswered(f"the model's API answered in a shape that can't be read ({type(error).__name__})"))
+        if not isinstance(found, anthropic.types.ModelInfo) or not isinstance(found.id, str):
             # A proxy's web page with a friendly 200: the library hands on whatever came.
             return self._ill(Unanswered("the model's API answered with something else than the model's description"))
         return Checked(name="specialist: agent", ok=True, detail=f"{found.id} can be asked")
