@@ -63,6 +63,19 @@ def label(name: str) -> str:
     return LABELS.get(name, name)
 
 
+TITLE_SHOWN = 60
+"""Characters of what an action item says beside its clock; the whole of it stands in the list of items."""
+
+
+def titled(incident: Incident, name: str) -> str:
+    """What people call the clock of this incident: an action item by what it says."""
+    item = next((each for each in incident.action_items if f"{ACTION_ITEM}{each.id}" == name), None)
+    if item is None:
+        return label(name)
+    said = " ".join(item.item.split())
+    return f"{item.id}: {said if len(said) <= TITLE_SHOWN else f'{said[:TITLE_SHOWN].rstrip()}…'}"
+
+
 class Wanted(NamedTuple):
     """One obligation as the facts ask for it. `due` None: it waits for something (paused)."""
 

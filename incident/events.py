@@ -75,7 +75,7 @@ KINDS: dict[str, str] = {
     "waived": "an obligation was given up, by name and for a reason",
     "restricted": "from now on only those in it see it",
     "invited": "a person may see it, without holding a role",
-    "closed": "nothing is owed any more",
+    "closed": "the process has all that it asks for; open action items go on in the follow-up",
     "dismissed": "it was not an incident",
     "merge_asked": "it is to go on as part of another incident",
     "merge_failed": "the other incident did not take it; it goes on as it was",

@@ -32,7 +32,7 @@ def _step(incident: Incident, verb: str, text: str, why: str, options: str = "")
 def next_step(incident: Incident, now: datetime) -> Step:
     """The next step: overdue duties first, then what the phase asks for."""
     if not incident.open:
-        return Step(verb=None, text="Nothing: the incident is closed.", why="Nothing is owed any more.")
+        return Step(verb=None, text="Nothing: the incident is closed.", why=_left(incident) or "Nothing is owed any more.")
     if incident.merging_into is not None:
         why = f"It is being merged into {incident.merging_into}."
         return Step(verb=None, text="Wait.", why=why, command=f"tocsin show {incident.merging_into}")
@@ -125,12 +125,21 @@ def _resolution(incident: Incident, now: datetime) -> Step:
     return _step(incident, "resolve", "Resolve it.", "Everything is verified.", '--root-cause "…" --fix-applied "…"')
 
 
+def _left(incident: Incident) -> str:
+    """What outlives the incident: its open action items, by name. Nothing where there is none."""
+    items = [item.id for item in incident.action_items if item.open]
+    if not items:
+        return ""
+    goes, it = ("goes", "it is") if len(items) == 1 else ("go", "they are")
+    return f"{', '.join(items)} {goes} on in the follow-up until {it} done or waived."
+
+
 def _post_incident(incident: Incident, now: datetime) -> Step:
     if incident.postmortem is None and incident.rule.postmortem == "mandatory":
         return _step(incident, "file_postmortem", "File the post-mortem.", "It is mandatory for this severity.", "FILE")
     standing = blockers.of_closing(incident)
     if not standing:
-        return _step(incident, "close", "Close it.", "Nothing is owed any more.")
+        return _step(incident, "close", "Close it.", _left(incident) or "Nothing is owed any more.")
     if standing[0].code == "action-items-untracked":
         return _step(incident, "add_action_item", "Add the action items.", standing[0].message, '--item "…" --owner … --due YYYY-MM-DD')
     if blockers.unapproved(incident):

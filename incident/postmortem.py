@@ -60,6 +60,8 @@ NOT_WRITTEN_HERE = frozenset({"Action Items"})
 
 TABLE_HEAD = "| Time (UTC) | Event |\n|------------|-------|"
 NONE_OWED = "| None | - | - | - |"
+NAMED = "Named on resolving"
+"""The status of a next step that nobody has made an action item of."""
 ITEMS_HEAD = "| Item | Owner | Due Date | Status |\n|------|-------|----------|--------|"
 
 
@@ -287,8 +289,26 @@ def _items(incident: Incident, timeline: Sequence[Event]) -> tuple[Line, ...]:
         Line(f"| {item.id}: {_cell(item.item)} | {_cell('@' + item.owner)} | {item.due} | {_status(item)} |", seqs.get(item.id))
         for item in incident.action_items
     )
+    named = tuple(Line(f"| {_cell(step)} | nobody yet | - | {NAMED} |", _resolution(timeline)) for step in untracked(incident))
     none_owed = incident.resolved_at is not None and incident.rule.postmortem == "optional"
-    return tuple(rows) or (Line(NONE_OWED if none_owed else placeholders.NO_ITEM),)
+    if incident.action_items or (none_owed and named):
+        return (*rows, *named)
+    return (*named, Line(NONE_OWED if none_owed else placeholders.NO_ITEM))
+
+
+def untracked(incident: Incident) -> tuple[str, ...]:
+    """The next steps that were named on resolving, and that no action item has taken up: none that says what the step says."""
+    items = [_plainly(item.item) for item in incident.action_items]
+    return tuple(step for step in incident.next_steps if not any(_plainly(step) in item for item in items))
+
+
+def _plainly(text: str) -> str:
+    return " ".join(text.split()).casefold().rstrip(".")
+
+
+def _resolution(timeline: Sequence[Event]) -> int | None:
+    resolved = _latest(timeline, "resolved")
+    return resolved.seq if resolved is not None else None
 
 
 def _status(item: ActionItem) -> str:

@@ -41,7 +41,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "paged": incident.paged,
         "times_reopened": incident.times_reopened,
         "checklist": [item.model_dump(mode="json") for item in incident.checklist.values()],
-        "clocks": [clock_view(clock, now) for clock in incident.clocks.values()],
+        "clocks": [{**clock_view(clock, now), "label": clocks.titled(incident, clock.name)} for clock in incident.clocks.values()],
         "blockers": [blocker.model_dump(mode="json", exclude_none=True) for blocker in standing],
         "next": guidance.next_step(incident, now).model_dump(mode="json"),
         "criteria": {criterion.value: _iso(incident.criteria.get(criterion)) for criterion in Criterion},

@@ -210,6 +210,7 @@ def _work(model: Incident, timeline: Sequence[Event], saved: Mapping[str, Versio
         "missing": missing,
         "gaps": gaps,
         "action_items": [_item(item) for item in model.action_items],
+        "next_steps": list(postmortem.untracked(model)),
         "document": document,
         "filed": filing.data.get("document") if filing is not None else None,
     }

@@ -167,7 +167,7 @@ class Reading:
         if state["phase"] == Phase.CLOSED.value:
             later = await self._follow_up(incident, "state")
             if later is not None:
-                state |= {name: later[name] for name in ("action_items", "clocks")}
+                state |= {name: later[name] for name in ("action_items", "clocks", "next")}
                 state["deliveries"] = deliveries.joined(state["deliveries"], later["deliveries"])
         return state
 

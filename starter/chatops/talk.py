@@ -14,6 +14,7 @@ from integrations.errors import IntegrationError
 from starter import privacy
 from starter.channels import ChannelDesk
 from starter.chatops import words
+from starter.cli.verbs import SHORT
 from starter.desk import Desk
 from starter.identity.actor import Actor, acting
 from starter.problems import Invalid, Problem
@@ -22,6 +23,15 @@ from starter.reading import Filters
 log = structlog.get_logger("tocsin.chat")
 
 LISTED = 15
+
+UNDOCUMENTED = "undocumented"
+"""The code of whatever is missing in writing; it says nothing that the sentence beside it does not."""
+
+
+def typed(sentence: str) -> str:
+    """A sentence of the core with what is typed here for the command that it names: `(add_action_item)` is `(type action add)`."""
+    short = {verb: name for name, verb in SHORT.items()}
+    return words.ASIDE.sub(lambda found: f" (type {short.get(found[1], found[1].replace('_', '-'))})", sentence)
 
 
 @contextmanager
@@ -113,9 +123,10 @@ def answered(answer: Mapping[str, Any]) -> str:
 
 
 def refused(refusal: Mapping[str, Any]) -> str:
-    """A refusal, whole: its code, why, the way forward, and what stands in it."""
-    blockers = "".join(f"\n- {blocker['message']}" for blocker in refusal.get("blockers") or ())
-    return f"refused ({refusal['code']}). {refusal['message']} {refusal['required_action']}{blockers}"
+    """A refusal, whole: its code where that says something, why, the way forward, and what stands in it."""
+    blockers = "".join(f"\n- {typed(blocker['message'])}" for blocker in refusal.get("blockers") or ())
+    code = "" if refusal["code"] == UNDOCUMENTED else f" ({refusal['code']})"
+    return f"refused{code}. {refusal['message']} {refusal['required_action']}{blockers}"
 
 
 def told_of_channel(answer: Mapping[str, Any]) -> Told:
@@ -151,6 +162,9 @@ def stands(state: Mapping[str, Any]) -> str:
     """Where an incident stands, and what it waits for."""
     head = f"{state['severity'] or 'not declared'} {state['incident']}: {state['title']}. It is in {state['phase']}."
     running = [clock for clock in state.get("clocks") or () if clock["state"] in ("running", "overdue")]
-    clocks = [f"- {clock['name']}: {'overdue' if clock['state'] == 'overdue' else 'due'} {clock['due']}" for clock in running]
+    clocks = [
+        f"- {clock.get('label') or clock['name']}: {'overdue' if clock['state'] == 'overdue' else 'due'} {clock['due']}"
+        for clock in running
+    ]
     blockers = [f"- {blocker['message']}" for blocker in state.get("blockers") or ()]
     return "\n".join([head, *clocks, *blockers])

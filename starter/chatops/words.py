@@ -18,6 +18,9 @@ INCIDENT = re.compile(r"INC-\d{4}-\d{4,}", re.IGNORECASE)
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": "--"})
 """What phones and chats make of quotation marks, and of two dashes."""
 
+ASIDE = re.compile(rf" \(({'|'.join(VERBS)})\)")
+"""The command that a sentence of the core names beside what it asks for."""
+
 READING = ("help", "list", "status", "next", "channels")
 
 OPEN = Verb("open", "Open an incident; with a severity it is declared at once.", OPENING, main="summary", places=("title",))

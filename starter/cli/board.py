@@ -63,7 +63,7 @@ def headline(state: dict[str, Any], now: datetime, paint: Paint) -> str:
 
 def _clock(clock: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
     due = times.read(clock.get("due"))
-    name = clean(clock["name"]).replace("_", " ")
+    name = clock_name(clock)
     owner = clean(clock.get("owner") or "-")
     if clock.get("state") == "paused" or due is None:
         return [name, "-", "paused", owner]
@@ -76,6 +76,12 @@ def _clock(clock: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
         if (due - now).total_seconds() < min(whole * SOON_SHARE, SOON_SECONDS):
             style = YELLOW
     return [name, times.clock_time(due, now), paint(times.left(due, now).removesuffix(" left"), style), owner]
+
+
+def clock_name(clock: dict[str, Any]) -> str:
+    """The clock's name, which commands know too; an action item by what it says."""
+    name = str(clock["name"])
+    return clean(clock["label"]) if name.startswith("action_item:") and clock.get("label") else clean(name).replace("_", " ")
 
 
 def _firing(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:

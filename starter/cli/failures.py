@@ -36,6 +36,14 @@ HINTS: dict[str, str] = {
 }
 """The command that goes on from each refusal, where there is one."""
 
+_WRITTEN = ("Summary", "Impact", "Timeline", "Root Cause", "Contributing Factors", "What Went Well", "What Could Be Improved")
+
+OF_SECTIONS = {
+    **{title: f'tocsin pm draft {{id}} {title.lower().replace(" ", "-")} -m "…"' for title in (*_WRITTEN, "Lessons Learned")},
+    "Action Items": 'tocsin action add {id} "…" --owner NAME --due YYYY-MM-DD',
+}
+"""The command that writes what a section of the post-mortem lacks; such a blocker begins with the section's title."""
+
 FOR_PEOPLE_TO_SAY = {
     "metrics-not-at-baseline": "Nobody has confirmed that monitoring shows the metrics returned to baseline.",
     "alerts-still-firing": "Not every alert that was triggered has cleared.",
@@ -105,7 +113,10 @@ def _refused(document: dict[str, Any]) -> Failure:
     blockers = refusal.get("blockers") or [{"code": refusal.get("code"), "message": refusal.get("message")}]
     width = max(len(str(blocker.get("code"))) for blocker in blockers)
     for blocker in blockers:
-        lines.append(f"  x {blocker.get('code')!s:<{width}}  {blocker.get('message')}{_until(blocker.get('until'))}")
+        if _section(blocker) is not None:
+            lines.append(f"  x {str(blocker.get('message')).replace(' (add_action_item)', '')}")
+        else:
+            lines.append(f"  x {blocker.get('code')!s:<{width}}  {blocker.get('message')}{_until(blocker.get('until'))}")
         lines += [f"    {hint.format(id=incident)}" for hint in _hints(blocker)]
     lines.append(f"instead: {refusal.get('required_action')}")
     return Failure(REFUSED, lines, document)
@@ -114,11 +125,20 @@ def _refused(document: dict[str, Any]) -> Failure:
 def _hints(blocker: dict[str, Any]) -> list[str]:
     """How to go on from what stands in the way; never the command that monitoring would have refused again."""
     code = str(blocker.get("code"))
+    section = _section(blocker)
+    if section is not None:
+        return [f"fix: {OF_SECTIONS[section]}"]
     if code in FOR_PEOPLE_TO_SAY and blocker.get("message") != FOR_PEOPLE_TO_SAY[code]:
         wait = ["wait: tocsin wait {id} --for verified"]
         return [*wait, 'or: tocsin measure {id} NAME --drop --reason "…"'] if code == "metrics-not-at-baseline" else wait
     hint = HINTS.get(code)
     return [f"{'wait' if blocker.get('until') else 'fix'}: {hint}"] if hint is not None else []
+
+
+def _section(blocker: dict[str, Any]) -> str | None:
+    """The section of a post-mortem that something is missing in: what is missing is said in words, and the code adds nothing."""
+    title = str(blocker.get("message")).partition(":")[0]
+    return title if blocker.get("code") == "undocumented" and title in OF_SECTIONS else None
 
 
 def _until(moment: Any) -> str:

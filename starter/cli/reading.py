@@ -84,6 +84,7 @@ def _facts(state: dict[str, Any]) -> list[str]:
         ("Hypotheses", [f"{each['text']} ({each['by']})" for each in state.get("hypotheses") or []]),
         ("Mitigations", [_mitigation(each) for each in state.get("mitigations") or []]),
         ("Dispatches", [f"{each['id']}: {each['specialist']}: {each['request']}" for each in state.get("dispatches") or []]),
+        ("Next steps", [str(step) for step in state.get("next_steps") or []]),
         ("Action items", [f"{i['id']}: {i['item']} ({i['owner']}, {i['due']}, {i['status']})" for i in state.get("action_items") or []]),
         ("In the way of the next step", [blocker["message"] for blocker in state.get("blockers") or []]),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from starter.cli import arguments, incidents, times
+from starter.cli.board import clock_name
 from starter.cli.client import Client
 from starter.cli.failures import Failure
 from starter.cli.output import clean, put, put_json
@@ -188,5 +189,5 @@ def _running_clocks(state: dict[str, Any], now: datetime) -> list[str]:
     told = []
     for clock in sorted(clocks, key=lambda each: str(each["due"])):
         due = times.read(clock["due"])
-        told.append(f"{clean(clock['name']).replace('_', ' ')} due {times.clock_time(due, now)} UTC ({times.left(due, now)})")
+        told.append(f"{clock_name(clock)} due {times.clock_time(due, now)} UTC ({times.left(due, now)})")
     return told[:4]

@@ -102,7 +102,7 @@ LESSONS: dict[str | None, str] = {
     "add_action_item": "What is to be done so that it does not happen again, by whom, until when. It is chased until it is done.",
     "check": "What was put off is still owed. Tick what is done; skip the rest, each with a reason.",
     "skip": "An item that does not apply is skipped, with the reason on record.",
-    "close": "Nothing is owed any more.",
+    "close": "The process has all that it asks for; open action items go on in the follow-up.",
     None: "There is nothing to press: a clock has to run out. If something turns red meanwhile, it begins anew.",
 }
 """What each next step teaches, by its verb; None where there is nothing to do but wait."""

@@ -96,7 +96,7 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
         act, _, of = form.text("do", "save").partition(":")
         by = writer(request, who(request))
         trouble = Trouble(fields={name: form.text(name) for name in ("item", "owner", "due")})
-        if act not in {"save", "file", "add", "done", "insert", "mine", "theirs"}:
+        if act not in {"save", "file", "add", "done", "take", "insert", "mine", "theirs"}:
             raise Unknown(f"{act[:60]!r} is no button of this page.")
         seen_now = await save_changed(incident, form, by, trouble, Pressed(act, of))
         place = of if act in {"save", "mine", "theirs"} and of in TITLES else ""
@@ -113,6 +113,10 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             if act == "add":
                 await carry_out(incident, "add_action_item", {"by": by, **trouble.fields})
                 place = "action-items"
+            if act == "take":
+                steps = (await writing.work(incident))["next_steps"]
+                trouble.fields["item"] = next((step for number, step in enumerate(steps, start=1) if str(number) == of), "")
+                return await shown(incident, request, "write", trouble)
             if act == "done":
                 await carry_out(incident, "complete_action_item", {"by": by, "id": of})
                 place = "action-items"
@@ -230,7 +234,16 @@ def router(desk: Desk, records: Records, writing: Postmortems) -> APIRouter:
             for name, title in TITLES.items()
         ]
         known = {name: row.get(name) for name in ("incident", "title", "severity", "phase", "drill", "private", "commander")}
-        unknown = {"state": "draft", "mandatory": False, "due": None, "filed_at": None, "by": None, "action_items": [], "filed": None}
+        unknown = {
+            "state": "draft",
+            "mandatory": False,
+            "due": None,
+            "filed_at": None,
+            "by": None,
+            "action_items": [],
+            "next_steps": [],
+            "filed": None,
+        }
         filing = max((version.filing for version in kept.values()), default=0)
         return {**known, **unknown, "filing": filing, "sections": sections, "missing": [], "gaps": [], "document": ""}
 

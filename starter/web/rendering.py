@@ -137,8 +137,16 @@ def environment() -> Environment:
     )
     made.filters.update(utc=utc, span=span, lasted=lasted, iso=iso, moment=moment, words=words, clock_label=clocks.label, typed=typed)
     made.filters.update(phase_label=phase_label, outcome_label=outcome_label, told=told, roughly=roughly)
+    made.filters.update(in_words=_in_words)
     made.globals.update(static=static, fresh_key=fresh_key, standing=standing, lacking=lacking)
     return made
+
+
+def _in_words(sentence: str) -> str:
+    """A sentence of the core where buttons stand beside it: without the names of commands."""
+    from starter.web.ways import plain  # it needs the forms, whose module needs this one
+
+    return plain(sentence)
 
 
 def readable(value: Any) -> Any:

@@ -165,3 +165,20 @@ def test_the_step_that_is_named_is_never_refused(severity: str, phase: Phase, mi
         fields["item"] = (found.command or "").split()[-1]
 
     assert not isinstance(walk.asks(found.verb, **fields), Refusal)
+
+
+def test_what_goes_on_after_closing_is_not_called_nothing() -> None:
+    """An open action item is owed still: it is named when the incident can be closed, and after it is; done, nothing is left."""
+    walk = Walk.open("SEV1")
+    walk.does("acknowledge")
+    walk.reaches(Phase.POST_INCIDENT).settles_everything()
+
+    assert next_step(walk.incident, walk.now).why == "AI-1 goes on in the follow-up until it is done or waived."
+
+    walk.does("close")
+
+    assert next_step(walk.incident, walk.now).why == "AI-1 goes on in the follow-up until it is done or waived."
+
+    done = walk.incident.action_items[0].model_copy(update={"done": True})
+
+    assert next_step(walk.incident.model_copy(update={"action_items": (done,)}), walk.now).why == "Nothing is owed any more."

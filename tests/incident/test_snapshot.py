@@ -183,3 +183,13 @@ def test_who_is_being_paged_is_known_until_somebody_answers() -> None:
 
     assert [None, "pia", "lee", None] == paged
     assert state(walk)["paged"] is None
+
+
+def test_a_clock_is_called_what_people_call_it() -> None:
+    """Nobody knows in the night what `ai-1` was: an item's clock says what is to be done, cut where it is long."""
+    walk = Walk.open("SEV1")
+    walk.does("add_action_item", item="Alert on\nretries " + "x" * 80, owner="ben", due="2026-12-01")
+    labels = {clock["name"]: clock["label"] for clock in snapshot.state(walk.incident, OPENED)["clocks"]}
+
+    assert labels["internal_update"] == "internal update"
+    assert labels["action_item:AI-1"] == "AI-1: Alert on retries " + "x" * 43 + "…"

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from incident.postmortem import SECTIONS
 from starter.cli import app, client, wait
+from starter.cli.failures import OF_SECTIONS
 from tests.incident.walk import Walk
 from tests.starter.stub_server import ONE, TWO, Reply, Stub, accepted, entry, problem, refused, row, serving, state
 
@@ -874,3 +876,26 @@ def walked_late() -> list[dict[str, Any]]:
     walk.forward(minutes=44)
     walk.does("post_update", audience="internal", text="We roll back")
     return [event.model_dump(mode="json") for event in walk.timeline]
+
+
+def test_a_refused_post_mortem_says_how_to_write_what_is_missing(cli: Cli, stub: Stub) -> None:
+    """Each section with the command that mends it, and no code that people would have to look up."""
+    missing = ["Root Cause: is not written yet."]
+    missing += ["Action Items: still holds a placeholder; add one with its owner and due date (add_action_item)."]
+    blockers = [{"code": "undocumented", "message": each} for each in missing]
+    no = {"code": "undocumented", "message": "The post-mortem is not complete.", "required_action": "File it again.", "blockers": blockers}
+    stub.says[f"POST /incidents/{ONE}/file_postmortem"] = problem(409, "undocumented", "Not complete.", incident=ONE, refusal=no)
+    ran = cli("pm", "file", ONE, "-", stdin="x")
+
+    assert ran.code == 5
+    assert ran.err.splitlines()[1:5] == [
+        "  x Root Cause: is not written yet.",
+        f'    fix: tocsin pm draft {ONE} root-cause -m "…"',
+        "  x Action Items: still holds a placeholder; add one with its owner and due date.",
+        f'    fix: tocsin action add {ONE} "…" --owner NAME --due YYYY-MM-DD',
+    ]
+
+
+def test_every_section_of_a_post_mortem_has_its_command() -> None:
+    """The command line knows the sections by heart, so as not to load the core for them."""
+    assert set(OF_SECTIONS) == set(SECTIONS)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from incident.vocabulary import Phase
 from starter.web.postmortem_page import seen
 from tests.incident.walk import Walk
 from tests.starter.web.nights import ONE, HeldDrafts, WalkedDesk, after, opened
@@ -329,6 +330,40 @@ async def test_action_items_are_added_and_completed_from_the_page(http: httpx2.A
     assert (added.headers["location"], done.headers["location"]) == (f"{PAGE}?view=write#pm-action-items",) * 2
     assert box(after_adding, "lessons-learned") == "Mine."
     assert [(item.item, item.owner, item.done) for item in walk.incident.action_items] == [("Budget the retries", "ben", True)]
+
+
+async def test_a_refused_filing_speaks_to_people_on_the_page(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """No code and no command's name: beside each sentence stands the link that leads to its section."""
+    desk.holds(after())
+    answer = await http.post(PAGE, data=posted((await http.get(f"{PAGE}?view=write")).text, "file"))
+    refused = answer.text[answer.text.index('class="blockers"') :].partition("</ul>")[0]
+
+    assert answer.status_code == 409
+    assert "add one with its owner and due date." in refused or "write what is meant there" in refused
+    assert "undocumented" not in refused
+    assert "add_action_item" not in answer.text.partition('class="pm-grid"')[0]
+
+
+async def test_a_next_step_becomes_an_item_without_typing_it_again(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """What was named on resolving stands beside the items with a button that fills it in; what was typed elsewhere is saved meanwhile."""
+    walk = Walk.open("SEV1").reaches(Phase.RESOLUTION)
+    walk.confirms()
+    walk.forward(minutes=15)
+    walk.does("resolve", root_cause="The retries.", fix_applied="Rolled back.", next_steps=["Limit the <retries>"])
+    desk.holds(walk)
+    page = (await http.get(f"{PAGE}?view=write")).text
+    taken = await http.post(PAGE, data=posted(page, "take:1", lessons_learned="Budget them."))
+    filled = re.search(r'<input id="item" name="item" value="([^"]*)"', taken.text)
+
+    assert "Limit the &lt;retries&gt;" in page
+    assert filled is not None
+    assert html.unescape(filled[1]) == "Limit the <retries>"
+    assert box(taken.text, "lessons-learned") == "Budget them."
+
+    added = await http.post(PAGE, data={**posted(taken.text, "add"), "item": "Limit the <retries>", "owner": "ben", "due": "2030-01-01"})
+
+    assert added.status_code == 303
+    assert "Named on resolving" not in (await http.get(f"{PAGE}?view=write")).text
 
 
 async def test_an_action_item_without_owner_comes_back_with_what_was_typed(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:

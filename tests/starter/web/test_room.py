@@ -377,7 +377,7 @@ async def test_of_a_clock_that_is_late_for_long_the_key_moments_have_the_first_w
     update = next(Markup(row).text for kind, _, row in rows if kind == "internal_update")
 
     assert [key for key, _ in reversed(late)] == [True, False, False, False]
-    assert re.search(r"commander owes it; 3 reminders until \d\d:\d\d UTC", late[-1][1])
+    assert re.search(r"commander owes it; 3 reminders until (\d{4}-\d\d-\d\d )?\d\d:\d\d UTC", late[-1][1])
     assert re.search(r"We are on it\. \(internal update 3[45] min( \d+ s)? late, after 3 reminders\)", update)
 
 
@@ -482,3 +482,17 @@ def test_what_is_asked_for_too_early_has_a_button_that_leads_to_its_phase() -> N
 
     assert (found.code, [way.verb for way in found.ways]) == ("wrong-phase", ["advance"])
     assert len(found.obstacles) > 1
+
+
+async def test_after_the_end_the_room_shows_what_comes_next(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The next steps that were named on resolving, each with its way to become an item; and when the post-mortem was filed."""
+    incident = await opened(desk)
+    facts = {"next_steps": ("Limit & test",), "phase": Phase.POST_INCIDENT, "postmortem_at": desk.now}
+    desk.incidents[incident] = desk.incidents[incident].model_copy(update=facts)
+    page = (await http.get(f"/incidents/{incident}")).text
+    links = page[page.index('id="links-title"') :].partition("</nav>")[0]
+
+    assert "<bdi>Limit &amp; test</bdi>" in page
+    assert 'href="?do=add_action_item&amp;item=Limit+%26+test#do-add_action_item"' in page.replace("%20", "+")
+    assert "filed " in links
+    assert "due " not in links
