@@ -32,3 +32,12 @@ def _tests_of(file: Path) -> list[str]:
         return []
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return [each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_no_merge_is_left_half_done() -> None:
+    """A page with the marks of a merge in it would be read by everybody who upgrades."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    marks = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+
+    assert len(pages) > 10
+    assert [str(page.relative_to(ROOT)) for page in pages if marks.search(page.read_text(encoding="utf-8"))] == []
