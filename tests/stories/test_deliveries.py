@@ -279,7 +279,7 @@ async def test_a_pause_ends_by_itself_when_its_time_is_over(stage: Stage) -> Non
     record = [entry["text"] for entry in await story.timeline() if entry["kind"] == "channel_resumed"]
 
     assert (0, 1) == (before, len(story.world.tickets.ledger))
-    assert ["The pause of tickets by ana is over: 1 message(s) go out in order"] == record
+    assert ["The pause of tickets by ana is over: 1 message goes out"] == record
     assert ["ana"] == [ask.to for ask in told if isinstance(ask, Page)]
 
 

@@ -67,7 +67,7 @@ async def test_continue_as_new_loses_nothing(stage: Stage) -> None:
     entries: dict[int, dict[str, Any]] = {}
     for run in await runs(stage.client, story.id):
         for entry in await ask(run, "timeline"):
-            assert entries.setdefault(entry["seq"], entry) == entry, "a later run tells it differently"
+            assert entries.setdefault(entry["seq"], entry) == entry, f"a later run tells it differently: {entries[entry['seq']]}, {entry}"
 
     assert sorted(entries) == list(range(1, len(entries) + 1))
     assert Counter(entry["text"] for entry in entries.values() if entry["kind"] == "note")["note 0"] == 1
