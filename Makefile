@@ -18,7 +18,7 @@ drill: $(STAMP)
 
 # Four processes, since most tests wait for a server; those that wait longest come first, so that none is left alone at the end.
 LONGEST := tests/stories tests/server tests/live
-OTHERS := $(filter-out $(LONGEST),$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
+OTHERS := $(filter-out $(LONGEST) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 
 ## test: the whole suite (ARGS="-k name" for a part)
 test: $(STAMP)

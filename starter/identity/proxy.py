@@ -25,7 +25,10 @@ def actor_from(arrangement: Arrangement, peer: str, headers: Headers, door: Via)
     if not said:
         return None
     if not arrangement.trusts(peer):
-        raise Forbidden(f"{wanted.user} came from {peer[:60]}, which is none of the proxies that are trusted (TOCSIN_PROXIES).")
+        raise Forbidden(
+            f"{wanted.user} came from {peer[:60]}, which is none of the proxies that are trusted. "
+            "Open Tocsin by its usual address; whoever runs it adds the proxy's address to TOCSIN_PROXIES."
+        )
     if wanted.secret is not None:
         given = headers.getlist(wanted.secret_header)
         if len(given) != 1 or not hmac.compare_digest(given[0].encode(), wanted.secret.encode()):

@@ -54,6 +54,7 @@ def _in_and_out(arrangement: Arrangement, store: Store | None) -> APIRouter:
             start=f"/login/start?next={quote(next_, safe='/')}",
             problem=problem,
             public_url=arrangement.public_url,
+            user_header=arrangement.headers.user if arrangement.headers is not None else "",
             signed_out=signed_out,
         )
 

@@ -45,10 +45,13 @@ async def test_the_proxy_without_a_name_is_nobody(proxied: Place) -> None:
     """The proxy lets something through unsigned: then nobody is there, and the page says where the sign-in is."""
     async with proxied.client("10.0.0.5") as proxy:
         program = await proxy.get("/api/v1/incidents")
-        page = await proxy.get("/login", headers=PAGE)
+        page = await proxy.get("/login", params={"next": "/incidents/INC-2026-0001"}, headers=PAGE)
 
     assert program.status_code == 401
     assert "Sign in through the proxy" in page.text
+    assert 'href="/incidents/INC-2026-0001"' in page.text, "the way on"
+    assert "<code>TOCSIN_PROXIES</code>" in page.text
+    assert "<code>X-Forwarded-User</code>" in page.text
     assert "tocsin</span></a>" not in page.text
 
 
