@@ -109,7 +109,8 @@ async def test_a_sev1_over_a_real_chat_tracker_and_mail_server_that_go_away_in_t
         house.stop()
 
     assert 5 == len(night.outages)
-    assert (1, 2, 2) == (counted["Matrix rooms"], counted["Roundup tickets"], counted[REPEATS])
+    assert (1, 2) == (counted["Matrix rooms"], counted["Roundup tickets"])
+    assert counted[REPEATS] >= 2, "more where a busy machine answered too late"
 
 
 @pytest.mark.live
