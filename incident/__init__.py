@@ -21,6 +21,7 @@ In reading order:
     measuring    what people say of both
     alerts       what monitoring says            paging     who is paged while nobody acknowledges
     parcels      alerts on their way in messages
+    carrying     alerts that the next run takes along
     checklists, severity, mitigation_options, rationalizations: the process's own tables
     messages, naming, postmortem, placeholders, pictures, durations: what people read
     telling      an entry as it is read later    lateness   what was not done in time, told once

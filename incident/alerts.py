@@ -372,13 +372,13 @@ KEPT_LABELS = 12
 """Labels that are kept of an alert which has to wait: its name, its service and the like come first."""
 
 
-def compact(alert: AlertInput) -> AlertInput:
+def compact(alert: AlertInput, most_labels: int = KEPT_LABELS, most_characters: int = VALUE_LIMIT) -> AlertInput:
     """The alert with what an incident is opened from, and no more: many may have to wait, in one payload."""
     first = ("alertname", *SERVICE_LABELS, *ENVIRONMENT_LABELS, "severity", "drill", "instance")
     names = [name for name in first if name in alert.labels]
-    names += [name for name in alert.labels if name not in names][: max(0, KEPT_LABELS - len(names))]
-    labels = {name: alert.labels[name][:VALUE_LIMIT] for name in names}
-    said = {"summary": alert.summary} if alert.summary else {}
+    names += [name for name in alert.labels if name not in names][: max(0, most_labels - len(names))]
+    labels = {name: alert.labels[name][:most_characters] for name in names}
+    said = {"summary": alert.summary[:most_characters]} if alert.summary else {}
     return alert.model_copy(update={"labels": labels, "annotations": said, "generator_url": "", "fingerprint": alert.identity})
 
 

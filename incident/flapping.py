@@ -65,5 +65,10 @@ def still(track: Track, now: datetime, rule: Flapping) -> bool:
     return now - track.changed_at >= rule.within
 
 
+def brief(track: Track) -> Track:
+    """The track with the changes that are still asked for: while it flaps, the newest one alone."""
+    return track.model_copy(update={"changes": track.changes[-1:]}) if track.flapping else track
+
+
 def calmed(track: Track) -> Track:
     return track.model_copy(update={"flapping_since": None, "count": 0})

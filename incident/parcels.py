@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +26,16 @@ def parts(batch: Sequence[T], sizes: Sequence[int], *, most: int = BOUNDLESS, mo
         size += length
     if part:
         yield part
+
+
+def packed(text: str) -> str:
+    """The text made small, in plain characters."""
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def unpacked(text: str) -> str:
+    """What `packed` made small."""
+    return zlib.decompress(base64.b64decode(text)).decode()
 
 
 def weight(alert: Wire) -> int:

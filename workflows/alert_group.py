@@ -17,7 +17,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from incident import alerts, flapping, messages, parcels
+    from incident import alerts, carrying, flapping, messages, parcels
     from incident.alerts import AlertInput
     from incident.effects import Delivery, OpenTicket, Port, Post, Receipt
     from incident.registration import Registered, Registration
@@ -103,6 +103,9 @@ class AlertGroup:
         return min(moments, default=None)
 
     def _carried(self) -> contract.AlertGroupInput:
+        """All that the next run needs: of an alert that flaps its newest word and change, of one that does not, no word."""
+        latest = {name: alert for name, alert in self.latest.items() if name in self.tracks and self.tracks[name].flapping}
+        held = carrying.waiting({name: held.alert for name, held in self.held.items()}, options.ALERTS_BYTES_CARRIED // 2)
         return contract.AlertGroupInput(
             group=self.group,
             general_channel=self.general_channel,
@@ -110,9 +113,9 @@ class AlertGroup:
             firing=self.firing,
             ticketed=self.ticketed,
             noted=self.noted,
-            tracks=self.tracks,
-            latest=self.latest,
-            held=self.held,
+            tracks={name: flapping.brief(track) for name, track in self.tracks.items()},
+            latest=carrying.waiting(latest, options.ALERTS_BYTES_CARRIED // 2),
+            held={name: kept.model_copy(update={"alert": held[name]}) for name, kept in self.held.items()},
             joined=self.joined,
             known=self.known,
             taken=self.taken,

@@ -20,6 +20,7 @@ from incident.flapping import Track
 from incident.model import Incident
 from incident.policy import Policy
 from incident.routing import Routed
+from workflows.packing import Packing
 
 TASK_QUEUE = "incidents"
 
@@ -168,7 +169,7 @@ class CutShort(BaseModel):
     over_by: datetime
 
 
-class FollowUpInput(BaseModel):
+class FollowUpInput(Packing):
     """What a closed incident still owes: its state, with the open action items in it; and what an earlier run of the follow-up knew."""
 
     incident: Incident
@@ -186,7 +187,7 @@ class HeldAlert(BaseModel):
     work: str = ""
 
 
-class AlertGroupInput(BaseModel):
+class AlertGroupInput(Packing):
     """One group of alerts, by the monitoring system's own key, the channel for notes on it, and what an earlier run of it knew.
 
     It outlives its last firing alert for a while, so that it tells news from repeats and notices flapping.

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
     from activities.archiving import ArchiveRequest
-    from incident import alerts, channels, commands, drift, lifecycle, merging, repeats, snapshot
+    from incident import alerts, carrying, channels, commands, drift, lifecycle, merging, repeats, snapshot
     from incident.alerts import AlertInput
     from incident.commands import AFTER_THE_END, COMMANDS, Command, Describe, FilePostmortem, InvalidInput, Merge
     from incident.events import MONITORING, SYSTEM, Event
@@ -35,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from incident.vocabulary import Phase
     from workflows import contract, options, patches
     from workflows.conductor import Conductor, remembered, tail
+    from workflows.handing_on import few
+    from workflows.packing import Packing
     from workflows.payloads import decoded, key_of, mistaken
     from workflows.steadfast import steadfast, wait
 
@@ -54,7 +56,7 @@ class Answer(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class Carried(BaseModel):
+class Carried(Packing):
     """What one run hands to the next; nothing else survives."""
 
     incident: IncidentState
@@ -214,7 +216,7 @@ class Incident:
         self.conductor.tick()
         answers = remembered(self.answers)
         carried = Carried(
-            incident=self.incident,
+            incident=carrying.lighter(self.incident, options.ALERTS_BYTES_CARRIED),
             timeline=tail(self.timeline),
             answers=answers,
             marks={key: self.marks[key] for key in answers if key in self.marks},
@@ -243,8 +245,9 @@ class Incident:
         It counts its own effects from far above, so that what a late message may yet ask for here has no key of its own.
         """
         answers = remembered(self.answers)
+        incident = carrying.lighter(self.incident, options.ALERTS_BYTES_CARRIED)
         request = contract.FollowUpInput(
-            incident=self.incident.model_copy(update={"effect_number": self.incident.effect_number + options.FOLLOW_UP_EFFECTS}),
+            incident=incident.model_copy(update={"effect_number": incident.effect_number + options.FOLLOW_UP_EFFECTS}),
             answers=answers,
             marks={key: self.marks[key] for key in answers if key in self.marks},
             cut_short=self.conductor.handed_on(),
@@ -339,7 +342,8 @@ class Incident:
         while waiting or self.kept_back:
             waiting += [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in self.kept_back]
             self.kept_back = []
-            batch, waiting = waiting[: options.ALERTS_A_SIGNAL_BEFORE], waiting[options.ALERTS_A_SIGNAL_BEFORE :]
+            batch = waiting[: few(waiting, patches.BOUNDED_HANDOVERS, options.ALERTS_A_SIGNAL_BEFORE)]
+            del waiting[: len(batch)]
             await self._signal_batch(into, batch)
 
     async def _signal_batch(self, workflow_id: str, batch: list[dict[str, Any]]) -> None:
@@ -382,10 +386,13 @@ class Incident:
         await wait(lambda: self.register_told)
         for group in dict.fromkeys(alert.group for alert in late):
             wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in late if alert.group == group]
-            self.conductor.mark()
             try:
-                message = {"alerts": wire, contract.RETURNED_BY: self.incident.id}
-                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
+                while wire:
+                    batch = wire[: few(wire, patches.BOUNDED_HANDOVERS)]
+                    del wire[: len(batch)]
+                    self.conductor.mark()
+                    message = {"alerts": batch, contract.RETURNED_BY: self.incident.id}
+                    await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, message)
             except ApplicationError as error:
                 workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
                 newer = self._newer([alert for alert in late if alert.group == group])

@@ -95,6 +95,18 @@ TIMELINE_CARRIED = 400
 TIMELINE_BYTES_CARRIED = 150_000
 """The timeline's tail that the next run carries: a payload above 256 kB draws warnings, above 2 MB it is refused."""
 
+PACKED_FROM = 200_000
+"""Bytes from which on what is carried to the next run is packed: the server warns from 256 kB on."""
+
+ALERTS_BYTES_CARRIED = 900_000
+"""Of alerts, packed, that are carried to the next run; above it they say less, and those that are over are forgotten first.
+
+It takes some twenty thousand alerts of a usual night, or a thousand whose every text is noise.
+"""
+
+WAITING_BYTES_CARRIED = 500_000
+"""Of alerts that wait in the register for their incidents while it goes on in a new run; more are told before."""
+
 REGISTRY_HISTORY_LIMIT = 1_500
 KEYS_KEPT = 5_000
 GROUPS_KEPT = 5_000
@@ -110,7 +122,7 @@ The server warns from 256 kB on and refuses 2 MB; five hundred alerts keep a wor
 """
 
 ALERTS_A_SIGNAL_BEFORE = 50
-"""Before `patches.FEW_SIGNALS`, whatever their size; what an incident hands over in a merge still goes so."""
+"""Before `patches.FEW_SIGNALS`, whatever their size; in a merge, before `patches.BOUNDED_HANDOVERS`."""
 
 BYTES_A_REGISTRATION = 500_000
 """Of alerts with which an incident is opened; the rest follows them. Each is written with more fields here than in a signal."""

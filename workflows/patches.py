@@ -53,6 +53,13 @@ FEW_SIGNALS = "few-signals"
 It may go with `ALERTS_IN_WAVES`, and in the register once that has continued as new under this version.
 """
 
+BOUNDED_HANDOVERS = "bounded-handovers"
+"""Alerts that a merge hands over, that go back to their group, and that wait while the register goes on in a new run are bounded by
+their size as well as their number (2026-12).
+
+It may go once no incident of before is running, and in the register once that has continued as new under this version.
+"""
+
 PAUSES_END = "pauses-end"
 """A channel's pause ends by itself when its time is over; somebody was reminded of it, and it stayed (2026-11).
 

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError  # passed through: the core raises this very class
 
-    from incident import parcels, repeats, storms
+    from incident import repeats, storms
     from incident.alerts import AlertInput, is_known, presumed_by
     from incident.channels import Pauses
     from incident.commands import InvalidInput, problems
@@ -30,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     from incident.routing import PRODUCTION
     from incident.storms import Weather
     from workflows import contract, options, patches
+    from workflows.handing_on import few
+    from workflows.packing import Packing
     from workflows.payloads import mistaken
     from workflows.steadfast import steadfast, wait
 
@@ -61,7 +63,7 @@ class RegistryState(BaseModel):
     paused: tuple[Pause, ...] = ()
 
 
-class RegistryInput(BaseModel):
+class RegistryInput(Packing):
     state: RegistryState | None = None
 
 
@@ -242,7 +244,7 @@ class Registry:
         """More may come to wait while a message is on its way; they go with the next, if need be from the next run."""
         await wait(lambda: incident not in self.starting)
         handle = workflow.get_external_workflow_handle(incident)
-        while self.state.waiting.get(incident) and not self._long_enough():
+        while self.state.waiting.get(incident) and (not self._long_enough() or self._too_many_wait()):
             batch, wire = self._next_batch(self.state.waiting[incident])
             del self.state.waiting[incident][: len(batch)]
             try:
@@ -254,23 +256,37 @@ class Registry:
             self.state.waiting.pop(incident, None)
         del self.telling[incident]
 
+    def _too_many_wait(self) -> bool:
+        """Whether more wait than the next run can be handed; asked only once this one is long enough."""
+        size = 0
+        for alerts in self.state.waiting.values():
+            for alert in alerts:
+                size += len(alert.model_dump_json().encode())
+                if size > options.WAITING_BYTES_CARRIED:
+                    return workflow.patched(patches.BOUNDED_HANDOVERS)
+        return False
+
     def _next_batch(self, waiting: list[AlertInput]) -> tuple[list[AlertInput], list[dict[str, Any]]]:
         """As many of those that wait as one message takes, and the message."""
-        before = options.ALERTS_A_SIGNAL_BEFORE
         wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in waiting[: options.ALERTS_A_SIGNAL]]
-        few = parcels.first(wire, options.ALERTS_A_SIGNAL, options.BYTES_A_SIGNAL)
-        if few != min(len(wire), before) and not workflow.patched(patches.FEW_SIGNALS):
-            few = before
-        return waiting[:few], wire[:few]
+        number = few(wire, patches.FEW_SIGNALS, options.ALERTS_A_SIGNAL_BEFORE)
+        return waiting[:number], wire[:number]
 
     async def _give_back(self, incident: str, alerts: list[AlertInput]) -> None:
         """Alerts that an incident could not take any more go back to their groups, which ask again."""
         for group in dict.fromkeys(alert.group for alert in alerts):
             wire = [alert.model_dump(mode="json", by_alias=True, exclude_defaults=True) for alert in alerts if alert.group == group]
+            handle = workflow.get_external_workflow_handle(group)
             try:
-                await workflow.get_external_workflow_handle(group).signal(contract.ALERTS, {"alerts": wire, contract.RETURNED_BY: incident})
+                while wire:
+                    batch = wire[: few(wire, patches.BOUNDED_HANDOVERS)]
+                    del wire[: len(batch)]
+                    await handle.signal(contract.ALERTS, {"alerts": batch, contract.RETURNED_BY: incident})
             except ApplicationError as error:
-                workflow.logger.warning("an alert group has ended before its alerts came back", extra={"cause": str(error)})
+                # A group ends by itself only once all its alerts have ended: nothing of what comes back fires any more.
+                names = sorted({alert.name for alert in alerts if alert.group == group})
+                said = {"group": group, "alerts": names[: options.ASIDE_KEPT], "cause": str(error)}
+                workflow.logger.error("an alert group has ended before its alerts came back", extra=said)
 
     def _incident_to_join(self, request: Registration) -> str | None:
         """The open incident of the service that an alert group is of, the oldest one; None where it gets its own."""

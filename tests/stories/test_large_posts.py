@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.harness import Stage, alert, eventually
+import pytest
+from temporalio.client import WorkflowHandle
+
+from incident.policy import Policy
+from tests.harness import Stage, Story, alert, eventually, runs, working
 from tests.stories.test_alert_groups import Monitoring, _now, _told
-from workflows import contract
+from workflows import contract, options
 
 
 def large(at: datetime, instance: str) -> dict[str, Any]:
@@ -65,3 +70,69 @@ async def test_what_a_closed_incident_knew_does_not_hide_what_comes_after_it_in_
         return told >= {each["fingerprint"] for each in fresh} and known[0]["fingerprint"] not in told
 
     await eventually(all_there, what="all that is new, without the part that was known")
+
+
+async def _largest_signal_of(story: Story) -> int:
+    """Bytes of the largest message that the incident has sent to a fellow workflow."""
+    sizes = [0]
+    for run in await runs(story.stage.client, story.id):
+        for event in (await run.fetch_history()).events:
+            sent = event.signal_external_workflow_execution_initiated_event_attributes
+            sizes += [len(payload.data) for payload in sent.input.payloads]
+    return max(sizes)
+
+
+async def test_what_a_merge_has_kept_back_is_handed_over_in_signals_that_the_server_takes(stage: Stage) -> None:
+    """The other incident's worker is away while large alerts arrive: they wait, and go over whole once it answers."""
+    other = await Story.open(stage, queue=f"{stage.queue}-away")
+    monitoring = Monitoring(stage)
+    at = await _now(stage)
+    await monitoring.posts("large", alert("Large", at=at, instance="first"))
+    story = await monitoring.story("large")
+    await story.does("merge", into=other.id)
+    await monitoring.posts("large", *(large(at, str(number)) for number in range(60)))
+
+    async def all_kept_back() -> bool:
+        signals = [
+            event for event in (await story.handle.fetch_history()).events if event.HasField("workflow_execution_signaled_event_attributes")
+        ]
+        return sum(event.workflow_execution_signaled_event_attributes.input.ByteSize() for event in signals) > 60 * 55_000
+
+    await eventually(all_kept_back, what="the alerts at the incident that is to be merged")
+    async with working(stage.client, stage.board, f"{stage.queue}-away"):
+        await _told(other, 61)
+        await eventually(story.ended, what="the end of the incident that was merged")
+
+    assert await _largest_signal_of(story) <= options.BYTES_A_SIGNAL
+
+
+async def test_what_is_packed_for_the_next_run_is_all_there(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An incident that goes on in new runs, and the follow-up of what it still owes, both from a packed state."""
+    monkeypatch.setattr(options, "PACKED_FROM", 1_000)
+    story = await Story.open(stage, "SEV3", policy=Policy(history_limit=100))
+    await story.handle.signal("alert", [alert(instance=str(number)) for number in range(50)])
+    await story.settled()
+    before = await story.state()
+    for number in range(30):
+        await story.does("note", text=f"note {number}")
+    await story.settled()
+    _, *later = await runs(stage.client, story.id)
+
+    assert later
+    assert [packed async for packed in _packed_starts(later)] == [True] * len(later)
+    assert (await story.state())["alerts"] == before["alerts"]
+    assert [entry["seq"] for entry in await story.timeline()] == list(range(1, (await story.state())["seq"] + 1))
+
+    story.world.chat.down = True
+    await story.does("dismiss", as_="false_alarm", reason="a broken probe")
+    await story.fast_forward(minutes=5)
+    await eventually(story.ended, what="the end")
+
+    assert (await story.follow_up().state())["deliveries"]["waiting"]
+    assert [packed async for packed in _packed_starts([story.follow_up().handle])] == [True]
+
+
+async def _packed_starts(handles: list[WorkflowHandle[Any, Any]]) -> AsyncIterator[bool]:
+    for handle in handles:
+        started = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes
+        yield b'"packed"' in started.input.payloads[0].data
