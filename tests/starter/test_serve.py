@@ -107,6 +107,18 @@ async def test_it_listens_to_this_machine_only(tmp_path: Path) -> None:
     assert "no sign-in" in said
 
 
+async def test_one_line_that_asks_again_and_again_is_answered_without_a_pause(tmp_path: Path) -> None:
+    """A browser keeps its line: no answer on it waits for the 40 ms after which the reader's machine says that it has read."""
+    took = []
+    async with serving(tmp_path) as (_, http):
+        for _ in range(20):
+            asked = time.perf_counter()
+            await http.get("/healthz")
+            took.append(time.perf_counter() - asked)
+
+    assert sorted(took)[10] < 0.03, took
+
+
 async def test_where_people_sign_in_it_may_listen_to_all(tmp_path: Path) -> None:
     """With a sign-in other machines may reach it, and each request needs a word on who is there."""
     settings = {"TOCSIN_AUTH": "proxy", "TOCSIN_PROXIES": "127.0.0.1", "TOCSIN_ROLES": '{"sre": ["responder"]}', "TOCSIN_HOST": "0.0.0.0"}
