@@ -9,9 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from incident.channels import AN_HOUR, PAUSABLE
 from starter.channels import ChannelDesk
+from starter.mistakes import by_field
 from starter.problems import Invalid, Problem, Refused, Unavailable
 from starter.web.forms import form_of
 from starter.web.rendering import page, who
+
+LABELS = {"port": "Which", "minutes": "For how many minutes", "reason": "Why"}
 
 
 def router(channels: ChannelDesk) -> APIRouter:
@@ -44,7 +47,10 @@ def router(channels: ChannelDesk) -> APIRouter:
             request,
             "channels.html",
             status=problem.status if problem is not None else 200,
-            paused=await channels.listed() if not isinstance(problem, Unavailable) else [],
+            paused=[] if isinstance(problem, Unavailable) else await channels.listed(),
+            unknown=isinstance(problem, Unavailable),
+            errors=by_field(problem.errors, LABELS) if isinstance(problem, Invalid) else {},
+            labels=LABELS,
             ports=sorted(port.value for port in PAUSABLE),
             typed=typed,
             minutes=AN_HOUR,

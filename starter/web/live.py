@@ -31,7 +31,7 @@ from starter.web.room_view import RoomView
 
 log = structlog.get_logger()
 
-REGIONS = ("head", "coach", "clocks", "next", "checklists", "people", "facts")
+REGIONS = ("head", "coach", "clocks", "next", "checklists", "people", "facts", "bar")
 """The parts that are replaced; each is drawn by its own template, and none holds a field to type in."""
 
 GATHERED = timedelta(milliseconds=40)

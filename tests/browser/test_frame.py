@@ -59,9 +59,25 @@ def test_on_a_phone_everything_is_in_the_menu_even_without_scripts(browser: Any,
     menu.get_by_role("link", name="Analytics").click()
 
     assert shown[:4] == ["Incidents", "Post-mortems", "Actions", "Analytics"]
-    assert {"Who you are", "Personal tokens", "Public status page"} <= set(shown)
+    assert {"Who you are", "Personal tokens", "Pause a channel", "Public status page"} <= set(shown)
     assert low == []
     assert page.url.endswith("/analytics")
+    window.context.close()
+
+
+def test_what_stands_on_one_line_of_the_frame_stands_at_one_height(browser: Any, house: House) -> None:
+    """The words of the bar have one middle, whether or not a line marks where one is."""
+    window = Tab(browser, house)
+    page = window.page
+    page.goto("/")
+    middle = (
+        "each => each.map(one => { const range = document.createRange(); range.selectNodeContents(one);"
+        " const box = range.getBoundingClientRect(); return (box.top + box.bottom) / 2; })"
+    )
+    middles = page.locator(".frame nav.on-wide a, .frame .frame-end > .button").evaluate_all(middle)
+
+    assert len(middles) == 5
+    assert max(middles) - min(middles) < 0.6
     window.context.close()
 
 

@@ -34,8 +34,11 @@ def told(page: Any, text: str) -> None:
     page.locator("#timeline .entry", has_text=text).wait_for(state="attached")
 
 
-def test_a_room_is_there_at_once_and_weighs_little(site: Site, tab: Open) -> None:
-    """Under a second to the first paint, under 60 kB on the wire, and nothing for the console to complain of."""
+def test_a_room_weighs_little_and_the_console_is_silent(site: Site, tab: Open) -> None:
+    """Under 60 kB on the wire, in a handful of files, and nothing for the console to complain of.
+
+    How soon it is painted is a figure that `make bench` prints.
+    """
     incident = site.open()
     window = tab()
     client = window.context.new_cdp_session(window.page)
@@ -43,10 +46,10 @@ def test_a_room_is_there_at_once_and_weighs_little(site: Site, tab: Open) -> Non
     sizes: list[float] = []
     client.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page = enter(window, incident)
-    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    files = page.evaluate("performance.getEntriesByType('resource').filter(e => e.name.includes('/static/')).map(e => e.name)")
 
-    assert painted < 1000
     assert 10_000 < sum(sizes) < 60_000
+    assert 4 <= len(files) <= 8
     assert window.complaints == []
 
 

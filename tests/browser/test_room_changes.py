@@ -97,6 +97,47 @@ def test_a_drill_on_a_phone_shows_how_bad_which_clock_and_what_to_do(site: Site,
     assert is_open(wide, "coach") is True
 
 
+def test_on_a_phone_the_next_step_stays_at_hand(site: Site, tab: Open) -> None:
+    """Whoever reads further down has it under the thumb, as it is now; it leaves while one types, and where the step itself is in sight."""
+    incident = site.open()
+    window = tab(has_touch=True, is_mobile=True)
+    window.page.set_viewport_size(PHONE)
+    page = enter(window, incident)
+    bar = page.locator("#r-bar")
+    above = bar.is_visible()
+    page.locator("#more-title").scroll_into_view_if_needed()
+    bar.get_by_role("button", name="Acknowledge it").wait_for()
+    box = bar.bounding_box()
+    low = [each.bounding_box()["height"] for each in bar.locator(".button, button").all()]
+    site.does(incident, "acknowledge")
+    bar.get_by_text("Tell the public").wait_for()
+    bar.get_by_text("Mitigate").click()
+    page.locator("#do-mitigate textarea").first.focus()
+    typing = bar.is_visible()
+
+    assert (above, typing) == (False, False)
+    assert box["y"] + box["height"] == PHONE["height"]
+    assert min(low) >= 43.5
+
+
+def test_on_a_laptop_no_column_ends_far_above_the_other(site: Site, tab: Open) -> None:
+    """What can be done stands in four columns across the page, one key or press away, and not as a tail beside nothing."""
+    incident = site.open()
+    for number in range(6):
+        site.does(incident, "note", text=f"note {number}")
+    page = enter(tab(), incident)
+    page.set_viewport_size(LAPTOP)
+    ends = [page.locator(each).evaluate("e => e.getBoundingClientRect().bottom") for each in (".happened", ".rest")]
+    tops = page.eval_on_selector_all(".groups > div", "all => all.map(e => e.getBoundingClientRect().top)")
+    more = page.locator("#more").bounding_box()
+    page.locator("#r-next").get_by_role("link", name="More").click()
+
+    assert abs(ends[0] - ends[1]) < LAPTOP["height"] / 2
+    assert (len(tops), len(set(tops))) == (4, 1)
+    assert more["width"] > 1200
+    assert page.locator("#more-title").evaluate("e => e.getBoundingClientRect().top < innerHeight")
+
+
 def test_what_is_new_is_counted_over_nothing_that_is_read(site: Site, tab: Open) -> None:
     """The button stands in the timeline's own head, which stays in sight; no row is under it."""
     incident = site.open()

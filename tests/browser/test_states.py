@@ -249,8 +249,8 @@ MORE = {
     ),
     "room, told later": Cell("house", f"/incidents/{ASKED_TO_WAIT}", ("Chat waits for Slack until",)),
     "channels, paused": Cell("house", "/channels", ("Paused now", "overdue", "Resume chat")),
-    "page, to acknowledge": Cell("bare", "/", ("You were paged as ana",), follows_the_link_of_a_page),
-    "page, acknowledged": Cell("bare", "/", ("is acknowledged", "nobody else is paged"), presses_the_link_of_a_page),
+    "page, to acknowledge": Cell("paged", "/", ("You were paged as ana",), follows_the_link_of_a_page),
+    "page, acknowledged": Cell("paged", "/", ("is acknowledged", "nobody else is paged"), presses_the_link_of_a_page),
     "form, signed out": Cell(
         "guarded", f"/incidents/{MITIGATING}", ("Your sign-in has ended", "What you typed"), posts_signed_out, as_one_of("leads", "lea")
     ),
@@ -265,7 +265,7 @@ CELLS = MORE | {f"{screen}, {state}": cell for screen, cells in MATRIX.items() f
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
     guarded = Guarded(Path(tmp_path_factory.mktemp("guarded")))
     house, silent = House(), Silent()
-    made: dict[str, Site] = {"bare": Bare(), "house": house, "silent": silent, "late": Late(), "guarded": guarded}
+    made: dict[str, Site] = {"bare": Bare(), "paged": Bare(), "house": house, "silent": silent, "late": Late(), "guarded": guarded}
     settled(house)
     settled(guarded)
 

@@ -143,6 +143,7 @@ async def test_the_api_and_the_page_say_the_same(house: House) -> None:
         page = (await http.get("/channels")).text
         refused = await http.post("/api/v1/channels/oncall/pause", json={"reason": "quiet"})
         told = await http.post("/channels", data={"do": "pause", "port": "oncall", "reason": "quiet"})
+        mistaken = await http.post("/channels", data={"do": "pause", "port": "chat", "minutes": "soon"})
         resumed = await http.post("/channels", data={"do": "resume", "port": "tickets"})
         after = (await http.get("/api/v1/channels")).json()["channels"]
 
@@ -150,7 +151,26 @@ async def test_the_api_and_the_page_say_the_same(house: House) -> None:
     assert "Resume tickets" in page
     assert (refused.status_code, refused.json()["code"]) == (409, "not-pausable")
     assert (told.status_code, "another way to page first" in told.text) == (409, True)
+    assert (mistaken.status_code, mistaken.text.count('aria-invalid="true"')) == (422, 2)
+    assert '<a href="#reason">Why</a> is missing' in mistaken.text
+    assert 'value="soon"' in mistaken.text
     assert (resumed.status_code, after) == (303, [])
+
+
+async def test_the_page_never_says_that_nothing_is_paused_where_nobody_knows(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answered: what is paused is not known, and what was typed is kept."""
+
+    async def silent(*_: Any) -> Any:
+        raise NoWorker("No worker polls the task queue incidents.")
+
+    monkeypatch.setattr(ChannelDesk, "pause", silent)
+    app = create_app(house.desk, Door(user="ana", version="0"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HERE) as http:
+        told = await http.post("/channels", data={"do": "pause", "port": "chat", "reason": "the vendor is out"})
+
+    assert told.status_code == 503
+    assert "Nothing is paused" not in told.text
+    assert 'value="the vendor is out"' in told.text
 
 
 async def test_what_is_typed_in_a_chat_pauses_and_resumes_with_the_same_refusals(house: House) -> None:

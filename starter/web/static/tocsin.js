@@ -182,6 +182,10 @@ if (timeline) {
   });
 }
 
+// ---- On a phone, the next step stays at hand once it is out of sight ------------------------------------------------
+const bar = one("#r-bar");
+if (bar) new IntersectionObserver((seen) => { bar.hidden = seen.at(-1)?.isIntersecting ?? true; }).observe(one("#r-next"));
+
 // ---- What is open stays as people left it; only a new phase opens its own list -----------------------------------
 const checklists = one("#r-checklists");
 /** @type {Map<string, boolean>} what somebody has opened or closed by hand */

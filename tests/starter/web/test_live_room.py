@@ -102,7 +102,7 @@ async def test_a_viewer_gets_what_happened_since_its_page_and_every_region(desk:
 
     assert first.startswith("retry: 500\n\nevent: servertime\ndata: 20")
     assert seq == since + 1
-    assert targets(message) == ["timeline", "r-head", "r-clocks", "r-next", "r-checklists", "r-people", "r-facts"]
+    assert targets(message) == ["timeline", "r-head", "r-clocks", "r-next", "r-checklists", "r-people", "r-facts", "r-bar"]
     assert re.findall(r'<li id="t-(\d+)"', message) == [str(seq)]
     assert "<script>" not in message
 
