@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from activities.register import Register
 from incident.policy import Policy
 from incident.registration import Registered, Registration
 
@@ -20,11 +19,8 @@ class OpeningActivities:
     def __init__(
         self, client: Client, policy: Policy, *, drill_policy: Policy | None = None, task_queue: str, task_timeout: timedelta
     ) -> None:
-        self._client = client
-        self._policy = policy
+        self._register = Register(client, policy, task_queue=task_queue, task_timeout=task_timeout)
         self._drill_policy = drill_policy or policy
-        self._task_queue = task_queue
-        self._task_timeout = task_timeout
 
     @activity.defn(name="open_incident")
     async def open_incident(self, request: Registration) -> Registered:
@@ -32,25 +28,12 @@ class OpeningActivities:
 
         A request that the register can't read is final. Everything else is tried again.
         """
-        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            "Registry",
-            id="registry",
-            task_queue=self._task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            task_timeout=self._task_timeout,
-        )
-        policy = self._drill_policy if request.request.drill else self._policy
-        asked = request if request.policy is not None else request.model_copy(update={"policy": policy})
-        # An id of its own for every ask: the answer to an earlier one may be out of date. The register knows repeats by their key.
-        about = activity.info()
-        asking = f"open-{about.workflow_run_id}-{about.activity_id}-{about.attempt}"
+        if request.request.drill and request.policy is None:
+            request = request.model_copy(update={"policy": self._drill_policy})
         try:
-            registered: Registered = await self._client.execute_update_with_start_workflow(
-                "open", asked, start_workflow_operation=start, id=asking, result_type=Registered
-            )
+            return await self._register.open(request)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type == "InvalidInput":
                 raise ApplicationError(cause.message, type="InvalidInput", non_retryable=True) from error
             raise
-        return registered

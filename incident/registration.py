@@ -46,6 +46,19 @@ class Registration(BaseModel):
     gone: str | None = None
 
 
+class Registrations(BaseModel):
+    """Requests that come together; `policy` is that of each which brings none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    requests: tuple[Registration, ...] = Field(min_length=1)
+    policy: Policy | None = None
+
+    def each(self) -> tuple[Registration, ...]:
+        """Every request as if it came alone."""
+        return tuple(one if one.policy is not None else one.model_copy(update={"policy": self.policy}) for one in self.requests)
+
+
 class Registered(BaseModel):
     """The incident that the request has, None where it has none and wanted no new one.
 

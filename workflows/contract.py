@@ -26,6 +26,7 @@ TASK_QUEUE = "incidents"
 
 REGISTRY_ID = "registry"
 REGISTRY_OPEN = "open"
+REGISTRY_OPEN_ALL = "open_all"
 REGISTRY_CLOSED = "incident_closed"
 
 REGISTRY_TAKES = "incident_takes"

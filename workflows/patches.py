@@ -80,3 +80,9 @@ TRIES_CUT_SHORT = "tries-cut-short"
 
 It may go once no incident and no follow-up of before is running.
 """
+
+SUGGESTED_ASIDE = "suggested-aside"
+"""Whoever opens an incident does not wait until those that it may belong to have heard of it (2026-12).
+
+It may go once the register has continued as new under this version.
+"""

@@ -7,8 +7,9 @@ The same key always gets the same answer. Numbers count per year of opening (UTC
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 from temporalio import workflow
@@ -26,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from incident.model import EDITION, Pause, Suggestion, Withdrawn
     from incident.permissions import objection_to_opening
     from incident.policy import Policy
-    from incident.registration import About, Closed, Registered, Registration, Takes, relation
+    from incident.registration import About, Closed, Registered, Registration, Registrations, Takes, relation
     from incident.routing import PRODUCTION
     from incident.storms import Weather
     from workflows import contract, options, patches
@@ -34,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.packing import Packing
     from workflows.payloads import mistaken
     from workflows.steadfast import steadfast, wait
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class GroupRecord(BaseModel):
@@ -76,7 +79,7 @@ class Registry:
         self.state = (start.state if start is not None else None) or RegistryState()
         self.starting: set[str] = set()
         self.telling: dict[str, asyncio.Task[None]] = {}
-        self.withdrawing: set[asyncio.Task[None]] = set()
+        self.asides: set[asyncio.Task[None]] = set()
 
     @workflow.run
     async def run(self, start: RegistryInput | None = None) -> None:
@@ -87,7 +90,7 @@ class Registry:
         for incident in self.state.waiting:
             self._see_to(incident)
         await wait(self._long_enough)
-        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling and not self.withdrawing)
+        await wait(lambda: workflow.all_handlers_finished() and not self.starting and not self.telling and not self.asides)
         self._forget()
         workflow.continue_as_new(RegistryInput(state=self.state))
 
@@ -112,7 +115,15 @@ class Registry:
         Other requests may be answered while this one waits for its incident to start; each has its number by then,
         and a repeat of this one waits for the same start.
         """
-        request = _read(raw, more)
+        return (await self._opened(_read(raw, more))).model_dump(mode="json")
+
+    @workflow.update(name=contract.REGISTRY_OPEN_ALL)
+    async def open_all(self, raw: Any = None, *more: Any) -> list[dict[str, Any]]:
+        """Answer each of several requests as if it came alone: a storm's alert groups ask together, and keep nobody else waiting."""
+        answers = await asyncio.gather(*(self._opened(request) for request in _read_all(raw, more)))
+        return [answer.model_dump(mode="json") for answer in answers]
+
+    async def _opened(self, request: Registration) -> Registered:
         if request.gone is not None:
             self._ended(request.gone)
         known = self._known(request)
@@ -120,9 +131,9 @@ class Registry:
             await self._started(known.incident)
             known = self._known(request)  # it may have got another number meanwhile
         if known is not None:
-            return known.model_dump(mode="json")
+            return known
         if request.existing_only:
-            return Registered(incident=None, new=False, open=False).model_dump(mode="json")
+            return Registered(incident=None, new=False, open=False)
         joins, handed = self._incident_to_join(request), request.alerts
         if joins is None:
             joins, handed = self._blown_along(request)
@@ -131,22 +142,29 @@ class Registry:
             self._hand_on(joins, handed)
             while (joined := self.state.keys[request.key]) in self.starting:
                 await self._started(joined)
-            return Registered(incident=joined, new=False, attached=True).model_dump(mode="json")
+            return Registered(incident=joined, new=False, attached=True)
         related = self._related(request)
         incident = self._next_number()
         self._remember(incident, request)
         if storms.rule_for(request) is not None:
             self.state.weather = storms.opened(self.state.weather, incident, workflow.now())
         incident = await self._start(incident, request, related)
-        await self._tell_related(incident, request, related)
-        return Registered(incident=incident, new=True).model_dump(mode="json")
+        await self._suggest(incident, request, related)
+        return Registered(incident=incident, new=True)
 
     async def _started(self, incident: str) -> None:
         await wait(lambda: incident not in self.starting)
 
     @open.validator
     def _validate(self, raw: Any = None, *more: Any) -> None:
-        request = _read(raw, more)
+        self._check(_read(raw, more))
+
+    @open_all.validator
+    def _validate_all(self, raw: Any = None, *more: Any) -> None:
+        for request in _read_all(raw, more):
+            self._check(request)
+
+    def _check(self, request: Registration) -> None:
         if request.source == "report":
             try:
                 repeats.check(self.state.marks, request.key, request.request, told=f"opened {self.state.keys.get(request.key)}")
@@ -323,9 +341,18 @@ class Registry:
                 found.append((incident, about, why))
         return found[: options.RELATED_SHOWN]
 
+    async def _suggest(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
+        """Suggest the new incident to those that it may belong to; whoever opened it does not wait for that."""
+        if related and workflow.patched(patches.SUGGESTED_ASIDE):
+            self._aside(self._tell_related(incident, request, related))
+        else:
+            await self._tell_related(incident, request, related)
+
     async def _tell_related(self, incident: str, request: Registration, related: list[tuple[str, About, str]]) -> None:
-        """Suggest the new incident to those that it may belong to; one that has ended meanwhile needs no telling."""
+        """One that has ended meanwhile needs no telling, nor does anybody of a new one that has."""
         for other, _, why in related:
+            if incident not in self.state.open and workflow.patched(patches.SUGGESTED_ASIDE):
+                return
             self.state.suggested.setdefault(incident, []).append(other)
             self.state.suggested.setdefault(other, []).append(incident)
             word = Suggestion(incident=incident, title=request.request.title, why=why, at=workflow.now())
@@ -341,9 +368,13 @@ class Registry:
             if incident in others:
                 others.remove(incident)
         if told and workflow.patched(patches.SUGGESTIONS_WITHDRAWN):
-            task = asyncio.create_task(self._tell_withdrawn(told, Withdrawn(incident=incident, into=into)))
-            self.withdrawing.add(task)
-            task.add_done_callback(self.withdrawing.discard)
+            self._aside(self._tell_withdrawn(told, Withdrawn(incident=incident, into=into)))
+
+    def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside the rest; the run goes on until it is done."""
+        task = asyncio.create_task(work)
+        self.asides.add(task)
+        task.add_done_callback(self.asides.discard)
 
     async def _tell_withdrawn(self, told: list[str], word: Withdrawn) -> None:
         for other in told:
@@ -447,14 +478,25 @@ def _told(record: GroupRecord, request: Registration) -> bool:
 
 
 def _read(raw: Any, more: tuple[Any, ...]) -> Registration:
+    return _admitted(_parsed(Registration, raw, more))
+
+
+def _read_all(raw: Any, more: tuple[Any, ...]) -> tuple[Registration, ...]:
+    return tuple(_admitted(request) for request in _parsed(Registrations, raw, more).each())
+
+
+def _parsed(kind: type[M], raw: Any, more: tuple[Any, ...]) -> M:
     if more:
         raise ApplicationError("open: takes one JSON object", type="InvalidInput", non_retryable=True)
     try:
-        request = Registration.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         found = problems(error)
         text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in found)
         raise ApplicationError(text, {"problems": found}, type="InvalidInput", non_retryable=True) from error
+
+
+def _admitted(request: Registration) -> Registration:
     refusal = objection_to_opening(request.request)
     if refusal is not None:
         said = refusal.model_dump(mode="json", exclude_none=True)

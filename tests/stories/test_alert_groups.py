@@ -92,15 +92,18 @@ async def test_another_group_of_the_service_joins_the_open_incident(stage: Stage
 
 
 async def test_a_hundred_groups_of_one_service_at_once_are_one_incident(stage: Stage) -> None:
-    """A storm of groups is absorbed by the first incident of the service, and none is lost."""
+    """A storm of groups is absorbed by the first incident of the service, none is lost, and the register is asked for many at once."""
     monitoring = Monitoring(stage)
     at = await _now(stage)
     await asyncio.gather(*(monitoring.posts(f"group {n}", alert(f"Alert{n}", at=at)) for n in range(100)))
     story = await monitoring.story("group 0")
     await _told(story, 100)
-    register = await ask(stage.client.get_workflow_handle(contract.REGISTRY_ID), "state")
+    registry = stage.client.get_workflow_handle(contract.REGISTRY_ID)
+    register, history = await ask(registry, "state"), await registry.fetch_history()
+    questions = [event for event in history.events if event.HasField("workflow_execution_update_accepted_event_attributes")]
 
     assert {await monitoring.incident(f"group {n}") for n in range(100)} == {story.id}
+    assert len(questions) < 50
     assert [number for number in register["numbers"].values()] == [1]
 
 
