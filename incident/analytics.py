@@ -400,9 +400,9 @@ def _row(one: Facts, now: datetime) -> dict[str, Any]:
 def behind(made: Mapping[str, Any], number: str) -> list[str] | None:
     """The incidents behind one number of a report; None where no number is called so.
 
-    Names: `all`, `open`, `resolve` and the other times, `severity:SEV1`, `service:checkout`, `late:internal_update`,
-    `due:internal_update`, `refused:wrong-phase`, `items:open` (`overdue`, `done`, `waived`, `total`), `without-details`,
-    and of those that are left out `drills` and `no-incident`.
+    Names: `all`, `open`, `resolve` and the other times, `severity:SEV1`, `service:checkout`, `resolve:severity:SEV1` and the like,
+    `late:internal_update`, `due:internal_update`, `refused:wrong-phase`, `items:open` (`overdue`, `done`, `waived`, `total`),
+    `without-details`, and of those that are left out `drills` and `no-incident`.
     """
     rows = made["rows"]
     kind, _, name = number.partition(":")
@@ -412,8 +412,9 @@ def behind(made: Mapping[str, Any], number: str) -> list[str] | None:
         return [row["incident"] for row in made["left_out"] if row["why"] == LEFT_OUT[number]]
     if number == "open":
         return [row["incident"] for row in rows if row["open"]]
-    if number in MILESTONES:
-        return [row["incident"] for row in rows if row[number] is not None]
+    if kind in MILESTONES:
+        group = behind(made, name) if name.startswith(("severity:", "service:")) else None if name else behind(made, "all")
+        return None if group is None else [row["incident"] for row in rows if row[kind] is not None and row["incident"] in group]
     if kind == "severity" and name in made["times"]["by_severity"]:
         return [row["incident"] for row in rows if row["severity"] == name]
     if kind == "service" and name in made["times"]["by_service"]:

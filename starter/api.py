@@ -103,6 +103,8 @@ class Door:
     alertmanager: Post | None = None
     kill_worker: Callable[[], int] | None = None
     temporal_ui: str | None = None
+    namespace: str = "default"
+    """Where the incidents live, for links into Temporal's UI."""
     arrangement: Arrangement | None = None
     identity: Store | None = None
     public: PublicSite | None = None

@@ -223,6 +223,7 @@ async def _serve(settings: Settings, arrangement: Arrangement) -> int:
         user=settings.user,
         version=_version(),
         temporal_ui=settings.temporal_ui,
+        namespace=client.namespace,
         looks=looks,
         alertmanager=posting_to(settings.alertmanager_url, settings.monitoring_token) if settings.alertmanager_url else None,
         kill_worker=worker_killer(settings.data),

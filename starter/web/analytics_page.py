@@ -64,7 +64,7 @@ def _named(number: str) -> str:
     kind, _, name = number.partition(":")
     name = "post-mortem" if name == "postmortem" else name.replace("_", " ")
     if kind in MILESTONES:
-        return f"time to {kind}"
+        return f"time to {kind}" + (f", {name.partition(':')[2]}" if name else "")
     said = {
         "all": "all that are counted",
         "open": "open incidents",

@@ -135,5 +135,11 @@ def _corrections(timeline: Sequence[Entry]) -> dict[int, list[int]]:
 
 def _run(history: WorkflowHistory, number: int, door: Door) -> dict[str, Any]:
     ui = door.temporal_ui
-    address = f"{ui}/namespaces/default/workflows/{quote(history.workflow_id, safe='')}/{history.run_id}/history" if ui else None
-    return {"number": number, "workflow": history.workflow_id, "run_id": history.run_id, "events": len(history.events), "address": address}
+    place = f"namespaces/{quote(door.namespace, safe='')}/workflows/{quote(history.workflow_id, safe='')}/{history.run_id}/history"
+    return {
+        "number": number,
+        "workflow": history.workflow_id,
+        "run_id": history.run_id,
+        "events": len(history.events),
+        "address": f"{ui}/{place}" if ui else None,
+    }

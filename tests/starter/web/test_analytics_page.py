@@ -107,6 +107,11 @@ async def test_each_number_leads_to_its_incidents(http: httpx2.AsyncClient, desk
     found = [(await http.get(link)).text for link in links]
     nonsense = await http.get("/analytics?behind=nonsense")
 
+    assert {link.rpartition("behind=")[2] for link in links} >= {"acknowledge%3Aseverity%3ASEV1", "acknowledge%3Aservice%3Aa+%26+b"}
+    assert (
+        "time to acknowledge, SEV1, 1 incident"
+        in found[next(n for n, link in enumerate(links) if link.endswith("%3ASEV1") and "acknowledge%3A" in link)]
+    )
     assert len(links) >= 8
     assert all('id="behind"' in each for each in found)
     assert sum(f'<a href="/incidents/{ONE}">{ONE}</a>' in each.split('class="numbers"')[0] for each in found) >= 7

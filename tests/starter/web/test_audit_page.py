@@ -53,7 +53,7 @@ async def desk() -> RecordedDesk:
 
 @pytest.fixture
 async def http(desk: RecordedDesk) -> AsyncIterator[httpx2.AsyncClient]:
-    async with opened(desk, None, temporal_ui="http://127.0.0.1:8233") as client:
+    async with opened(desk, None, temporal_ui="http://127.0.0.1:8233", namespace="ops eu") as client:
         yield client
 
 
@@ -99,7 +99,7 @@ async def test_the_histories_lead_to_temporal_s_own_view(http: httpx2.AsyncClien
     """Where an address is set, each run is a link; the runs are numbered as the entries name them."""
     desk.recalls("continued")
     page = (await http.get(PAGE)).text
-    links = re.findall(r'href="(http://127.0.0.1:8233/namespaces/default/workflows/[^"]+)"', page)
+    links = re.findall(r'href="(http://127.0.0.1:8233/namespaces/ops%20eu/workflows/[^"]+)"', page)
 
     assert len(links) == len(desk.runs[ONE]) > 2
     assert all(history.run_id in link for history, link in zip(desk.runs[ONE], links, strict=True))
