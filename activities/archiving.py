@@ -16,6 +16,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from activities.failures import translated
+from activities.whole_timeline import entries_of
 from incident.effects import Delivery, StoreDocument
 from integrations.ports import Archive
 
@@ -62,7 +63,7 @@ class ArchivingActivities:
         if recorded.events[-1].event_type not in ENDINGS:
             return None
         history = recorded.to_json()
-        timeline: list[dict[str, Any]] = await handle.query("timeline")
+        timeline = await entries_of(handle)
         entries = "".join(json.dumps(entry, sort_keys=True, ensure_ascii=False) + "\n" for entry in timeline)
         manifest = {
             "incident": request.incident,

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
+
+from incident.snapshot import every_entry
 
 READ_WITHIN = timedelta(seconds=5)
 """A query that got lost is asked again with the whole activity."""
@@ -37,9 +39,17 @@ async def whole_timeline(client: Client, incident: str) -> list[Entry]:
 
 
 async def _of_run(client: Client, incident: str, run: str | None) -> list[Entry]:
-    handle = client.get_workflow_handle(incident, run_id=run)
-    found: list[Entry] = await handle.query("timeline", result_type=list[Entry], rpc_timeout=READ_WITHIN)
-    return found
+    return await entries_of(client.get_workflow_handle(incident, run_id=run))
+
+
+async def entries_of(handle: WorkflowHandle[Any, Any]) -> list[Entry]:
+    """The entries that one run holds."""
+
+    async def ask(after: int) -> list[Entry]:
+        found: list[Entry] = await handle.query("timeline", {"since": after}, result_type=list[Entry], rpc_timeout=READ_WITHIN)
+        return found
+
+    return await every_entry(ask)
 
 
 async def _run_before(client: Client, incident: str, run: str | None) -> str | None:

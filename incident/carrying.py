@@ -1,8 +1,8 @@
-"""Alerts that a workflow takes along into its next run: all of them as they are, while that is not too much for one payload."""
+"""Alerts that a workflow takes along into its next run, or shows: all of them as they are, while that is not too much for one payload."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -41,6 +41,26 @@ def _lighter_and_lighter(known: dict[str, Alert]) -> Iterator[dict[str, Alert]]:
 
 def _short(alert: Alert) -> Alert:
     return alert.model_copy(update={"summary": "", "name": alert.name[:SHORT], "service": alert.service[:SHORT]})
+
+
+SURELY_SHOWN = 400
+"""Alerts that are shown without counting their bytes: the texts of each are cut when it comes."""
+
+
+def shown(alerts: Sequence[Alert], most_bytes: int) -> list[Alert]:
+    """As many of the alerts as an answer takes, in their order: those that fire first, and the newest of those that are over."""
+    if len(alerts) <= SURELY_SHOWN:
+        return list(alerts)
+    urgent = [number for number, alert in enumerate(alerts) if alert.firing]
+    others = [number for number, alert in enumerate(alerts) if not alert.firing]
+    chosen: set[int] = set()
+    room = most_bytes
+    for number in (*urgent, *reversed(others)):
+        room -= len(alerts[number].model_dump_json())
+        if room < 0:
+            break
+        chosen.add(number)
+    return [alert for number, alert in enumerate(alerts) if number in chosen]
 
 
 def waiting(alerts: Mapping[str, AlertInput], most_bytes: int) -> dict[str, AlertInput]:

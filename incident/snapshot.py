@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from incident import blockers, clocks, deliveries, evidence, guidance
+from incident import blockers, carrying, clocks, deliveries, evidence, guidance
+from incident.events import Event
 from incident.model import Clock, ClockState, Incident
 from incident.vocabulary import Criterion, Phase, Role
+
+ALERTS_BYTES = 700_000
+"""Of alerts in one answer. A query whose answer is above 2 MB is refused, and nobody would see the incident any more."""
+
+ENTRIES_BYTES = 1_000_000
+"""Of entries in one answer; whoever wants the others asks for those after the last one."""
+
+ALL_THERE = 100_000
+"""Bytes of an answer that was surely not cut: no entry takes as much as ENTRIES_BYTES less this."""
+
+
+def entries(timeline: Iterable[Event], after: int = 0) -> list[dict[str, Any]]:
+    """The entries after number `after`, oldest first, as many as one answer takes."""
+    found: list[dict[str, Any]] = []
+    room = ENTRIES_BYTES
+    for event in timeline:
+        if event.seq <= after:
+            continue
+        entry = event.model_dump(mode="json")
+        room -= len(json.dumps(entry))
+        if found and room < 0:
+            break
+        found.append(entry)
+    return found
+
+
+async def every_entry(ask: Callable[[int], Awaitable[list[dict[str, Any]]]], after: int = 0) -> list[dict[str, Any]]:
+    """All entries after number `after`, answer by answer: `ask` takes the number after which they are wanted."""
+    found = answer = await ask(after)
+    while answer and len(json.dumps(answer)) > ALL_THERE:
+        answer = await ask(found[-1]["seq"])
+        found = [*found, *answer]
+    return found
+
+
+def brief(incident: Incident) -> Incident:
+    """The incident with as many of its alerts as an answer takes."""
+    alerts = carrying.shown(tuple(incident.alerts.values()), ALERTS_BYTES)
+    if len(alerts) == len(incident.alerts):
+        return incident
+    return incident.model_copy(update={"alerts": {alert.fingerprint: alert for alert in alerts}})
 
 
 def state(incident: Incident, now: datetime) -> dict[str, Any]:
@@ -15,6 +59,7 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
     rule = incident.rule
     verification = clocks.VERIFICATION
     standing = blockers.of_next_phase(incident, now) if incident.open else []
+    alerts = carrying.shown(tuple(incident.alerts.values()), ALERTS_BYTES)
     return {
         "incident": incident.id,
         "title": incident.title,
@@ -55,7 +100,9 @@ def state(incident: Incident, now: datetime) -> dict[str, Any]:
         "findings": [finding.model_dump(mode="json") for finding in incident.findings.values()],
         "baselines": {name: found.model_dump(mode="json") for name, found in incident.baselines.items()},
         "evidence": incident.evidence.model_dump(mode="json") if incident.evidence else None,
-        "alerts": [alert.model_dump(mode="json") for alert in incident.alerts.values()],
+        "alerts": [alert.model_dump(mode="json") for alert in alerts],
+        "alerts_firing": len(incident.firing),
+        "alerts_left_out": len(incident.alerts) - len(alerts),
         "routing": _routing(incident),
         "suggestions": [
             {**each.model_dump(mode="json"), "command": f"tocsin merge {incident.id} --into {each.incident}"}

@@ -186,7 +186,11 @@ class Reading:
 
     async def follow_up_timeline(self, incident: str) -> list[Entry]:
         """What the follow-up of a closed incident has seen, by its own numbers; nothing where there is no follow-up."""
-        return list(await self._follow_up(incident, "timeline") or [])
+
+        async def ask(after: int) -> list[Entry]:
+            return list(await self._follow_up(incident, "timeline", *([{"since": after}] if after else [])) or [])
+
+        return await snapshot.every_entry(ask)
 
     async def own_timeline(self, incident: str, since: int = 0) -> list[Entry]:
         """The entries after `since`, oldest first, over all runs of the incident.
@@ -209,13 +213,13 @@ class Reading:
             entries = [entry for entry in earlier if first is None or entry["seq"] < first] + entries
         return [entry for entry in entries if entry["seq"] > since]
 
-    async def _follow_up(self, incident: str, name: str) -> Any:
+    async def _follow_up(self, incident: str, name: str, *args: Any) -> Any:
         """What the incident's follow-up answers to a query; None where there is no follow-up."""
         await self.admit(incident)
         handle = self.client.get_workflow_handle(contract.follow_up_id(incident))
 
         async def call() -> Any:
-            return await handle.query(name)
+            return await handle.query(name, args=args)
 
         try:
             return await patiently(self.client, call, within=READ_WITHIN)
@@ -297,7 +301,10 @@ class Reading:
         return entries
 
     async def _entries(self, incident: str, run: str | None, since: int) -> list[Entry]:
-        return list(await self._query(incident, "timeline", {"since": since}, run=run))
+        async def ask(after: int) -> list[Entry]:
+            return list(await self._query(incident, "timeline", {"since": after}, run=run))
+
+        return await snapshot.every_entry(ask, since)
 
     async def _query(self, incident: str, name: str, *args: Any, run: str | None = None) -> Any:
         await self.admit(incident)

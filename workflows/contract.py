@@ -180,6 +180,12 @@ class FollowUpInput(Packing):
     cut_short: list[CutShort] = Field(default_factory=list)
 
 
+class TimelineFilter(BaseModel):
+    """Which entries a `timeline` query answers: those after number `since`."""
+
+    since: int = 0
+
+
 class HeldAlert(BaseModel):
     """An alert that planned work holds back until it ends."""
 

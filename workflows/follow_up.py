@@ -162,9 +162,10 @@ class FollowUp:
 
     @workflow.query(name="model")
     def model(self) -> IncidentState:
-        """The state in the core's own shape."""
-        return self.incident
+        """The state in the core's own shape; of very many alerts not all."""
+        return snapshot.brief(self.incident)
 
     @workflow.query(name="timeline")
-    def entries(self) -> list[dict[str, Any]]:
-        return [event.model_dump(mode="json") for event in self.timeline]
+    def entries(self, since: contract.TimelineFilter | None = None) -> list[dict[str, Any]]:
+        """The entries after `since`, as many as an answer takes."""
+        return snapshot.entries(self.timeline, since.since if since is not None else 0)

@@ -78,10 +78,6 @@ class IncidentInput(BaseModel):
     carried: Carried | None = None
 
 
-class TimelineFilter(BaseModel):
-    since: int = 0
-
-
 @workflow.defn(name="Incident")
 class Incident:
     """Durable coordination of one incident."""
@@ -635,15 +631,14 @@ class Incident:
         return snapshot.state(self.incident, workflow.now())
 
     @workflow.query(name="timeline")
-    def timeline_since(self, since: TimelineFilter | None = None) -> list[dict[str, Any]]:
-        """The entries after `since` that this run holds; earlier runs hold the earlier ones."""
-        after = since.since if since is not None else 0
-        return [event.model_dump(mode="json") for event in self.timeline if event.seq > after]
+    def timeline_since(self, since: contract.TimelineFilter | None = None) -> list[dict[str, Any]]:
+        """The entries after `since` that this run holds, as many as an answer takes; earlier runs hold the earlier ones."""
+        return snapshot.entries(self.timeline, since.since if since is not None else 0)
 
     @workflow.query(name="model")
     def model(self) -> IncidentState:
-        """The state in the core's own shape, for drafting and replaying."""
-        return self.incident
+        """The state in the core's own shape, for drafting; of very many alerts not all."""
+        return snapshot.brief(self.incident)
 
 
 Model = TypeVar("Model", bound=BaseModel)

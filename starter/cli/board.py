@@ -90,7 +90,8 @@ def _firing(state: dict[str, Any], now: datetime, paint: Paint) -> list[str]:
     if not alerts:
         return []
     shown = [f"{clean(alert.get('name'))} {since(alert, now)}".rstrip() for alert in alerts[:FIRING_SHOWN]]
-    more = f" and {len(alerts) - FIRING_SHOWN} more" if len(alerts) > FIRING_SHOWN else ""
+    left = int(state.get("alerts_firing", len(alerts))) - len(shown)
+    more = f" and {left} more" if left > 0 else ""
     return [f"  {paint('firing:', RED)} {'; '.join(shown)}{more}"]
 
 

@@ -80,7 +80,7 @@ def _facts(state: dict[str, Any]) -> list[str]:
         ("Criteria", [f"{name}: {at or 'not confirmed'}" for name, at in (state.get("criteria") or {}).items()]),
         ("Measurements", _measurements(state)),
         ("Looked up", [_finding(each) for each in state.get("findings") or []]),
-        ("Alerts", [_alert(alert, times.read(state.get("now")) or times.now()) for alert in state.get("alerts") or []]),
+        ("Alerts", _alerts(state)),
         ("Hypotheses", [f"{each['text']} ({each['by']})" for each in state.get("hypotheses") or []]),
         ("Mitigations", [_mitigation(each) for each in state.get("mitigations") or []]),
         ("Dispatches", [f"{each['id']}: {each['specialist']}: {each['request']}" for each in state.get("dispatches") or []]),
@@ -92,6 +92,12 @@ def _facts(state: dict[str, Any]) -> list[str]:
         if entries:
             lines += ["", f"## {title}", *(f"- {clean(entry)}" for entry in entries)]
     return lines
+
+
+def _alerts(state: dict[str, Any]) -> list[str]:
+    now = times.read(state.get("now")) or times.now()
+    left = state.get("alerts_left_out") or 0
+    return [*(_alert(alert, now) for alert in state.get("alerts") or []), *([f"and {left} more, which are not shown"] if left else [])]
 
 
 def _alert(alert: dict[str, Any], now: datetime) -> str:

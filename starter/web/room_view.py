@@ -226,7 +226,14 @@ class RoomView:
 
     @property
     def firing(self) -> list[dict[str, Any]]:
-        return [alert for alert in self.state["alerts"] if alert["firing"]]
+        """Those that have been at it longest come first."""
+        return sorted((alert for alert in self.state["alerts"] if alert["firing"]), key=lambda alert: str(alert["starts_at"]))
+
+    @property
+    def firing_in_all(self) -> int:
+        return int(self.state.get("alerts_firing", len(self.firing)))
+
+    firing_shown = 8
 
     @property
     def entries(self) -> list[Entry]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from incident import snapshot
 from incident.effects import Port
+from incident.events import Event
 from incident.paging import PageReport
 from incident.vocabulary import Phase
 from tests.incident.walk import DOCUMENT, OPENED, PLAN, Walk, alert
@@ -193,3 +195,64 @@ def test_a_clock_is_called_what_people_call_it() -> None:
 
     assert labels["internal_update"] == "internal update"
     assert labels["action_item:AI-1"] == "AI-1: Alert on retries " + "x" * 43 + "…"
+
+
+def with_alerts(count: int, length: int, *, firing: bool = True) -> Walk:
+    walk = Walk.open("SEV1")
+    text = "errors " * (length // 7)
+    walk.told(*(alert(text, firing=firing or number % 2 == 0, instance=str(number)) for number in range(count)))
+    return walk
+
+
+SERVER_TAKES = 2_000_000
+
+
+def test_an_incident_of_very_many_alerts_can_still_be_looked_at() -> None:
+    """A server gives no answer that is larger than it takes; what is left out is counted, and what fires comes first."""
+    walk = with_alerts(6_000, 300, firing=False)
+    seen = state(walk)
+
+    assert len(json.dumps(seen)) < SERVER_TAKES
+    assert len(snapshot.brief(walk.incident).model_dump_json()) < SERVER_TAKES
+    assert (seen["alerts_firing"], len(seen["alerts"]) + seen["alerts_left_out"]) == (3_000, 6_000)
+    assert len(seen["alerts"]) > 400
+    assert all(each["firing"] for each in seen["alerts"])
+
+
+def test_a_thousand_alerts_are_all_shown() -> None:
+    seen = state(with_alerts(1_000, 60))
+
+    assert (len(seen["alerts"]), seen["alerts_left_out"]) == (1_000, 0)
+
+
+async def test_a_long_timeline_is_read_answer_by_answer() -> None:
+    """No answer is larger than the server takes, and whoever asks on has every entry once."""
+    walk = with_alerts(10, 30)
+    timeline = []
+    for number in range(1, 2_501):
+        long = "x" * (3_000 if number % 3 else 20)
+        timeline.append(Event(seq=number, kind="note", by="ana", at=OPENED, text=long, data={"alerts": []}))
+    sizes = []
+
+    async def ask(after: int) -> list[dict[str, Any]]:
+        answer = snapshot.entries(timeline, after)
+        sizes.append(len(json.dumps(answer)))
+        return answer
+
+    found = await snapshot.every_entry(ask)
+
+    assert [entry["seq"] for entry in found] == list(range(1, 2_501))
+    assert max(sizes) < SERVER_TAKES
+    assert len(sizes) > 4
+
+    sizes.clear()
+    assert [entry["seq"] for entry in await snapshot.every_entry(ask, after=2_490)] == list(range(2_491, 2_501))
+    assert [each["seq"] for each in await snapshot.every_entry(_of(walk.timeline))] == [event.seq for event in walk.timeline]
+    assert len(sizes) == 1
+
+
+def _of(timeline: list[Event]) -> Callable[[int], Awaitable[list[dict[str, Any]]]]:
+    async def ask(after: int) -> list[dict[str, Any]]:
+        return snapshot.entries(timeline, after)
+
+    return ask

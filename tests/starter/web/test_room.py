@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from incident import lifecycle, snapshot
+from incident import alerts, lifecycle, snapshot
 from incident.commands import COMMANDS, parse
 from incident.evidence import Finding
 from incident.model import Suggestion
@@ -23,7 +23,7 @@ from starter.web.command_forms import TITLES, form_of_verb, groups
 from starter.web.rendering import utc
 from starter.web.room_view import RoomView
 from tests.incident.measurements import look, measured_walk
-from tests.incident.walk import DOCUMENT, PLAN, Walk
+from tests.incident.walk import DOCUMENT, OPENED, PLAN, Walk, alert
 from tests.starter.web.memory import MemoryDesk
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&"
@@ -116,6 +116,21 @@ async def test_markup_in_any_field_is_shown_and_never_run(http: httpx2.AsyncClie
         ] == []
         assert [tag for tag, attributes in tags if tag == "img" or any(name.startswith("on") for name in attributes)] == []
     assert Markup(pages[0]).text.count(SCRIPT) >= 12
+
+
+async def test_of_many_alerts_the_room_names_those_that_have_fired_longest(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """A storm must not push everything else off the page."""
+    incident = await opened(desk)
+    found = [
+        alert(f"Alarm{number:03}", starts_at=OPENED + timedelta(seconds=number), instance=str(number)) for number in reversed(range(30))
+    ]
+    told = alerts.told(desk.incidents[incident], [each.alert() for each in found], desk.now)
+    desk.incidents[incident], _ = lifecycle.record(desk.incidents[incident], told)
+    page = Markup((await http.get(f"/incidents/{incident}")).text).text
+    facts = page[page.index("Alarm000") :][:2_000]
+
+    assert [f"Alarm{number:03} fires" in facts for number in range(10)] == [True] * 8 + [False] * 2
+    assert "and 22 more" in facts
 
 
 async def test_what_monitoring_says_is_shown_with_its_picture(http: httpx2.AsyncClient, desk: MemoryDesk) -> None:
