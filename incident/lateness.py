@@ -6,7 +6,7 @@ comes later wants to know when it was missed, how late it came, and no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,6 +95,14 @@ class Lateness:
     def ends(self, seq: int) -> bool:
         """Whether something that was overdue was done, or let go, by this entry."""
         return seq in self._ended
+
+    def gone_on(self, news: Collection[int]) -> tuple[int, ...]:
+        """The first entries of misses of which these entries tell more; what stands beside those is another now."""
+        return tuple(
+            miss.first
+            for miss in self.misses
+            if miss.again and miss.first not in news and any(seq in news for seq in (*miss.again, miss.ended))
+        )
 
     def beside(self, seq: int) -> str:
         """What belongs behind an entry's sentence: how a miss that begins with it went on, and what it ended."""

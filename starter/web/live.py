@@ -27,7 +27,7 @@ from starter.pulse import Pulse
 from starter.reading import Entry
 from starter.web.rendering import fragment
 from starter.web.room import context
-from starter.web.room_view import RoomView
+from starter.web.room_view import ROWS_AT_MOST, RoomView
 
 log = structlog.get_logger()
 
@@ -179,11 +179,16 @@ async def gathered(entries: AsyncIterator[Entry | None]) -> AsyncIterator[list[E
 
 
 def partials(request: Request, view: RoomView, news: list[Entry], shown: dict[str, str]) -> str:
-    """The new rows, and each region that looks other than `shown` remembers; which is brought up to date."""
+    """The new rows, what earlier ones say by now, and each region that looks other than `shown` remembers; which is brought up to date."""
     about = context(request, view)
     # They arrive out of sight, and the page shows them unless somebody reads further down: nothing moves in between.
     rows = fragment(request, "room/rows.html", queued=True, entries=list(reversed(news)), key_moments=about["key_moments"])
     parts = [f'<hx-partial hx-target="#timeline" hx-swap="afterbegin">{rows}</hx-partial>']
+    standing = {entry["seq"]: entry for entry in view.timeline[-ROWS_AT_MOST:]}
+    for seq in about["key_moments"].lateness.gone_on([entry["seq"] for entry in news]):
+        if seq in standing:
+            said = fragment(request, "room/entry.html", entry=standing[seq], key_moments=about["key_moments"])
+            parts.append(f'<hx-partial hx-target="#t-{seq} .entry-text" hx-swap="innerMorph">{said}</hx-partial>')
     for region in (region for region in REGIONS if region != "coach" or about["coach"] is not None):
         drawn = fragment(request, f"room/{region}.html", **about)
         # A form's key differs each time; that alone is no change.

@@ -133,3 +133,20 @@ def test_the_list_says_as_of_when_it_is_and_follows(site: Site, tab: Open) -> No
     page.wait_for_selector(f"text={title}")
 
     assert "as of" in page.locator("#live-state").inner_text()
+
+
+def test_what_became_of_a_miss_is_told_beside_its_first_word_as_it_happens(site: Site, tab: Open) -> None:
+    """How often it was asked for since, and until when: without loading the page anew, and without a row that moves."""
+    incident = site.open()
+    page = enter(tab(), incident)
+    site.forward(incident, minutes=12)
+    first = page.locator("#timeline .entry.k-overdue.key", has_text="Internal update is overdue")
+    first.wait_for()
+    place = first.get_attribute("id")
+    site.forward(incident, minutes=11)
+    page.locator(f"#{place}", has_text="1 reminder since").wait_for()
+    site.does(incident, "post_update", audience="internal", text="We roll back")
+    page.locator(f"#{place}", has_text="1 reminder until").wait_for()
+
+    assert page.locator(f"#{place} .entry-text").count() == 1
+    assert page.locator("#timeline .entry").count() == len(site.kinds(incident))

@@ -34,6 +34,21 @@ def test_a_clock_that_speaks_again_and_again_is_one_miss() -> None:
     assert miss.sentence == "Internal update was due at 2026-11-24 03:10 UTC and came 34 min late after 3 reminders (commander owed it)"
 
 
+def test_it_is_known_whose_first_word_says_more_by_now() -> None:
+    """A reminder and what ends it change what stands beside the first word; a miss of its own does not, nor does what has come with it."""
+    walk = burning()
+    said = walk.forward(minutes=22)
+    numbers = [event.seq for event in said if event.kind == "overdue" and event.data["clock"] == "internal_update"]
+    first, again = numbers[0], numbers[1]
+    (update,) = walk.does("post_update", audience="internal", text="We roll back")
+    lateness = Lateness(map(vars, walk.timeline))
+
+    assert first in lateness.gone_on([again])
+    assert first in lateness.gone_on([update.seq])
+    assert first not in lateness.gone_on([first, again])
+    assert lateness.gone_on([]) == ()
+
+
 def test_a_clock_that_was_met_and_is_missed_anew_is_another_miss() -> None:
     """Two updates that were late are two things to talk about."""
     walk = burning()
