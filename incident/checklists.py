@@ -10,8 +10,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from incident.model import ChecklistItem, Frozen
-from incident.vocabulary import Criterion, Phase
+from incident.model import ChecklistItem, Frozen, Incident
+from incident.vocabulary import Criterion, Phase, PublicStatus
 
 
 class Line(Frozen):
@@ -134,6 +134,25 @@ def fresh() -> dict[str, ChecklistItem]:
 
 
 _FRESH = {line.item: ChecklistItem(item=line.item, phase=phase, text=line.text) for phase, lines in CHECKLISTS.items() for line in lines}
+
+
+UNCONFIRMED = "by hand; the status page has not confirmed it yet"
+"""The note of an item that somebody has ticked before the page has taken what the item asks for."""
+
+
+def unconfirmed(incident: Incident, item: str) -> bool:
+    """Whether it is the status page that would show this item done, and does not. It can be written there by hand, too."""
+    if not incident.customer_facing or incident.private or item not in ("status_page_updated", "status_page_resolved"):
+        return False
+    told = incident.published
+    return told is None or (item == "status_page_resolved" and told.status is not PublicStatus.RESOLVED)
+
+
+def confirmed(note: str | None) -> str | None:
+    """What is left of a note once the status page has confirmed the item."""
+    if note is None or not note.endswith(UNCONFIRMED):
+        return note
+    return note.removesuffix(UNCONFIRMED).removesuffix("; ") or None
 
 
 def find(text: str, phase: Phase | None = None) -> str | None:

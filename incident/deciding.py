@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, redelivering, severity, verifying
-from incident.checklists import find
+from incident.checklists import UNCONFIRMED, find, unconfirmed
 from incident.events import SYSTEM, Event
 from incident.model import CheckState, Incident
 from incident.permissions import same_person
@@ -172,7 +172,11 @@ def check(incident: Incident, command: commands.Check, now: datetime) -> Outcome
     if forbidden is not None:
         return forbidden
     text = f"{command.by} checked: {incident.checklist[item].text}"
-    return [_event("item_checked", command.by, text, now, item=item, note=command.note)]
+    note = command.note
+    if incident.edition > 4 and unconfirmed(incident, item):
+        note = f"{note}; {UNCONFIRMED}" if note else UNCONFIRMED
+        text = f"{text}, {UNCONFIRMED}"
+    return [_event("item_checked", command.by, text, now, item=item, note=note)]
 
 
 def skip(incident: Incident, command: commands.Skip, now: datetime) -> Outcome:

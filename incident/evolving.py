@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, channels, clocks, deliveries, lookups, measuring, merging, redelivering
+from incident import asking, channels, checklists, clocks, deliveries, lookups, measuring, merging, redelivering
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.evidence import Finding
@@ -90,6 +90,14 @@ def _ticked(incident: Incident, event: Event, *items: str, note: str | None = No
     """The checklist with these items done; what is done or not applicable stays as it is."""
     pending = [item for item in items if incident.checklist[item].state in (CheckState.OPEN, CheckState.SKIPPED)]
     return _with_state(incident, event, CheckState.DONE, tuple(pending), note)
+
+
+def _confirmed(checklist: dict[str, Any], items: tuple[str, ...]) -> dict[str, Any]:
+    """The same without the notes that somebody was ahead of the status page: by now it has these items."""
+    return {
+        name: entry.model_copy(update={"note": checklists.confirmed(entry.note)}) if name in items and entry.note else entry
+        for name, entry in checklist.items()
+    }
 
 
 def _with_state(incident: Incident, event: Event, state: CheckState, items: tuple[str, ...], note: str | None = None) -> dict[str, Any]:
@@ -628,7 +636,8 @@ def _delivered(incident: Incident, event: Event) -> Changes:
             changes["outbox"] = channels.still_true(incident.model_copy(update=changes), port)
     items = _ITEMS_OF_PURPOSE.get(event.data.get("purpose", ""), ())
     if items:
-        changes["checklist"] = _ticked(incident, event, *items)
+        ticked = _ticked(incident, event, *items)
+        changes["checklist"] = _confirmed(ticked, items) if incident.edition > 4 else ticked
     if event.data.get("purpose") == "executives":
         changes["executives_told_at"] = incident.executives_told_at or event.at
     if port is Port.STATUS:

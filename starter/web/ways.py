@@ -95,12 +95,17 @@ def _together(items: list[Item]) -> Obstacle:
 
 
 def _open_item(item: str, state: Mapping[str, Any]) -> Item:
+    # Before it is resolved, the public is not told that it is.
+    over = form("post_update", "Post it", audience="external", status="resolved") if state.get("resolved_at") else None
     by_fact = {
         "symptom_verified_resolved": form("confirm", "Confirm it", criterion=Criterion.SYMPTOM_RESOLVED.value),
         "metrics_normal": form("confirm", "Confirm it", criterion=Criterion.METRICS_AT_BASELINE.value),
         "related_alerts_resolved": form("confirm", "Confirm it", criterion=Criterion.ALERTS_CLEARED.value),
         "change_approved": form("approve", "Approve it") if state.get("mitigations") else None,
         "rca_document_created": _write_postmortem(state),
+        "status_page_updated": form("post_update", "Post it", audience="external"),
+        "customer_communication_sent": over,
+        "status_page_resolved": over,
         "action_items_assigned": form("add_action_item"),
     }
     return Item(item, TEXTS[item], by_fact.get(item))

@@ -10,6 +10,7 @@ import pytest
 
 from incident import lifecycle
 from incident.asking import ASKERS
+from incident.checklists import UNCONFIRMED
 from incident.effects import PORT_OF, Effect, FindOnCall, Invite, OpenTicket, Page, Port, Post, Publish
 from incident.events import KINDS
 from incident.model import CheckState
@@ -244,6 +245,31 @@ def test_told_means_that_the_provider_has_it() -> None:
 
     assert (CheckState.OPEN, CheckState.DONE) == (before, walk.incident.checklist["status_page_updated"].state)
     assert 1 == walk.incident.delivered
+
+
+def test_a_tick_that_is_ahead_of_the_status_page_says_so() -> None:
+    """Somebody may have written there by hand; until the page has confirmed anything, the list and the record say whose word it is."""
+    walk = Walk.open("SEV1", customer_facing=True)
+    (ticked,) = walk.does("check", item="status_page_updated", note="rang the desk")
+    ahead = walk.incident.checklist["status_page_updated"]
+    walk.does("post_update", audience="external", text="We are looking into it.")
+    walk.deliver(newest(walk, "publish"))
+    by_now = walk.incident.checklist["status_page_updated"]
+    (other,) = walk.does("check", item="recent_deployments_checked")
+
+    assert (CheckState.DONE, f"rang the desk; {UNCONFIRMED}") == (ahead.state, ahead.note)
+    assert ticked.text.endswith(f", {UNCONFIRMED}")
+    assert (CheckState.DONE, "rang the desk", ahead.by) == (by_now.state, by_now.note, by_now.by)
+    assert UNCONFIRMED not in other.text
+
+
+@pytest.mark.parametrize(("opening", "edition"), [({"customer_facing": True}, 4), ({"customer_facing": False}, 5)])
+def test_a_tick_is_a_tick_where_no_page_is_awaited_and_as_it_was_in_an_earlier_edition(opening: dict[str, Any], edition: int) -> None:
+    """What customers don't notice is on no page; and a history that was begun before is lived through as it was."""
+    walk = Walk(Walk.open("SEV1", **opening).start.model_copy(update={"edition": edition}))
+    walk.does("check", item="status_page_updated")
+
+    assert walk.incident.checklist["status_page_updated"].note is None
 
 
 def test_the_channel_is_what_the_chat_made_of_its_name() -> None:

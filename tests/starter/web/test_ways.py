@@ -96,6 +96,24 @@ def test_what_holds_by_fact_leads_to_the_fact() -> None:
     assert found.items[0].way == Way("Confirm it", "?do=confirm&criterion=symptom_resolved#do-confirm", "confirm")
 
 
+@pytest.mark.parametrize(
+    ("item", "resolved", "led_to"),
+    [
+        ("status_page_updated", False, "?do=post_update&audience=external#do-post_update"),
+        ("status_page_resolved", False, None),
+        ("status_page_resolved", True, "?do=post_update&audience=external&status=resolved#do-post_update"),
+    ],
+)
+def test_what_the_status_page_owes_is_posted_from_where_it_is_missing(item: str, resolved: bool, led_to: str | None) -> None:
+    """The composer stands beside the tick; that it is over is posted once it is."""
+    message = f"The status page (declaration): check {item}, or skip it with a reason"
+    known = {"incident": "INC-2026-0001", "resolved_at": "2026-11-24T03:20:00Z" if resolved else None}
+    [found] = obstacles([{"code": "undocumented", "message": message}], known)
+    offered = found.items[0].way
+
+    assert (offered.href if offered else None) == led_to
+
+
 def test_closing_names_the_form_for_each_thing_that_is_owed() -> None:
     """Post-mortem, action items and the document of the change: each its own button."""
     walk = Walk.open("SEV1").reaches(Phase.POST_INCIDENT)
