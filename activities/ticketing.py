@@ -10,7 +10,7 @@ from integrations.ports import Ticketing
 
 
 class TicketingActivities:
-    """File and close tickets."""
+    """File, change and close tickets."""
 
     def __init__(self, board: Ticketing) -> None:
         self._board = board
@@ -19,6 +19,11 @@ class TicketingActivities:
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         with translated():
             return await self._board.open_ticket(delivery)
+
+    @activity.defn(name="change_ticket")
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        with translated():
+            return await self._board.change_ticket(delivery)
 
     @activity.defn(name="close_ticket")
     async def close_ticket(self, delivery: Delivery) -> Receipt:

@@ -31,7 +31,7 @@ class Accepting:
         self.arrived(delivery.incident)
         return Receipt(reference=delivery.key)
 
-    post = publish = open_ticket = close_ticket = page = brief = store_document = _accept
+    post = publish = open_ticket = change_ticket = close_ticket = page = brief = store_document = _accept
 
     async def find_on_call(self, delivery: Delivery) -> Receipt:
         return Receipt(reference=delivery.key, person="ben", role="senior on-call")

@@ -161,6 +161,10 @@ def _items(timeline: Sequence[Event], before: Iterable[Item] = ()) -> tuple[Item
         data = event.data
         if event.kind == "action_item_added":
             items[data["id"]] = Item(data["id"], data["item"], data["owner"], date.fromisoformat(data["due"]), "open")
+        elif event.kind == "action_item_changed" and data["id"] in items:
+            known = items[data["id"]]
+            due = date.fromisoformat(data["due"]) if "due" in data else known.due
+            items[data["id"]] = known._replace(item=data.get("item", known.item), owner=data.get("owner", known.owner), due=due)
         elif event.kind == "action_item_completed" and data["id"] in items:
             items[data["id"]] = items[data["id"]]._replace(status="done")
         elif event.kind == "waived":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from incident import clocks, deliveries, evidence, lookups, messages, verifying
+from incident import clocks, deliveries, evidence, filing, lookups, messages, verifying
 from incident.effects import (
     Ask,
     Brief,
@@ -355,8 +355,13 @@ def _dispatched(before: Incident, incident: Incident, event: Event) -> Iterator[
 
 def _action_item_added(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
     item = incident.action_items[-1]
-    title = f"{incident.id} {item.id}: {item.item.splitlines()[0][:200]}"
-    yield Draft(OpenTicket(ref=item.id, title=title, body=item.item, owner=item.owner, due=item.due), "action_item")
+    yield Draft(OpenTicket(ref=item.id, **dict(filing.words(incident, item))), "action_item")
+
+
+def _action_item_changed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
+    change = filing.change(before, incident, event)
+    if change is not None:
+        yield Draft(change, "action_item_changed")
 
 
 def _action_item_completed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
@@ -580,6 +585,7 @@ ASKERS: dict[str, Callable[[Incident, Incident, Event], Iterator[Draft]]] = {
     "report_filed": _told,
     "retrospective_scheduled": _retrospective_scheduled,
     "action_item_added": _action_item_added,
+    "action_item_changed": _action_item_changed,
     "action_item_completed": _action_item_completed,
     "waived": _waived,
     "drift": _drift,

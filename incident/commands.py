@@ -354,6 +354,23 @@ class AddActionItem(Command):
     due: date
 
 
+class ChangeActionItem(Command):
+    """Change what an action item says, who owns it, or when it is due."""
+
+    verb = "change_action_item"
+    id: Line
+    item: Text | None = Field(default=None, description="what is to be done, in the place of what it says")
+    owner: Line | None = None
+    due: date | None = None
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> ChangeActionItem:
+        if self.item is None and self.owner is None and self.due is None:
+            raise ValueError("change_action_item changes nothing: give at least one of item, owner, due")
+        return self
+
+
 class CompleteActionItem(Command):
     """An action item is done."""
 
@@ -454,7 +471,9 @@ class Merge(Command):
     reason: Text | None = None
 
 
-AFTER_THE_END = frozenset({"complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"})
+AFTER_THE_END = frozenset(
+    {"change_action_item", "complete_action_item", "waive", "note", "retry_delivery", "replace_delivery", "give_up_delivery"}
+)
 """What can still be done for an incident that is closed, by whoever sees to what it owes: itself, and then its follow-up."""
 
 COMMANDS: dict[str, type[Command]] = {
@@ -484,6 +503,7 @@ COMMANDS: dict[str, type[Command]] = {
         FileReport,
         ScheduleRetrospective,
         AddActionItem,
+        ChangeActionItem,
         CompleteActionItem,
         FilePostmortem,
         Waive,

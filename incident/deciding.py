@@ -13,7 +13,7 @@ from typing import Any
 from incident import blockers, clocks, commands, measuring, merging, mitigation_options, postmortem, redelivering, severity, verifying
 from incident.checklists import UNCONFIRMED, find, unconfirmed
 from incident.events import SYSTEM, Event
-from incident.model import CheckState, Incident
+from incident.model import ActionItem, CheckState, Incident
 from incident.permissions import same_person
 from incident.refusals import Blocker, Refusal, downgrade_problem, refuse, talked_round
 from incident.vocabulary import Audience, Criterion, Dismissal, Phase, PublicStatus, Severity
@@ -475,14 +475,47 @@ def add_action_item(incident: Incident, command: commands.AddActionItem, now: da
     return [_event("action_item_added", command.by, text, now, **data)]
 
 
+def change_action_item(incident: Incident, command: commands.ChangeActionItem, now: datetime) -> Outcome:
+    found = _action_item(incident, command.id)
+    if isinstance(found, Refusal):
+        return found
+    if not found.open:
+        return _not_open(found)
+    wanted = {"item": command.item, "owner": command.owner, "due": command.due}
+    news = {name: value for name, value in wanted.items() if value is not None and value != getattr(found, name)}
+    if not news:
+        return []
+    said = [f"{name} {getattr(found, name)} → {value}" for name, value in news.items() if name != "item"]
+    said += [f"it says now: {command.item}"] * ("item" in news)
+    because = f" ({command.reason})" if command.reason else ""
+    text = f"{command.by} changed {found.id}{because}: {', '.join(said)}"
+    changed = {name: str(value) for name, value in news.items()}
+    before = {name: str(getattr(found, name)) for name in news}
+    return [_event("action_item_changed", command.by, text, now, id=found.id, **changed, before=before, reason=command.reason)]
+
+
+def _not_open(item: ActionItem) -> Refusal:
+    """What is not open any more stays on record as it was."""
+    if item.moved_to is not None:
+        return refuse("item-ended", message=f"{item.id} went on to {item.moved_to}.", action=f"Change it there: {item.moved_to}.")
+    return refuse("item-ended", message=f"{item.id} is {'done' if item.done else 'waived'}.")
+
+
+def _action_item(incident: Incident, id: str) -> ActionItem | Refusal:
+    found = next((item for item in incident.action_items if item.id.casefold() == id.casefold()), None)
+    if found is not None:
+        return found
+    return refuse(
+        "unknown-item",
+        message=f"No action item is called {id!r}.",
+        action=f"Action items: {', '.join(item.id for item in incident.action_items) or 'none'}.",
+    )
+
+
 def complete_action_item(incident: Incident, command: commands.CompleteActionItem, now: datetime) -> Outcome:
-    found = next((item for item in incident.action_items if item.id.casefold() == command.id.casefold()), None)
-    if found is None:
-        return refuse(
-            "unknown-item",
-            message=f"No action item is called {command.id!r}.",
-            action=f"Action items: {', '.join(item.id for item in incident.action_items) or 'none'}.",
-        )
+    found = _action_item(incident, command.id)
+    if isinstance(found, Refusal):
+        return found
     if not found.open:
         return []
     return [_event("action_item_completed", command.by, f"{command.by} completed {found.id}: {found.item}", now, id=found.id)]
@@ -601,6 +634,7 @@ DECIDERS: dict[str, Callable[[Incident, Any, datetime], Outcome]] = {
     "file_report": file_report,
     "schedule_retrospective": schedule_retrospective,
     "add_action_item": add_action_item,
+    "change_action_item": change_action_item,
     "complete_action_item": complete_action_item,
     "file_postmortem": file_postmortem,
     "waive": waive,

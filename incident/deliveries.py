@@ -16,6 +16,7 @@ from incident import clocks
 from incident.effects import (
     Ask,
     Brief,
+    ChangeTicket,
     CloseTicket,
     Effect,
     FindOnCall,
@@ -257,7 +258,7 @@ def target(ask: Ask) -> str:
             return ask.to
         case OpenChannel():
             return ask.name
-        case OpenTicket() | CloseTicket():
+        case OpenTicket() | ChangeTicket() | CloseTicket():
             return ask.ref
         case Brief():
             return ask.specialist
@@ -280,7 +281,7 @@ def says(ask: Ask) -> str:
             text = ask.text
         case Publish() | OpenTicket():
             text = ask.body
-        case CloseTicket():
+        case ChangeTicket() | CloseTicket():
             text = ask.note
         case OpenChannel():
             text = ask.topic

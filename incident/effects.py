@@ -83,6 +83,20 @@ class Publish(Frozen):
     next_update_by: datetime | None = None
 
 
+class Words(Frozen):
+    """What a ticket says that we file."""
+
+    title: str
+    body: str
+    owner: str | None = None
+    due: date | None = None
+
+    @property
+    def worded(self) -> Words:
+        """The words alone, of an ask that has them."""
+        return Words(title=self.title, body=self.body, owner=self.owner, due=self.due)
+
+
 class Wording(Frozen):
     """What a ticket was to say before somebody replaced it."""
 
@@ -90,7 +104,7 @@ class Wording(Frozen):
     owner: str | None = None
 
 
-class OpenTicket(Frozen):
+class OpenTicket(Words):
     """File a ticket. `ref` names it for `CloseTicket`; unique within the incident.
 
     `instead_of`: what an earlier try, of which nobody knows whether it arrived, was to say. Where that stands there, this takes its place.
@@ -98,11 +112,20 @@ class OpenTicket(Frozen):
 
     action: Literal["open_ticket"] = "open_ticket"
     ref: str
-    title: str
-    body: str
-    owner: str | None = None
-    due: date | None = None
     instead_of: tuple[Wording, ...] = Field(default=(), exclude_if=_nothing)
+
+
+class ChangeTicket(Words):
+    """Have a ticket say something else. What stands there gives way where it is one of `was`; what people have written there stays.
+
+    `note` says what has changed, and by whom; it stands on the ticket once. `ticket` is as in `CloseTicket`.
+    """
+
+    action: Literal["change_ticket"] = "change_ticket"
+    ref: str
+    note: str
+    was: tuple[Words, ...]
+    ticket: str | None = Field(default=None, exclude_if=_nothing)
 
 
 class CloseTicket(Frozen):
@@ -183,7 +206,7 @@ class LookUp(Frozen):
 
 
 Ask = Annotated[
-    OpenChannel | Post | Publish | OpenTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp | Invite,
+    OpenChannel | Post | Publish | OpenTicket | ChangeTicket | CloseTicket | Page | FindOnCall | Brief | StoreDocument | LookUp | Invite,
     Field(discriminator="action"),
 ]
 
@@ -192,6 +215,7 @@ PORT_OF: dict[str, Port] = {
     "post": Port.CHAT,
     "publish": Port.STATUS,
     "open_ticket": Port.TICKETS,
+    "change_ticket": Port.TICKETS,
     "close_ticket": Port.TICKETS,
     "page": Port.PAGING,
     "find_on_call": Port.ONCALL,

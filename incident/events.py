@@ -68,6 +68,7 @@ KINDS: dict[str, str] = {
     "report_filed": "a specialist's report arrived",
     "retrospective_scheduled": "the blameless retrospective has a date",
     "action_item_added": "something to do, with owner and due date",
+    "action_item_changed": "it says something else, or has another owner or due date",
     "action_item_completed": "it is done",
     "postmortem_filed": "the post-mortem is written",
     "drift": "an outside system shows something else than it was told",

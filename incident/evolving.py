@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from incident import asking, channels, checklists, clocks, deliveries, lookups, measuring, merging, redelivering
+from incident import asking, channels, checklists, clocks, deliveries, filing, lookups, measuring, merging, redelivering
 from incident.effects import Effect, OpenChannel, OpenTicket, Port, Publish
 from incident.events import Event
 from incident.evidence import Finding
@@ -511,6 +511,23 @@ def _action_item_added(incident: Incident, event: Event) -> Changes:
     }
 
 
+def _action_item_changed(incident: Incident, event: Event) -> Changes:
+    """A ticket that its tracker has refused so far is filed as it is by now, should somebody have it tried again."""
+    data = event.data
+    news: Changes = {name: data[name] for name in ("item", "owner") if name in data}
+    if "due" in data:
+        news["due"] = date.fromisoformat(data["due"])
+    items = tuple(item.model_copy(update=news) if item.id == data["id"] else item for item in incident.action_items)
+    changed = next(item for item in items if item.id == data["id"])
+    unsent = tuple(
+        one.model_copy(update={"ask": redelivering.reworded(one.ask, filing.words(incident, changed))})
+        if isinstance(one.ask, OpenTicket) and one.ask.ref == changed.id
+        else one
+        for one in incident.unsent
+    )
+    return {"action_items": items, "unsent": unsent}
+
+
 def _action_item_completed(incident: Incident, event: Event) -> Changes:
     done = {"done": True, "done_at": event.at, "done_by": event.by}
     return {"action_items": tuple(item.model_copy(update=done) if item.id == event.data["id"] else item for item in incident.action_items)}
@@ -768,6 +785,7 @@ APPLIERS: dict[str, Callable[[Incident, Event], Changes]] = {
     "report_filed": _report_filed,
     "retrospective_scheduled": _retrospective_scheduled,
     "action_item_added": _action_item_added,
+    "action_item_changed": _action_item_changed,
     "action_item_completed": _action_item_completed,
     "postmortem_filed": _postmortem_filed,
     "drift": _drift,

@@ -22,6 +22,7 @@ from incident.checklists import fresh
 from incident.commands import (
     COMMANDS,
     AddActionItem,
+    ChangeActionItem,
     Command,
     Declare,
     Describe,
@@ -33,7 +34,7 @@ from incident.commands import (
     ScheduleRetrospective,
 )
 from incident.deciding import DECIDERS, DECIDERS_BEFORE, Outcome, verification_passed
-from incident.effects import CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
+from incident.effects import ChangeTicket, CloseTicket, Delivery, Effect, OpenTicket, Port, Receipt
 from incident.events import MONITORING, SYSTEM, Event
 from incident.evolving import evolve
 from incident.model import Incident, Pause, Suggestion, Withdrawn
@@ -236,10 +237,11 @@ def check_dates(command: Command, now: datetime) -> None:
         InvalidInput: names the field: a due date in the past or more than ten years away, a retrospective in the past,
             a start in the future.
     """
-    if isinstance(command, AddActionItem) and command.due < now.date():
-        raise InvalidInput([{"field": "due", "message": f"{command.due} is in the past; today is {now.date()}"}])
-    if isinstance(command, AddActionItem) and command.due > (now + FARTHEST_DUE).date():
-        raise InvalidInput([{"field": "due", "message": f"{command.due} is more than ten years away; today is {now.date()}"}])
+    due = command.due if isinstance(command, AddActionItem | ChangeActionItem) else None
+    if due is not None and due < now.date():
+        raise InvalidInput([{"field": "due", "message": f"{due} is in the past; today is {now.date()}"}])
+    if due is not None and due > (now + FARTHEST_DUE).date():
+        raise InvalidInput([{"field": "due", "message": f"{due} is more than ten years away; today is {now.date()}"}])
     if isinstance(command, ScheduleRetrospective) and command.at < now:
         raise InvalidInput([{"field": "at", "message": f"{command.at:%Y-%m-%d %H:%M} UTC is in the past"}])
     if isinstance(command, Describe) and command.started_at is not None and command.started_at > now:
@@ -460,7 +462,7 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
     than that there is one.
     """
     ask = effect.ask
-    if incident.private and isinstance(ask, OpenTicket | CloseTicket):
+    if incident.private and isinstance(ask, OpenTicket | ChangeTicket | CloseTicket):
         ask = ask.model_copy(update=messages.private_ticket(incident, ask))
     if ask.action == "post":
         worded = AS_IT_STANDS.get(effect.purpose)
@@ -478,7 +480,7 @@ def addressed(incident: Incident, effect: Effect, attempt: int) -> Delivery:
         ask = ask.model_copy(update={"channel": rooms[ask.room], "text": text, "people": people})
     elif ask.action == "open_channel":
         ask = ask.model_copy(update={"people": incident.members})
-    elif ask.action == "close_ticket":
+    elif ask.action in ("change_ticket", "close_ticket"):
         ask = ask.model_copy(update={"ticket": next((item.ticket for item in incident.action_items if item.id == ask.ref), None)})
     elif ask.action == "look_up":
         ask = lookups.ask(incident, ask.questions, effect.at)

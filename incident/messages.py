@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from incident import clocks
 from incident.alerts import AlertInput
 from incident.checklists import TRIAGE_QUESTIONS
 from incident.commands import LINE_LIMIT, Open
-from incident.effects import CloseTicket, OpenTicket, Port
+from incident.effects import ChangeTicket, CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
 from incident.invisible import for_the_public, undirected
 from incident.mitigation_options import label
@@ -105,12 +106,15 @@ def private_notice(incident: Incident) -> str:
     return f"{incident.id} is private: those in it have been told, and nothing is asked of anybody else."
 
 
-def private_ticket(incident: Incident, ask: OpenTicket | CloseTicket) -> dict[str, str]:
+def private_ticket(incident: Incident, ask: OpenTicket | ChangeTicket | CloseTicket) -> dict[str, Any]:
     """A board is read by everybody: what is to be done, and why, stands in the incident."""
     where = f"It belongs to a private incident; those in it find it with tocsin show {incident.id}."
     if isinstance(ask, CloseTicket):
         return {"note": where}
-    return {"title": f"{incident.id} {ask.ref}", "body": where}
+    words = {"title": f"{incident.id} {ask.ref}", "body": where}
+    if isinstance(ask, ChangeTicket):
+        return {**words, "note": where, "was": (*ask.was, *(each.model_copy(update=words) for each in ask.was))}
+    return words
 
 
 def topic(incident: Incident) -> str:

@@ -51,6 +51,7 @@ PERMISSIONS: dict[str, frozenset[Access]] = {
     "file_report": RESPONDERS,
     "schedule_retrospective": RESPONDERS,
     "add_action_item": RESPONDERS,
+    "change_action_item": RESPONDERS,
     "complete_action_item": RESPONDERS,
     "file_postmortem": RESPONDERS,
     "dismiss": RESPONDERS,

@@ -17,6 +17,7 @@ from incident.commands import GiveUpDelivery, ReplaceDelivery, RetryDelivery
 from incident.effects import (
     Ask,
     Brief,
+    ChangeTicket,
     CloseTicket,
     Effect,
     FindOnCall,
@@ -30,6 +31,7 @@ from incident.effects import (
     Publish,
     StoreDocument,
     Wording,
+    Words,
 )
 from incident.events import Event
 from incident.model import Incident
@@ -45,6 +47,12 @@ def _unknown(incident: Incident, name: str) -> Refusal:
     number = deliveries.number_of(incident, name)
     key = deliveries.key_of(incident, number) if number is not None else name.strip()
     ended = next((each for each in reversed(incident.settled) if each.key == key), None)
+    if ended is not None and ended.state == "delivered" and ended.action == "open_ticket":
+        return refuse(
+            "unknown-delivery",
+            message=f"{key} has arrived ({ended.port.value}, {ended.reference or 'no reference'}); the ticket stands there.",
+            action="Change the action item that it is of (change_action_item); its ticket follows.",
+        )
     if ended is not None and ended.state == "delivered":
         return refuse(
             "unknown-delivery",
@@ -152,6 +160,12 @@ def replacement(incident: Incident, ask: Ask, text: str | None, to: str | None) 
     return ask.model_copy(update=changes)
 
 
+def reworded(ask: OpenTicket, words: Words) -> OpenTicket:
+    """A ticket that has not arrived, with other words; where a doubtful try has filed it, they take the place of its own."""
+    earlier = (*ask.instead_of, Wording(body=ask.body, owner=ask.owner))[-WORDINGS_KEPT:]
+    return ask.model_copy(update={**words.model_dump(), "instead_of": earlier})
+
+
 def _changes(incident: Incident, ask: Ask, text: str | None, to: str | None) -> Iterator[tuple[str, Any]]:
     texts = {
         Post: "text",
@@ -159,6 +173,7 @@ def _changes(incident: Incident, ask: Ask, text: str | None, to: str | None) -> 
         Invite: "text",
         Publish: "body",
         OpenTicket: "body",
+        ChangeTicket: "note",
         CloseTicket: "note",
         OpenChannel: "topic",
         Brief: "request",

@@ -39,6 +39,7 @@ Code = Literal[
     "severity-downgrade-unjustified",
     "wrong-phase",
     "unknown-item",
+    "item-ended",
     "already-closed",
     "not-permitted",
     "no-mitigation",
@@ -98,6 +99,10 @@ CODES: dict[Code, tuple[str, str]] = {
     "unknown-item": (
         "No checklist item or action item goes by this name.",
         "Name it as the checklist or the list of action items does.",
+    ),
+    "item-ended": (
+        "The action item is not open any more; what it was stays on record.",
+        "Add a new action item (add_action_item).",
     ),
     "already-closed": (
         "The incident is closed; its record is complete.",

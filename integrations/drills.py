@@ -38,6 +38,9 @@ class TicketingOrDrill:
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         return await self._for(delivery).open_ticket(delivery)
 
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        return await self._for(delivery).change_ticket(delivery)
+
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         return await self._for(delivery).close_ticket(delivery)
 

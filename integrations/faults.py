@@ -121,6 +121,9 @@ class FaultyTicketing(_Faulty):
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         return await self._through(lambda: self._board.open_ticket(delivery))
 
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        return await self._through(lambda: self._board.change_ticket(delivery))
+
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         return await self._through(lambda: self._board.close_ticket(delivery))
 

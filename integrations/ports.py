@@ -47,9 +47,14 @@ class StatusPage(Protocol):
 
 
 class Ticketing(Protocol):
-    """Tickets, named by `ref` within an incident. Closing a ticket that is closed, or gone, is no error."""
+    """Tickets, named by `ref` within an incident. Closing or changing a ticket that is closed, or gone, is no error.
+
+    A change puts its words in the place of ours, leaves what people have written there, and says once, in a note, what has changed.
+    """
 
     async def open_ticket(self, delivery: Delivery) -> Receipt: ...
+
+    async def change_ticket(self, delivery: Delivery) -> Receipt: ...
 
     async def close_ticket(self, delivery: Delivery) -> Receipt: ...
 

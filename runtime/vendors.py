@@ -24,6 +24,7 @@ class Jira(Vendor):
     chosen = ("tickets", "jira")
     permissions = (
         ("open tickets, find them again", "Browse projects, Create issues (scopes read:jira-work, write:jira-work)"),
+        ("change tickets", "Edit issues, Add comments"),
         ("close tickets", "Transition issues, Add comments"),
     )
 

@@ -72,6 +72,7 @@ VERB_OF: dict[str, str] = {
     "report_filed": "file_report",
     "retrospective_scheduled": "schedule_retrospective",
     "action_item_added": "add_action_item",
+    "action_item_changed": "change_action_item",
     "action_item_completed": "complete_action_item",
     "postmortem_filed": "file_postmortem",
     "waived": "waive",

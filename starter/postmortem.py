@@ -97,7 +97,9 @@ class Postmortems:
         await self._desk.row(incident)
         title = known(name)
         if title in NOT_WRITTEN_HERE:
-            raise Invalid([{"field": "section", "message": f"{title} are changed by add_action_item and complete_action_item"}])
+            raise Invalid(
+                [{"field": "section", "message": f"{title} are changed by add_action_item, change_action_item and complete_action_item"}]
+            )
         if self._drafts is None:
             raise Unavailable("Drafts are not kept here: this door has no database. File the document instead.")
         filed = await self.filed(incident)
@@ -167,9 +169,15 @@ def settled(items: Sequence[ActionItem], timeline: Sequence[Event]) -> tuple[Act
     changes: dict[str, dict[str, Any]] = {}
     for event in timeline:
         if event.kind == "action_item_completed":
-            changes[event.data["id"]] = {"done": True, "done_at": event.at, "done_by": event.by}
+            done = {"done": True, "done_at": event.at, "done_by": event.by}
+            changes[event.data["id"]] = {**changes.get(event.data["id"], {}), **done}
+        elif event.kind == "action_item_changed":
+            news: dict[str, Any] = {name: event.data[name] for name in ("item", "owner") if name in event.data}
+            news |= {"due": date.fromisoformat(event.data["due"])} if "due" in event.data else {}
+            changes[event.data["id"]] = {**changes.get(event.data["id"], {}), **news}
         elif event.kind == "waived" and str(event.data["obligation"]).startswith("action_item:"):
-            changes[str(event.data["obligation"]).removeprefix("action_item:")] = {"waived_by": event.by}
+            id = str(event.data["obligation"]).removeprefix("action_item:")
+            changes[id] = {**changes.get(id, {}), "waived_by": event.by}
     return tuple(item.model_copy(update=changes.get(item.id, {})) for item in items)
 
 

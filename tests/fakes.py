@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from incident.deployments import Deployment
 from incident.effects import (
     Brief,
+    ChangeTicket,
     CloseTicket,
     Delivery,
     FindOnCall,
@@ -127,6 +128,8 @@ class FakeTicketing(Fake):
     def __init__(self) -> None:
         super().__init__()
         self.open: list[tuple[str, str]] = []
+        self.changed: list[tuple[str, str, str | None]] = []
+        """Each change that was made: the ticket, what it says since, and who owns it."""
         self._tickets: dict[tuple[str, str], Receipt] = {}
         self._texts: dict[tuple[str, str], str] = {}
 
@@ -145,6 +148,20 @@ class FakeTicketing(Fake):
         self._tickets[name] = Receipt(reference=f"T-{len(self._tickets) + 1}")
         self.open.append(name)
         return self._accept(delivery, self._tickets[name])
+
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, ChangeTicket)
+        self._answer_faults()
+        if former := self._repeat(delivery):
+            return former
+        name = (delivery.incident, ask.ref)
+        if name not in self.open:
+            reference = self._tickets[name].reference if name in self._tickets else "gone"
+            return self._accept(delivery, Receipt(reference=reference, repeated=True))
+        ours = self._texts[name] in {each.body for each in ask.was}
+        self._texts[name] = ask.body if ours else self._texts[name]
+        self.changed.append((self._tickets[name].reference, self._texts[name], ask.owner))
+        return self._accept(delivery, self._tickets[name].model_copy(update={"detail": {} if ours else {"text": "words of others stay"}}))
 
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, CloseTicket)

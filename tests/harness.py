@@ -216,6 +216,9 @@ class Switchboard:
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).tickets.open_ticket(delivery)
 
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        return await self.world(delivery).tickets.change_ticket(delivery)
+
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         return await self.world(delivery).tickets.close_ticket(delivery)
 
@@ -281,12 +284,12 @@ async def working(
 
     `interceptors`: what stands before a port's activities.
     """
-    paging = PagingActivities(board, board, board)
+    paging, tickets = PagingActivities(board, board, board), TicketingActivities(board)
     work = InvestigationActivities(client, board, board, ["machine"], queue)
     activities: dict[Port, list[Callable[..., Any]]] = {
         Port.CHAT: [ChatActivities(board).open_channel, ChatActivities(board).post],
         Port.STATUS: [StatusPageActivities(board).publish],
-        Port.TICKETS: [TicketingActivities(board).open_ticket, TicketingActivities(board).close_ticket],
+        Port.TICKETS: [tickets.open_ticket, tickets.change_ticket, tickets.close_ticket],
         Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(board).find_on_call],
         Port.SPECIALIST: [work.brief, work.investigate],

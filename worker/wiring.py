@@ -484,7 +484,7 @@ def activities_by_port(client: Client, adapters: Adapters, queue: str = contract
     functions: dict[Port, Sequence[Callable[..., Any]]] = {
         Port.CHAT: [chat.open_channel, chat.post, read_back.read_channels_back],
         Port.STATUS: [StatusPageActivities(adapters.status).publish, read_back.read_page_back],
-        Port.TICKETS: [tickets.open_ticket, tickets.close_ticket, read_back.read_tickets_back],
+        Port.TICKETS: [tickets.open_ticket, tickets.change_ticket, tickets.close_ticket, read_back.read_tickets_back],
         Port.PAGING: [paging.page, paging.stand_down],
         Port.ONCALL: [OnCallActivities(adapters.rota).find_on_call],
         Port.SPECIALIST: [SpecialistActivities(adapters.specialist).brief],

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from incident.effects import CloseTicket, Delivery, OpenTicket, Port, Receipt
+from incident.effects import ChangeTicket, CloseTicket, Delivery, OpenTicket, Port, Receipt
 from integrations import tables
 from integrations.deliveries import asked, marked
 from integrations.ledger import Ledger, Told, clean
@@ -45,6 +45,23 @@ class EmbeddedTicketing:
                 words = {name: value for name, value in self._row(delivery, ask, title).items() if name in WORDS}
                 await connection.execute(update(tables.tickets).where(tables.tickets.c.id == ticket["id"]).values(words))
             return Told(to=ask.owner or "", text=title, receipt=Receipt(reference=f"T-{ticket['id']}", repeated=repeated))
+
+        return await self._ledger.once(Port.TICKETS, delivery, tell)
+
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        """Nobody but us writes here, so its words give way whatever they are."""
+        ask = asked(delivery, ChangeTicket)
+        note = marked(delivery, ask.note)
+        new = OpenTicket(ref=ask.ref, title=ask.title, body=ask.body, owner=ask.owner, due=ask.due)
+
+        async def tell(connection: AsyncConnection) -> Told:
+            ticket = await _ticket(connection, delivery.incident, ask.ref)
+            if ticket is None or ticket["state"] == CLOSED:
+                reference = "gone" if ticket is None else f"T-{ticket['id']}"
+                return Told(to="", text=note, receipt=Receipt(reference=reference, repeated=True))
+            words = {name: value for name, value in self._row(delivery, new, marked(delivery, ask.title)).items() if name in WORDS}
+            await connection.execute(update(tables.tickets).where(tables.tickets.c.id == ticket["id"]).values(words))
+            return Told(to=ask.owner or "", text=note, receipt=Receipt(reference=f"T-{ticket['id']}"))
 
         return await self._ledger.once(Port.TICKETS, delivery, tell)
 

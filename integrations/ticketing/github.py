@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected, Unauthorized
 from integrations.http import Http
-from integrations.ticketing.tracker import Named, NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Standing, Ticket
 
 API_VERSION = "2022-11-28"
 PAGE = 100
@@ -74,16 +74,30 @@ class GitHubTracker:
             )
         return _ticket(answer.data)
 
-    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+    async def standing(self, ticket: Ticket, mark: str) -> Standing:
+        issue = (await self.http.call("GET", f"{self._repo}/issues/{_number(ticket.reference)}")).data
+        text, ours, _ = (issue.get("body") or "").partition(_hidden(mark))
+        return Standing(issue["title"], text if ours else None)
+
+    async def reword(self, ticket: Ticket, new: NewTicket, *, title: bool = False, body: bool = True) -> None:
         issue = f"{self._repo}/issues/{_number(ticket.reference)}"
-        before = await self.http.call("GET", issue)
-        _, ours, after = (before.data.get("body") or "").partition(_hidden(new.mark))
-        await self.http.call("PATCH", issue, json={"body": f"{new.body}\n\n{ours or _hidden(new.mark)}{after}"})
+        change = {"title": new.title} if title else {}
+        if body:
+            before = await self.http.call("GET", issue)
+            _, ours, after = (before.data.get("body") or "").partition(_hidden(new.mark))
+            change["body"] = f"{new.body}\n\n{ours or _hidden(new.mark)}{after}"
+        await self.http.call("PATCH", issue, json=change)
+
+    async def comment(self, ticket: Ticket, note: str, key: str) -> bool:
+        issue = f"{self._repo}/issues/{_number(ticket.reference)}"
+        if await self._commented(issue, key):
+            return False
+        await self.http.call("POST", f"{issue}/comments", json={"body": f"{note}\n\n{_hidden(key)}"})
+        return True
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
+        await self.comment(ticket, note, key)
         issue = f"{self._repo}/issues/{_number(ticket.reference)}"
-        if not await self._commented(issue, key):
-            await self.http.call("POST", f"{issue}/comments", json={"body": f"{note}\n\n{_hidden(key)}"})
         await self.http.call("PATCH", issue, json={"state": "closed", "state_reason": "completed"})
 
     async def _commented(self, issue: str, key: str) -> bool:

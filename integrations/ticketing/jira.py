@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected
 from integrations.http import Http
-from integrations.ticketing.tracker import Named, NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Standing, Ticket
 
 PROPERTY = "tocsin"
 """The key of the entity properties on our issues and comments."""
@@ -77,14 +77,27 @@ class JiraTracker:
         answer = await self.http.call("POST", "/rest/api/3/issue", json={"fields": fields, "properties": properties})
         return Ticket(answer.data["key"], closed=False, url=f"{self._url}/browse/{answer.data['key']}")
 
-    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
-        await self.http.call("PUT", f"/rest/api/3/issue/{ticket.reference}", json={"fields": {"description": _document(new.body)}})
+    async def standing(self, ticket: Ticket, mark: str) -> Standing:
+        answer = await self.http.call("GET", f"/rest/api/3/issue/{ticket.reference}", params={"fields": "summary,description"})
+        fields = answer.data.get("fields") or {}
+        return Standing(fields.get("summary") or "", _text(fields.get("description")))
+
+    async def reword(self, ticket: Ticket, new: NewTicket, *, title: bool = False, body: bool = True) -> None:
+        fields: dict[str, Any] = {"summary": new.title} if title else {}
+        fields |= {"description": _document(new.body)} if body else {}
+        await self.http.call("PUT", f"/rest/api/3/issue/{ticket.reference}", json={"fields": fields})
+
+    async def comment(self, ticket: Ticket, note: str, key: str) -> bool:
+        issue = f"/rest/api/3/issue/{ticket.reference}"
+        if await self._commented(issue, key):
+            return False
+        comment = {"body": _document(note), "properties": [{"key": PROPERTY, "value": {"key": key}}]}
+        await self.http.call("POST", f"{issue}/comment", json=comment)
+        return True
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         issue = f"/rest/api/3/issue/{ticket.reference}"
-        if not await self._commented(issue, key):
-            comment = {"body": _document(note), "properties": [{"key": PROPERTY, "value": {"key": key}}]}
-            await self.http.call("POST", f"{issue}/comment", json=comment)
+        await self.comment(ticket, note, key)
         found = await self.http.call("GET", f"{issue}/transitions")
         leading = [each for each in found.data.get("transitions") or [] if _done(each.get("to") or {})]
         if not leading:

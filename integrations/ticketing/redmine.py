@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected
 from integrations.http import Http
-from integrations.ticketing.tracker import Named, NewTicket, Ticket
+from integrations.ticketing.tracker import Named, NewTicket, Standing, Ticket
 
 
 class RedmineTracker:
@@ -78,8 +78,22 @@ class RedmineTracker:
             )
         return await self._ticket(made)
 
-    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
-        await self.http.call("PUT", f"/issues/{_id(ticket.reference)}.json", json={"issue": {"description": new.body}})
+    async def standing(self, ticket: Ticket, mark: str) -> Standing:
+        issue = (await self.http.call("GET", f"/issues/{_id(ticket.reference)}.json")).data["issue"]
+        return Standing(issue.get("subject") or "", issue.get("description") or "")
+
+    async def reword(self, ticket: Ticket, new: NewTicket, *, title: bool = False, body: bool = True) -> None:
+        change = ({"subject": new.title} if title else {}) | ({"description": new.body} if body else {})
+        await self.http.call("PUT", f"/issues/{_id(ticket.reference)}.json", json={"issue": change})
+
+    async def comment(self, ticket: Ticket, note: str, key: str) -> bool:
+        """Its key stands under the note for all to see: a note has no other place for one."""
+        path = f"/issues/{_id(ticket.reference)}.json"
+        answer = await self.http.call("GET", path, params={"include": "journals"})
+        if any((each.get("notes") or "").endswith(key) for each in answer.data["issue"].get("journals") or []):
+            return False
+        await self.http.call("PUT", path, json={"issue": {"notes": f"{note}\n\n{key}"}})
+        return True
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         status = self._closed_status or min(await self._closed_statuses(), default=None)

@@ -17,8 +17,8 @@ import httpx2
 from pydantic import SecretStr
 
 from integrations.errors import NotFound, Rejected, Unavailable
-from integrations.http import Http
-from integrations.ticketing.tracker import Named, NewTicket, Ticket
+from integrations.http import Answer, Http
+from integrations.ticketing.tracker import Named, NewTicket, Standing, Ticket
 
 
 class RoundupTracker:
@@ -85,7 +85,39 @@ class RoundupTracker:
         messages = issue.data["data"]["attributes"].get("messages") or []
         return min((str(each["id"]) for each in messages), key=int, default=None)
 
-    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
+    async def standing(self, ticket: Ticket, mark: str) -> Standing:
+        issue = await self.http.call("GET", f"/data/issue/{_id(ticket.reference)}")
+        return Standing(issue.data["data"]["attributes"].get("title") or "", await self._text(ticket))
+
+    async def reword(self, ticket: Ticket, new: NewTicket, *, title: bool = False, body: bool = True) -> None:
+        if body:
+            await self._reword_message(ticket, new)
+        if title:
+            before = await self._issue(ticket)
+            await self._put_issue(ticket, before, {"title": new.title})
+
+    async def comment(self, ticket: Ticket, note: str, key: str) -> bool:
+        """The message carries the key where one that came by mail has its Message-ID."""
+        found = await self.http.call("GET", "/data/msg", params={"messageid:": key})
+        known = [str(each["id"]) for each in found.data["data"]["collection"]]
+        before = await self._issue(ticket)
+        held = _held(before)
+        if any(id in held for id in known):
+            return False
+        message = known[0] if known else await self._message(note, key)
+        await self._put_issue(ticket, before, {"messages": [*held, message]})
+        return True
+
+    async def _issue(self, ticket: Ticket) -> Answer:
+        return await self.http.call("GET", f"/data/issue/{_id(ticket.reference)}")
+
+    async def _put_issue(self, ticket: Ticket, before: Answer, change: Mapping[str, Any]) -> None:
+        headers = {"If-Match": before.headers.get("etag", "")}
+        answer = await self.http.call("PUT", f"/data/issue/{_id(ticket.reference)}", json=change, headers=headers, also={412})
+        if answer.status == 412:
+            raise Unavailable(f"Roundup: {ticket.reference} was changed by somebody else at the same moment")
+
+    async def _reword_message(self, ticket: Ticket, new: NewTicket) -> None:
         first = await self._first(ticket)
         if first is None:
             raise Rejected(f"Roundup: {ticket.reference} has no message any more")
@@ -117,16 +149,10 @@ class RoundupTracker:
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         message = await self._message(note)
-        issue = f"/data/issue/{_id(ticket.reference)}"
-        before = await self.http.call("GET", issue)
-        held = [str(each["id"]) for each in before.data["data"]["attributes"].get("messages") or []]
-        change = {"status": self._closed[0], "messages": [*held, message]}
-        # 412: somebody has changed it since we read it.
-        answer = await self.http.call("PUT", issue, json=change, headers={"If-Match": before.headers.get("etag", "")}, also={412})
-        if answer.status == 412:
-            raise Unavailable(f"Roundup: {ticket.reference} was changed by somebody else at the same moment")
+        before = await self._issue(ticket)
+        await self._put_issue(ticket, before, {"status": self._closed[0], "messages": [*_held(before), message]})
 
-    async def _message(self, text: str) -> str:
+    async def _message(self, text: str, key: str | None = None) -> str:
         """Write a message that hangs nowhere yet. The tracker wants its author by id."""
         if self._author is None:
             account = await self.http.call("GET", "/data/user", params={"username:": self._user})
@@ -134,7 +160,8 @@ class RoundupTracker:
             if not found:
                 raise NotFound(f"Roundup has no user {self._user}")
             self._author = str(found[0]["id"])
-        answer = await self.http.call("POST", "/data/msg", json={"content": text, "author": self._author})
+        message = {"content": text, "author": self._author, **({"messageid": key} if key is not None else {})}
+        answer = await self.http.call("POST", "/data/msg", json=message)
         return str(answer.data["data"]["id"])
 
     async def naming(self, words: str, most: int) -> list[Named]:
@@ -158,6 +185,11 @@ class RoundupTracker:
     def _ticket(self, id: str, status: Mapping[str, Any] | None) -> Ticket:
         closed = (status or {}).get("name") in self._closed
         return Ticket(f"issue{id}", closed=closed, url=f"{self._url}/issue{id}")
+
+
+def _held(issue: Answer) -> list[str]:
+    """The messages that hang on an issue."""
+    return [str(each["id"]) for each in issue.data["data"]["attributes"].get("messages") or []]
 
 
 def _id(reference: str) -> str:

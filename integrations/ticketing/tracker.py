@@ -4,7 +4,8 @@ No tracker takes a key of ours, so each ticket carries a *mark* (`deliveries.mar
 searched for. Opening looks for the mark first; closing reads the ticket first, and leaves a closed one alone. So a repeat, also
 by another process and after a restart, finds what the first has done. A ticket that is there keeps its words, which people may have
 added to; where they are others than those that were asked for, the receipt says so. Only words of ours that somebody has replaced since,
-and nobody has touched, give way to the new ones.
+and nobody has touched, give way to the new ones. So it is with a change, of title and text each for itself; what has changed stands in a
+comment besides, which carries its key and is looked for before it is written.
 
 A tracker's module says how to speak to it (`Tracker`); this one says in which order.
 """
@@ -18,7 +19,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from incident.checkup import Checked
-from incident.effects import CloseTicket, Delivery, OpenTicket, Receipt
+from incident.effects import ChangeTicket, CloseTicket, Delivery, OpenTicket, Receipt, Words
 from integrations.deliveries import asked, clipped, mark, marked, unlinked
 from integrations.errors import IntegrationError, NotFound, Refused, Unauthorized, Unavailable
 from integrations.http import Http, Unanswered
@@ -65,6 +66,14 @@ class NewTicket:
     body: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a ticket says at its tracker; `text` is None where what it was made with is there no more."""
+
+    title: str
+    text: str | None
+
+
 class Tracker(Protocol):
     """One vendor's way of speaking. `settling`: how long its search may lag behind what it has taken; `body_limit`: characters."""
 
@@ -85,8 +94,14 @@ class Tracker(Protocol):
 
     async def create(self, new: NewTicket) -> Ticket: ...
 
-    async def reword(self, ticket: Ticket, new: NewTicket) -> None:
-        """Put the new body in the place of the one that it was made with; what people have added stays."""
+    async def reword(self, ticket: Ticket, new: NewTicket, *, title: bool = False, body: bool = True) -> None:
+        """Put the new title, or body, in the place of the one that it was made with; what people have added stays."""
+
+    async def standing(self, ticket: Ticket, mark: str) -> Standing:
+        """What the ticket with this mark says now."""
+
+    async def comment(self, ticket: Ticket, note: str, key: str) -> bool:
+        """Write the note on it, once a key; answers with whether it was not there yet."""
 
     async def close(self, ticket: Ticket, note: str, key: str) -> None:
         """Close it, with the note. Called again after half of it, it does the other half."""
@@ -108,17 +123,12 @@ class TrackerTicketing:
 
     async def open_ticket(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, OpenTicket)
-        new = NewTicket(
-            mark=mark(delivery.incident, ask.ref),
-            incident=delivery.incident,
-            title=clipped(" ".join(marked(delivery, unlinked(ask.title)).split()), TITLE_LIMIT),
-            body=clipped(_body(delivery, ask), self._tracker.body_limit),
-        )
+        new = self._worded(delivery, ask.ref, ask)
         async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
             found = await self._tracker.find(new.mark, new.incident)
             if found is not None:
-                earlier = [_body(delivery, ask.model_copy(update={"body": each.body, "owner": each.owner})) for each in ask.instead_of]
-                stands = await self._reworded(found, new, [clipped(body, self._tracker.body_limit) for body in earlier])
+                was = (ask.worded.model_copy(update={"body": each.body, "owner": each.owner}) for each in ask.instead_of)
+                stands = await self._reworded(found, new, [self._worded(delivery, ask.ref, each).body for each in was])
                 return _receipt(found, repeated=True).model_copy(update={"detail": {} if stands else self._other_words(found, new)})
             try:
                 return _receipt(await self._tracker.create(new))
@@ -142,6 +152,45 @@ class TrackerTicketing:
             return {}
         return {"text": f"{self.vendor} had {found.reference} already, with another text, which stays: change it there, {found.url}"}
 
+    async def change_ticket(self, delivery: Delivery) -> Receipt:
+        ask = asked(delivery, ChangeTicket)
+        new = self._worded(delivery, ask.ref, ask)
+        was = [self._worded(delivery, ask.ref, each) for each in ask.was]
+        async with self._one_at_a_time.of(new.mark), self._tracker.http.one_ask():
+            ticket = await self._ticket(ask, new.mark, delivery.incident)
+            if ticket is None or ticket.closed:
+                return Receipt(reference="gone", repeated=True) if ticket is None else _receipt(ticket, repeated=True)
+            standing = await self._tracker.standing(ticket, new.mark)
+            stands = await self._changed(ticket, standing, new, was)
+            note = clipped(marked(delivery, unlinked(ask.note)), self._tracker.body_limit)
+            told = await self._tracker.comment(ticket, note, mark(delivery.key, "change"))
+            kept = {} if stands else {"text": f"{ticket.reference} has words of others at {self.vendor}, which stay: {ticket.url}"}
+            stood = (_words(standing.title), _words(standing.text or "")) == (_words(new.title), _words(new.body))
+            return _receipt(ticket, repeated=stood or not told).model_copy(update={"detail": kept})
+
+    async def _changed(self, ticket: Ticket, standing: Standing, new: NewTicket, was: list[NewTicket]) -> bool:
+        """Whether the new words stand there now. What people have written, and what nobody may change, stays."""
+        text = _words(standing.text or "")
+        title, body = _words(new.title) != _words(standing.title), _words(new.body) != text
+        ours = {
+            "title": title and _words(standing.title) in [_words(each.title) for each in was],
+            "body": body and standing.text is not None and text in [_words(each.body) for each in was],
+        }
+        if any(ours.values()):
+            try:
+                await self._tracker.reword(ticket, new, **ours)
+            except Refused:
+                return False  # the comment says it all the same
+        return ours == {"title": title, "body": body}
+
+    def _worded(self, delivery: Delivery, ref: str, words: Words) -> NewTicket:
+        return NewTicket(
+            mark=mark(delivery.incident, ref),
+            incident=delivery.incident,
+            title=clipped(" ".join(marked(delivery, unlinked(words.title)).split()), TITLE_LIMIT),
+            body=clipped(_body(delivery, words), self._tracker.body_limit),
+        )
+
     async def close_ticket(self, delivery: Delivery) -> Receipt:
         ask = asked(delivery, CloseTicket)
         wanted = mark(delivery.incident, ask.ref)
@@ -153,7 +202,7 @@ class TrackerTicketing:
             await self._tracker.close(ticket, note, mark(delivery.key, "close"))
             return _receipt(ticket)
 
-    async def _ticket(self, ask: CloseTicket, wanted: str, incident: str) -> Ticket | None:
+    async def _ticket(self, ask: ChangeTicket | CloseTicket, wanted: str, incident: str) -> Ticket | None:
         if ask.ticket:
             return await self._tracker.read(ask.ticket)
         return await self._tracker.find(wanted, incident)
@@ -218,7 +267,7 @@ def _receipt(ticket: Ticket, *, repeated: bool = False) -> Receipt:
     return Receipt(reference=ticket.reference, repeated=repeated)
 
 
-def _body(delivery: Delivery, ask: OpenTicket) -> str:
+def _body(delivery: Delivery, ask: Words) -> str:
     """The text, with what trackers would need accounts and screens for: who owns it, by when, and where it comes from."""
     about = [f"Owner: {ask.owner}"] * bool(ask.owner) + [f"Due: {ask.due}"] * bool(ask.due) + [f"From: {delivery.incident}"]
     return f"{unlinked(' · '.join(about))}\n\n{unlinked(ask.body)}".strip()

@@ -14,7 +14,7 @@ from starter.cli.writing import command_for
 
 @click.group()
 def action() -> None:
-    """Action items: add one, say that it is done, list them."""
+    """Action items: add one, change it, say that it is done, list them."""
 
 
 @action.command("list")
@@ -59,4 +59,5 @@ def _list_all(session: Session, only_open: bool, owner: str | None) -> None:
 
 
 action.add_command(command_for("add_action_item", "add"))
+action.add_command(command_for("change_action_item", "change"))
 action.add_command(command_for("complete_action_item", "done"))

@@ -26,6 +26,7 @@ HINTS: dict[str, str] = {
     "undocumented": "tocsin checklist {id}",
     "wrong-phase": "tocsin next {id}",
     "unknown-item": "tocsin checklist {id}",
+    "item-ended": 'tocsin action add {id} "…" --owner NAME --due YYYY-MM-DD',
     "already-closed": 'tocsin report "…"',
     "no-mitigation": "tocsin mitigate {id} --option …",
     "not-an-incident": 'tocsin dismiss {id} --as not_production -m "…"',

@@ -302,6 +302,19 @@ VERBS: dict[str, Verb] = {
             places=("item",),
         ),
         Verb(
+            "change_action_item",
+            "Change what an action item says, who owns it, or when it is due.",
+            (
+                Field("id", "line", "as action list names it: AI-1", required=True),
+                Field("item", "text", "what is to be done, in the place of what it says"),
+                Field("owner", "line", "who does it from now on"),
+                Field("due", "date", "by when, YYYY-MM-DD"),
+                Field("reason", "text", "why"),
+            ),
+            main="item",
+            places=("id",),
+        ),
+        Verb(
             "complete_action_item",
             "An action item is done.",
             (Field("id", "line", "as action list names it: AI-1", required=True),),
@@ -381,6 +394,7 @@ SHORT = {
     "role": "assign",
     "update": "post_update",
     "action add": "add_action_item",
+    "action change": "change_action_item",
     "action done": "complete_action_item",
     "pm file": "file_postmortem",
     "delivery retry": "retry_delivery",

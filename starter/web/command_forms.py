@@ -87,6 +87,7 @@ TITLES = {
     "file_report": "Hand in a report",
     "schedule_retrospective": "Schedule the retrospective",
     "add_action_item": "Add an action item",
+    "change_action_item": "Change an action item",
     "complete_action_item": "Complete an action item",
     "file_postmortem": "File the post-mortem",
     "waive": "Waive an obligation",
@@ -112,7 +113,10 @@ GROUPS = (
     ("Mend", ("mitigate", "approve", "finish_mitigation", "confirm", "withdraw", "measure", "resolve", "reopen")),
     (
         "Afterwards",
-        ("schedule_retrospective", "add_action_item", "complete_action_item", "file_postmortem", "waive", "close", "merge", "dismiss"),
+        (
+            *("schedule_retrospective", "add_action_item", "change_action_item", "complete_action_item", "file_postmortem"),
+            *("waive", "close", "merge", "dismiss"),
+        ),
     ),
 )
 
@@ -279,9 +283,12 @@ def forms_for(state: Mapping[str, Any]) -> dict[str, CommandForm]:
     there = {
         ("check", "item"): _open_items(state),
         ("skip", "item"): _open_items(state),
-        ("complete_action_item", "id"): tuple(
-            Choice(item["id"], f"{item['id']}: {item['item'][:80]}") for item in state["action_items"] if item["status"] == "open"
-        ),
+        **{
+            (verb, "id"): tuple(
+                Choice(item["id"], f"{item['id']}: {item['item'][:80]}") for item in state["action_items"] if item["status"] == "open"
+            )
+            for verb in ("change_action_item", "complete_action_item")
+        },
         ("waive", "obligation"): tuple(
             Choice(clock["name"], clocks.label(clock["name"])) for clock in state["clocks"] if clock["state"] != "met"
         ),

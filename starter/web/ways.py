@@ -165,6 +165,7 @@ BELONGS_TO = {
     "post_update": Phase.DECLARATION,
     "dispatch": Phase.DECLARATION,
     "add_action_item": Phase.DECLARATION,
+    "change_action_item": Phase.DECLARATION,
     "advance": Phase.DECLARATION,
     "hypothesize": Phase.TRIAGE,
     "mitigate": Phase.TRIAGE,
@@ -186,6 +187,7 @@ BY_CODE: dict[str, tuple[str, str]] = {
     "no-mitigation": ("mitigate", ""),
     "not-an-incident": ("dismiss", ""),
     "action-items-untracked": ("add_action_item", ""),
+    "item-ended": ("add_action_item", ""),
 }
 
 

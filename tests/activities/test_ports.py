@@ -55,6 +55,7 @@ class Ports:
             "post": (chat.post, self.chat),
             "publish": (StatusPageActivities(self.status).publish, self.status),
             "open_ticket": (tickets.open_ticket, self.tickets),
+            "change_ticket": (tickets.change_ticket, self.tickets),
             "close_ticket": (tickets.close_ticket, self.tickets),
             "page": (PagingActivities(self.pager, self.rota).page, self.pager),
             "find_on_call": (OnCallActivities(self.rota).find_on_call, self.rota),

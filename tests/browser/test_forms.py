@@ -154,6 +154,13 @@ PRESSES: dict[str, Press] = {
         [HOSTILE, HOSTILE, SOON, "open"],
         {"due": SOON},
     ),
+    "change_action_item": Press(
+        OVER,
+        lambda s: [s["action_items"][-1][name] for name in ("item", "owner", "due", "status")],
+        [HOSTILE, HOSTILE, SOON, "open"],
+        {"id": "AI-1", "due": SOON},
+        before=lambda w: w.does("add_action_item", item="Alert on retries", owner="ben", due=SOON),
+    ),
     "complete_action_item": Press(
         OVER,
         lambda s: (s["action_items"][-1]["status"], s["action_items"][-1]["done_by"]),

@@ -204,6 +204,16 @@ def test_refusals_are_counted_by_code_with_their_incidents() -> None:
     assert behind(made, f"refused:{made['refusals'][0]['code']}") == ["INC-2026-0001"]
 
 
+def test_an_action_item_is_listed_as_it_was_changed() -> None:
+    """Whoever it was given to has it, by the new date."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="item 1", owner="ben", due="2026-11-24")
+    walk.does("change_action_item", id="AI-1", item="item one", owner="eva", due="2026-12-24")
+    (listed,) = analytics.action_items([told(walk)], (OPENED + timedelta(days=3)).date())
+
+    assert (listed["item"], listed["owner"], listed["due"], listed["overdue"]) == ("item one", "eva", "2026-12-24", False)
+
+
 def test_action_items_are_open_overdue_done_or_waived() -> None:
     """An item is overdue from the day after its due date on."""
     walk = Walk.open("SEV2")

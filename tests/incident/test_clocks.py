@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from incident import clocks
+from incident.effects import Page, Port
 from incident.model import ClockState
 from incident.policy import Policy, SeverityRule
 from incident.vocabulary import Phase, Severity
@@ -283,6 +284,27 @@ def test_an_action_item_is_due_at_the_end_of_its_day() -> None:
     done = walk.does("complete_action_item", id="AI-1")[0]
 
     assert {"action_item:AI-1": round((walk.now - datetime(2026, 11, 27, tzinfo=UTC)).total_seconds())} == done.data["clocks"]["satisfied"]
+
+
+def test_an_action_item_that_is_put_off_is_asked_for_later_and_of_its_new_owner() -> None:
+    """The clock goes with the item: what was overdue is not any more, and the next reminder goes to whoever owns it now."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="x", owner="ben", due="2026-11-26")
+    walk.forward(days=3, hours=2)
+    overdue = walk.clock("action_item:AI-1").state
+    changed = walk.does("change_action_item", id="AI-1", owner="eva", due="2026-11-30")[0]
+    clock = walk.clock("action_item:AI-1")
+
+    assert ClockState.OVERDUE is overdue
+    assert (ClockState.RUNNING, "eva", datetime(2026, 12, 1, tzinfo=UTC)) == (clock.state, clock.owner, clock.due)
+    assert {"action_item:AI-1": "2026-12-01T00:00:00+00:00"} == changed.data["clocks"]["started"]
+
+    walk.deliver_all()
+    said = [event.kind for event in walk.forward(days=4) if event.data["clock"] == "action_item:AI-1"]
+    pages = [effect.ask for effect in walk.waiting(Port.PAGING) if isinstance(effect.ask, Page) and effect.about == "action_item:AI-1"]
+
+    assert ["reminder", "overdue"] == said[:2]
+    assert {"eva"} == {page.to for page in pages[:2]}
 
 
 def test_a_specialists_report_is_due_in_half_an_hour() -> None:

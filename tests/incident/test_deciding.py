@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from incident import channels, lifecycle
-from incident.commands import COMMANDS
+from incident.commands import COMMANDS, InvalidInput, parse
 from incident.effects import Port
 from incident.events import Event
 from incident.model import CheckState, Pause
@@ -43,6 +43,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "file_report": {"id": "1", "text": "found nothing"},
     "schedule_retrospective": {"at": "2026-12-01T10:00:00Z"},
     "add_action_item": {"item": "alert on retries", "owner": "ben", "due": "2026-12-01"},
+    "change_action_item": {"id": "AI-1", "owner": "eva"},
     "complete_action_item": {"id": "AI-1"},
     "file_postmortem": {"document": DOCUMENT},
     "waive": {"obligation": "notify_executives", "reason": "the executives are in the room"},
@@ -84,6 +85,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "file_report": (GONE, GONE, GONE, GONE, GONE, GONE),
     "schedule_retrospective": (WRONG, WRONG, WRONG, WRONG, WRONG, "ok"),
     "add_action_item": (WRONG, "ok", "ok", "ok", "ok", "ok"),
+    "change_action_item": (GONE, GONE, GONE, GONE, GONE, GONE),
     "complete_action_item": (GONE, GONE, GONE, GONE, GONE, GONE),
     "file_postmortem": (WRONG, WRONG, WRONG, WRONG, WRONG, "ok"),
     "waive": ("unknown-obligation", "ok", "ok", "ok", "ok", "unknown-obligation"),
@@ -297,6 +299,12 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         {"delivery": "99"},
         "Not delivered yet: INC-2026-0001:1, INC-2026-0001:2, INC-2026-0001:3.",
     ),
+    "item-ended": (
+        lambda: done_item(),
+        "change_action_item",
+        {"id": "AI-1", "owner": "eva"},
+        "Add a new action item (add_action_item).",
+    ),
     "not-replaceable": (
         lambda: Walk.open("SEV3"),
         "replace_delivery",
@@ -316,6 +324,13 @@ REFUSALS: dict[str, tuple[Callable[[], Walk], str, dict[str, Any], str]] = {
         "See to INC-2026-0001:7, which has not arrived yet, and give INC-2026-0001:4 up.",
     ),
 }
+
+
+def done_item() -> Walk:
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="alert on retries", owner="ben", due="2026-12-01")
+    walk.does("complete_action_item", id="AI-1")
+    return walk
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -389,6 +404,36 @@ def test_a_completed_or_waived_action_item_is_completed_once() -> None:
     assert [] == walk.does("complete_action_item", id="AI-1")
     assert walk.does("waive", obligation="AI-2", reason="the service is retired next month")
     assert [] == walk.does("complete_action_item", id="AI-2")
+
+
+def test_a_change_of_an_action_item_says_what_it_was_and_what_it_is() -> None:
+    """Whoever reads the record sees the old and the new, by whom and why; what is the same already is no change."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="alert on retries", owner="ben", due="2026-12-01")
+    (changed,) = walk.does("change_action_item", id="ai-1", owner="eva", due="2026-12-08", item="alert on retries", reason="ben is away")
+
+    assert "ana changed AI-1 (ben is away): owner ben → eva, due 2026-12-01 → 2026-12-08" == changed.text
+    assert {"owner": "ben", "due": "2026-12-01"} == changed.data["before"]
+    (item,) = walk.incident.action_items
+    assert ("alert on retries", "eva", date(2026, 12, 8)) == (item.item, item.owner, item.due)
+    assert [] == walk.does("change_action_item", id="AI-1", owner="eva")
+
+
+def test_what_is_done_or_waived_stays_as_it_was() -> None:
+    """An item that has ended is not changed any more, and a date that can't be is not taken."""
+    walk = Walk.open("SEV2")
+    for _ in range(2):
+        walk.does("add_action_item", item="alert on retries", owner="ben", due="2026-12-01")
+    walk.does("complete_action_item", id="AI-1")
+    walk.does("waive", obligation="AI-2", reason="the service is retired next month")
+    refusals = [walk.refused("change_action_item", id=id, owner="eva") for id in ("AI-1", "AI-2", "AI-9")]
+
+    assert ["item-ended", "item-ended", "unknown-item"] == [refusal.code for refusal in refusals]
+    assert ["AI-1 is done.", "AI-2 is waived."] == [refusal.message for refusal in refusals[:2]]
+    with pytest.raises(InvalidInput, match="is in the past"):
+        lifecycle.check_dates(parse("change_action_item", {"by": "ana", "id": "AI-1", "due": "2020-01-01"}), walk.now)
+    with pytest.raises(InvalidInput, match="at least one of item, owner, due"):
+        parse("change_action_item", {"by": "ana", "id": "AI-1", "reason": "because"})
 
 
 # ---------------------------------------------------------------------- declaring

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from incident import lifecycle
 from incident.asking import ASKERS
 from incident.checklists import UNCONFIRMED
-from incident.effects import PORT_OF, Effect, FindOnCall, Invite, OpenTicket, Page, Port, Post, Publish
+from incident.effects import PORT_OF, ChangeTicket, Effect, FindOnCall, Invite, OpenTicket, Page, Port, Post, Publish
 from incident.events import KINDS
 from incident.model import CheckState
 from incident.policy import Policy
@@ -179,6 +179,60 @@ def test_completing_an_action_item_closes_its_ticket() -> None:
     assert isinstance(opened, OpenTicket)
     assert ("AI-1", "INC-2026-0001 AI-1: Alert on retries", "ben") == (opened.ref, opened.title, opened.owner)
     assert [("close_ticket", "action_item_done")] == asked(walk, "complete_action_item", id="AI-1")
+
+
+def test_a_changed_action_item_changes_its_ticket() -> None:
+    """The tracker is told the new words, those that they replace, and what has changed."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    walk.deliver(newest(walk, "open_ticket"), reference="OPS-7")
+    walk.does("change_action_item", id="AI-1", item="Alert on errors", owner="eva")
+    ask = lifecycle.addressed(walk.incident, newest(walk, "change_ticket"), 1).ask
+
+    assert isinstance(ask, ChangeTicket)
+    assert ("AI-1", "OPS-7", "INC-2026-0001 AI-1: Alert on errors", "eva") == (ask.ref, ask.ticket, ask.title, ask.owner)
+    assert [("INC-2026-0001 AI-1: Alert on retries", "Alert on retries", "ben")] == [
+        (each.title, each.body, each.owner) for each in ask.was
+    ]
+    assert "ana changed AI-1: owner ben → eva, it says now: Alert on errors" == ask.note
+
+
+def test_a_change_knows_all_words_that_may_stand_on_the_ticket() -> None:
+    """While the tracker is away, words are replaced and the item is changed twice: whichever of them arrived is recognised as ours."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="first", owner="ben", due="2026-12-01")
+    walk.does("replace_delivery", delivery=newest(walk, "open_ticket").key, text="second")
+    walk.does("change_action_item", id="AI-1", item="third")
+    walk.does("change_action_item", id="AI-1", item="fourth")
+    ask = newest(walk, "change_ticket").ask
+
+    assert isinstance(ask, ChangeTicket)
+    assert {"first", "second", "third"} == {each.body for each in ask.was}
+
+
+def test_a_ticket_that_was_refused_is_tried_again_with_the_words_of_today() -> None:
+    """A change has no ticket to change then: what is tried again later says what the item says by then."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    opening = newest(walk, "open_ticket")
+    walk.record([lifecycle.undeliverable(opening, "no such project", walk.now)])
+    walk.does("change_action_item", id="AI-1", owner="eva", due="2026-12-08")
+    walk.does("retry_delivery", delivery=opening.key)
+    tickets = [effect.ask for effect in walk.waiting(Port.TICKETS)]
+
+    assert ["open_ticket"] == [ask.action for ask in tickets]
+    assert [("eva", date(2026, 12, 8))] == [(ask.owner, ask.due) for ask in tickets if isinstance(ask, OpenTicket)]
+
+
+def test_a_ticket_that_has_arrived_is_changed_by_its_action_item() -> None:
+    """A delivery that arrived can't be replaced; the refusal says how its words are changed."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    opening = newest(walk, "open_ticket")
+    walk.deliver(opening, reference="OPS-7")
+    refusal = walk.refused("replace_delivery", delivery=opening.key, text="other")
+
+    assert ("unknown-delivery", True) == (refusal.code, "change_action_item" in refusal.required_action)
 
 
 # ---------------------------------------------------------------------- who is asked when something is late

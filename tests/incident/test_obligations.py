@@ -40,6 +40,7 @@ OTHERS: dict[str, list[dict[str, Any]]] = {
     "finish_mitigation": [{"succeeded": False}],
     "confirm": [{"criterion": criterion.value} for criterion in Criterion],
     "withdraw": [{"criterion": criterion.value, "reason": "back again"} for criterion in Criterion],
+    "change_action_item": [{"id": "AI-1", "due": "2026-12-24"}, {"id": "AI-2", "owner": "eva"}],
     "complete_action_item": [{"id": "AI-2"}],
     "merge": [{"into": "INC-2026-0003", "reason": "the same cause"}],
     "waive": [{"obligation": name, "reason": "agreed with the owner"} for name in ("postmortem", "status_page", "AI-1", "dispatch:1")],

@@ -29,7 +29,8 @@ def told_outside(walk: Walk) -> list[str]:
         ask = lifecycle.addressed(walk.incident, effect, 1).ask
         inside = isinstance(ask, Post) and ask.channel == walk.incident.channel and walk.incident.channel_private
         if effect.port in (Port.CHAT, Port.STATUS, Port.TICKETS) and not inside:
-            found.append(ask.model_dump_json())
+            # What a ticket's words are compared with is written nowhere.
+            found.append(ask.model_dump_json(exclude={"was"}))
     return found
 
 
@@ -48,6 +49,7 @@ def test_nothing_that_leaves_a_private_incident_tells_what_it_is_about() -> None
     walk.reaches(Phase.MITIGATION)
     walk.does("mitigate", **{**PLAN, "action": SECRET})
     walk.does("add_action_item", item=SECRET, owner="ben", due="2026-12-01")
+    walk.does("change_action_item", id="AI-1", item=f"{SECRET} again", owner="eva")
     walk.does("complete_action_item", id="AI-1")
     told = told_outside(walk)
 

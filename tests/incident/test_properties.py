@@ -58,6 +58,7 @@ FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "file_report": {"id": st.sampled_from(["1", "9"]), "text": st.just("found")},
     "schedule_retrospective": {"at": st.just("2026-12-24T10:00:00Z")},
     "add_action_item": {"item": st.just("limit it"), "owner": PEOPLE, "due": st.sampled_from(["2026-11-26", "2026-12-10"])},
+    "change_action_item": {"id": st.sampled_from(["AI-1", "AI-2"]), "owner": PEOPLE, "due": st.sampled_from(["2026-11-26", "2026-12-24"])},
     "complete_action_item": {"id": st.sampled_from(["AI-1", "AI-2"])},
     "file_postmortem": {"document": st.just("## Summary\nIt broke.\n## Root Cause\nA retry.\n")},
     "waive": {"obligation": st.sampled_from(["postmortem", "status_page", "internal_update", "AI-1"]), "reason": REASONS},

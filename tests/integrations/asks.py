@@ -8,6 +8,7 @@ from incident.effects import (
     PORT_OF,
     Ask,
     Brief,
+    ChangeTicket,
     CloseTicket,
     Delivery,
     Invite,
@@ -18,6 +19,7 @@ from incident.effects import (
     Post,
     Publish,
     StoreDocument,
+    Words,
 )
 from incident.vocabulary import PublicStatus, Severity
 
@@ -37,6 +39,15 @@ EXAMPLES: tuple[Ask, ...] = (
         next_update_by=datetime(2026, 3, 4, 3, 30, tzinfo=UTC),
     ),
     OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.", owner="ana", due=date(2026, 3, 18)),
+    ChangeTicket(
+        ref="action-1",
+        title="Alert on error rate",
+        body="So that we know first.",
+        owner="zoe",
+        due=date(2026, 3, 18),
+        note="ana changed action-1: owner ana → zoe",
+        was=(Words(title="Alert on error rate", body="So that we know first.", owner="ana", due=date(2026, 3, 18)),),
+    ),
     CloseTicket(ref="action-1", note="Alert is live."),
     Page(to="ana", role="primary on-call", text="SEV1: checkout returns 5xx"),
     Brief(

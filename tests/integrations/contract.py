@@ -22,7 +22,19 @@ from datetime import timedelta
 
 import pytest
 
-from incident.effects import CloseTicket, Delivery, FindOnCall, OpenChannel, OpenTicket, Port, Post, Receipt, StoreDocument, Wording
+from incident.effects import (
+    ChangeTicket,
+    CloseTicket,
+    Delivery,
+    FindOnCall,
+    OpenChannel,
+    OpenTicket,
+    Port,
+    Post,
+    Receipt,
+    StoreDocument,
+    Wording,
+)
 from integrations.errors import Rejected, Unavailable
 from integrations.ports import KnownIssue
 from tests.integrations.asks import AT, delivery, foreign, of_port
@@ -91,14 +103,14 @@ class Contract:
 
     async def test_a_repeat_is_recognised_after_a_restart(self, stage: Stage) -> None:
         """A worker that died before it could report does not tell the same thing again when it is back."""
-        deliveries = await prepare(stage)
-        first = [await stage.tell(one) for one in deliveries]
-        seen = await stage.shown()
-        restarted = await stage.again()
-        second = [await restarted.tell(one) for one in deliveries]
+        for one in await prepare(stage):
+            first = await stage.tell(one)
+            seen = await stage.shown()
+            restarted = await stage.again()
+            second = await restarted.tell(one)
 
-        assert [repeated(receipt) for receipt in first] == second
-        assert seen == await restarted.shown()
+            assert repeated(first) == second
+            assert seen == await restarted.shown()
 
     async def test_a_repeat_at_the_same_moment_is_shown_once(self, stage: Stage) -> None:
         """Eight workers with the same key have one effect, and all of them learn of it."""
@@ -208,6 +220,17 @@ class ChatContract:
         assert ["degraded"] == await stage.shown()
 
 
+FILED = OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.\n\n- by <day> & night", owner="ana")
+CHANGED = ChangeTicket(
+    ref="action-1",
+    title="Alert on errors",
+    body="Before the customers do.",
+    owner="ben",
+    note="zoe changed action-1: owner ana → ben",
+    was=(FILED.worded,),
+)
+
+
 class TicketingContract:
     """What a tracker promises beyond that."""
 
@@ -243,6 +266,28 @@ class TicketingContract:
         assert (first.reference, True, {}) == (other.reference, other.repeated, other.detail)
         assert {} == again.detail, "the new words do not stand there"
         assert 1 == len(await stage.shown())
+
+    async def test_a_changed_item_has_one_ticket_that_says_so(self, stage: Stage) -> None:
+        """Title, text and owner are those of today, and the change is told again without a second word of it."""
+        first = await stage.tell(delivery(FILED, 1))
+        changed = await stage.tell(delivery(CHANGED, 2))
+        again = await stage.tell(delivery(CHANGED, 2))
+        reading = await stage.tell(delivery(OpenTicket(ref=CHANGED.ref, **dict(CHANGED.worded)), 3))
+
+        assert (first.reference, False, {}) == (changed.reference, changed.repeated, changed.detail)
+        assert repeated(changed) == again
+        assert {} == reading.detail, "the new words do not stand there"
+        assert 1 == len(await stage.shown())
+
+    async def test_a_change_of_a_closed_ticket_is_no_error(self, stage: Stage) -> None:
+        """What is closed, or gone, is left alone."""
+        await stage.tell(delivery(FILED, 1))
+        await stage.tell(delivery(CloseTicket(ref=FILED.ref, note="done"), 2))
+        receipts = [
+            await stage.tell(delivery(CHANGED.model_copy(update={"ref": ref}), number)) for number, ref in ((3, FILED.ref), (4, "?"))
+        ]
+
+        assert [True, True] == [receipt.repeated for receipt in receipts]
 
     async def stands(self, stage: Stage, body: str) -> bool:
         """Whether a ticket says this, where that can be changed from here."""

@@ -21,9 +21,9 @@ from integrations.ticketing import github
 from integrations.ticketing.github import GitHubTracker
 from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
-from integrations.ticketing.tracker import Tracker, TrackerTicketing
+from integrations.ticketing.tracker import NewTicket, Tracker, TrackerTicketing
 from tests.integrations.asks import INCIDENT, delivery
-from tests.integrations.contract import Contract, KnownIssuesContract, Stage, TicketingContract
+from tests.integrations.contract import CHANGED, FILED, Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
 from tests.integrations.spec_transport import Description, SpecTransport, description, read
 from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, TrackerStage, answered
@@ -45,7 +45,7 @@ class JiraStage(TrackerStage):
         return JiraTracker(JIRA, user="bot", token=TOKEN, project="OPS", issue_type="Task", transport=transport)
 
     def decisive(self, request: httpx2.Request) -> bool:
-        return request.method == "POST" and request.url.path.endswith(("/issue", "/transitions"))
+        return request.method == "PUT" or (request.method == "POST" and request.url.path.endswith(("/issue", "/transitions")))
 
     async def shown(self) -> list[str]:
         return [issue["fields"]["summary"] for issue in self.fake.issues.values()]
@@ -153,6 +153,25 @@ async def test_a_comment_whose_answer_was_lost_is_not_written_again(spoken: Jira
     assert 1 == len(await spoken.notes())
 
 
+async def test_a_change_leaves_the_words_of_others_and_is_said_once(spoken: JiraStage | GitHubStage) -> None:
+    """Somebody has written the description anew at the tracker: it stays, the title follows, and a comment tells what has changed."""
+    receipt = await spoken.tell(delivery(FILED, 1))
+    ticket = await spoken.spoken_to.read(receipt.reference)
+    assert ticket is not None
+    theirs = NewTicket(mark(f"{spoken.prefix}{INCIDENT}", FILED.ref), "", "", "We did this last year.")
+    await spoken.spoken_to.reword(ticket, theirs)
+    spoken.wire.fail(Cut.AFTER, wanted=lambda request: request.method == "POST" and "comment" in request.url.path, times=1)
+    with pytest.raises(Unavailable):
+        await spoken.tell(delivery(CHANGED, 2))
+    changed = await spoken.tell(delivery(CHANGED, 2))
+    standing = await spoken.spoken_to.standing(ticket, theirs.mark)
+
+    assert ("Alert on errors", "We did this last year.") == (standing.title, (standing.text or "").strip())
+    assert (True, True) == (changed.repeated, "words of others" in changed.detail["text"])
+    (note,) = await spoken.notes()
+    assert "zoe changed action-1: owner ana" in note
+
+
 @pytest.mark.parametrize("cut", [cut for cut in Cut if cut is not Cut.AFTER])
 async def test_no_bad_line_opens_a_second_ticket(spoken: JiraStage | GitHubStage, cut: Cut) -> None:
     """However the line fails, it is one of our errors, and once it is mended there is one ticket."""
@@ -257,6 +276,19 @@ async def test_every_documented_error_is_one_of_ours(vendor: str, method: str, p
         assert FINAL.get(status, Unavailable if status in (429, 503) else Rejected) is type(told.value)
         assert str(told.value).startswith(("Jira", "GitHub"))
     assert [] != errors
+
+
+async def test_a_change_that_the_account_may_not_make_is_said_in_a_comment(spoken: JiraStage | GitHubStage) -> None:
+    """The words stay as they are, the comment tells what has changed, and whoever reads the delivery knows."""
+    receipt = await spoken.tell(delivery(FILED, 1))
+    way = ("PUT", f"/{receipt.reference}") if spoken.ticketing.vendor == "Jira" else ("PATCH", f"/{receipt.reference.removeprefix('#')}")
+    no = {"errorMessages": ["no"], "errors": {}} if spoken.ticketing.vendor == "Jira" else {"message": "no"}
+    spoken.fake.says[way] = answered(403, no)
+    changed = await spoken.tell(delivery(CHANGED, 2))
+
+    assert "which stay" in changed.detail["text"]
+    assert ["Alert on error rate"] == await spoken.shown()
+    assert 1 == len(await spoken.notes())
 
 
 async def test_jira_is_not_asked_again_before_its_search_has_caught_up() -> None:

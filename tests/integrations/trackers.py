@@ -30,7 +30,8 @@ class TrackerStage(SearchedStage, ABC):
     def __init__(self, inner: httpx2.AsyncBaseTransport, prefix: str = "") -> None:
         self.wire = Wire(inner)
         self.prefix = prefix or f"S{next(_numbers)}-"
-        self.ticketing = TrackerTicketing(self.tracker(self.wire))
+        self.spoken_to = self.tracker(self.wire)
+        self.ticketing = TrackerTicketing(self.spoken_to)
 
     @abstractmethod
     def tracker(self, transport: httpx2.AsyncBaseTransport) -> Tracker: ...

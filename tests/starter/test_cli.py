@@ -322,6 +322,11 @@ SENT: list[tuple[str, list[str], dict[str, Any]]] = [
     ("finish_mitigation", ["finish-mitigation", ONE, "--succeeded", "-m", "ok"], {"succeeded": True, "note": "ok"}),
     ("complete_action_item", ["action", "done", ONE, "AI-1"], {"id": "AI-1"}),
     (
+        "change_action_item",
+        ["action", "change", ONE, "AI-1", "--owner", "eva", "--due", "2026-12-08", "-m", "Limit them"],
+        {"id": "AI-1", "owner": "eva", "due": "2026-12-08", "item": "Limit them"},
+    ),
+    (
         "add_action_item",
         ["action", "add", ONE, "--item", "Limit retries", "--owner", "ana", "--due", "2026-12-01"],
         {"item": "Limit retries", "owner": "ana", "due": "2026-12-01"},

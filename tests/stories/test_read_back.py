@@ -62,3 +62,73 @@ async def test_a_follow_up_hears_of_closed_tickets(stage: Stage) -> None:
     result: Any = await handle.result()
 
     assert [("done", "Jira")] == [(item["status"], item["done_by"]) for item in result["action_items"]]
+
+
+async def test_a_channel_that_people_have_changed(stage: Stage) -> None:
+    """A changed topic is told where people talk; an archived channel pages the commander, is owed, and settled once it is open again."""
+    story = await Story.open(stage, "SEV1")
+    await story.does("acknowledge")
+    await story.told_everything_once()
+    known: Any = await story.handle.query("model")
+    name, topic = known["channel"], known["channel_topic"]
+    shown = {"state": "open", "name": name, "topic": topic, "card": "there"}
+    await story.handle.signal(contract.READ_BACK, {"system": "Slack", "channel": shown})
+    await story.handle.signal(contract.READ_BACK, {"system": "Slack", "channel": {**shown, "topic": "lunch"}})
+    await _until(story, "drift")
+    await story.told_everything_once()
+
+    assert {("channel_topic", topic, "lunch")} == {(each["name"], each["here"], each["there"]) for each in (await story.state())["drifts"]}
+    assert 1 == (await story.kinds()).count("drift")
+    assert any("lunch" in text for text in story.world.chat.posts)
+
+    before = len(story.world.pager.paged)
+    await story.handle.signal(contract.READ_BACK, {"system": "Slack", "channel": {"state": "archived", "name": name}})
+
+    async def archived() -> bool:
+        return "channel" in {each["name"] for each in (await story.state())["drifts"]}
+
+    await eventually(archived, what="the archived channel as a contradiction")
+    await story.told_everything_once()
+
+    assert [True] == ["archived" in text for _, text in story.world.pager.paged[before:]]
+
+    await story.fast_forward(minutes=31)
+
+    assert "overdue" == (await story.clock("drift:channel"))["state"]
+
+    await story.handle.signal(contract.READ_BACK, {"system": "Slack", "channel": shown})
+
+    async def settled() -> bool:
+        return (await story.kinds()).count("drift_settled") == 2
+
+    await eventually(settled, what="both contradictions settled")
+
+    assert "met" == (await story.clock("drift:channel"))["state"]
+
+
+async def test_a_changed_item_changes_its_ticket_also_after_the_end(stage: Stage) -> None:
+    """While the tracker is away and after the incident is closed, a change of an item reaches its ticket, once."""
+    story = await Story.open(stage, "SEV3")
+    await story.does("acknowledge")
+    due = ((await story.now()) + timedelta(days=30)).date().isoformat()
+    await story.does("add_action_item", item="Limit the retries", owner="eva", due=due)
+    await story.told_everything_once()
+    first = await story.does("change_action_item", id="AI-1", item="Limit all retries", key="once")
+    again = await story.does("change_action_item", id="AI-1", item="Limit all retries", key="once")
+    await story.told_everything_once()
+    incident: Any = await story.handle.query("model")
+    clocks = {name: clock for name, clock in incident["clocks"].items() if name.startswith("action")}
+    closed = {**incident, "phase": "closed", "outbox": [], "down": {}, "clocks": clocks}
+    request = contract.FollowUpInput.model_validate({"incident": closed})
+    handle = await stage.client.start_workflow("FollowUp", request, id=f"{story.id}/follow-up", task_queue=stage.queue)
+    answer = await handle.execute_update("change_action_item", {"by": "eva", "id": "AI-1", "owner": "ben"})
+
+    async def told() -> bool:
+        return story.world.tickets.changed == [("T-1", "Limit all retries", "eva"), ("T-1", "Limit all retries", "ben")]
+
+    await eventually(told, what="the ticket with its words of today")
+
+    assert first == again
+    assert answer["accepted"]
+    assert [("ben", "open")] == [(item["owner"], item["status"]) for item in (await ask(handle, "state"))["action_items"]]
+    await handle.terminate()

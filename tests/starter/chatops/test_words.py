@@ -40,6 +40,7 @@ LINES: list[tuple[str, str, str | None, dict[str, Any]]] = [
         },
     ),
     ("action done AI-1", "complete_action_item", None, {"id": "AI-1"}),
+    ("action change AI-1 --owner eva", "change_action_item", None, {"id": "AI-1", "owner": "eva"}),
     (
         'action add "alert on rate" --owner ben --due 2026-12-01',
         "add_action_item",
