@@ -256,7 +256,10 @@ def _section(
         "missing": next((problem["message"] for problem in missing if problem["section"] == name), None),
         # What was saved before a filing and is not what was filed: nobody shall have to guess that it was there.
         "unfiled": _unfiled(saved.get(name), version, text),
-        "lines": [{"text": line.text, "seq": line.seq} for line in lines if line.seq is not None] if title != "Timeline" else [],
+        # Whoever rewrites one sentence keeps the entries of the others, as long as those stand.
+        "lines": [{"text": line.text, "seq": line.seq} for line in lines if line.seq is not None and line.text in text]
+        if title != "Timeline"
+        else [],
     }
 
 

@@ -311,7 +311,7 @@ def evident(entry: Mapping[str, Any], sections: list[dict[str, Any]], late: Late
         section["title"]
         for section in sections
         if (section["section"] == "timeline" and row.split(" | ", 1)[-1] in section["text"])
-        or any(line["seq"] == entry["seq"] for line in section["lines"] if section["prefilled"])
+        or any(line["seq"] == entry["seq"] for line in section["lines"])
         or f"(entry {entry['seq']})" in section["text"]
     ]
     return {**entry, "beside": late.beside(entry["seq"]), "row": row, "point": point, "used": list(dict.fromkeys(used))}

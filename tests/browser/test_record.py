@@ -104,6 +104,24 @@ def test_what_is_typed_is_saved_by_itself(site: Site, tab: Open, incident: str) 
     assert window.complaints == []
 
 
+def test_what_is_missing_and_what_is_printed_follow_what_is_written(site: Site, tab: Open, incident: str) -> None:
+    """Once a section is written it is asked for no more, without a reload, and paper gets the new text; the box stays where it is."""
+    window = tab()
+    page = write(window, incident)
+    place = "document.querySelector('#text-impact').getBoundingClientRect().top"
+    page.focus("#text-impact")
+    before = (page.locator("#pm-impact.missing").count(), page.locator(".pm-toc a.bad[href='#pm-impact']").count(), page.evaluate(place))
+    page.fill("#text-impact", "- **Users Affected:** all\n- **Revenue Impact:** none\n- **SLA Impact:** none")
+    page.locator(".pm-toc a.good[href='#pm-impact']").wait_for()
+    page.locator('[data-state="impact"] a', has_text="version 1").wait_for()
+    after = (page.locator("#pm-impact.missing").count(), page.locator(".pm-toc a.bad[href='#pm-impact']").count(), page.evaluate(place))
+    page.emulate_media(media="print")
+
+    assert (before, after) == ((1, 1, before[2]), (0, 0, before[2]))
+    assert "Revenue Impact: none" in page.inner_text(".print-only.document")
+    assert window.complaints == []
+
+
 def test_two_people_in_one_section_lose_nothing(site: Site, tab: Open, incident: str) -> None:
     """The second sees both texts, hers in the box, and puts them together."""
     page = write(tab(), incident)

@@ -127,6 +127,7 @@ if (form) {
         if (!this.dirty) this.forget();
         this.say(`saved ${clock(said.at)} by ${said.by} · version ${said.version}`);
         saved.textContent = `saved ${clock(said.at)}`;
+        follow();
         return undefined;
       }
       if (answer.status === 409 && said.theirs) return this.tear(said.theirs);
@@ -153,6 +154,42 @@ if (form) {
       this.say("two texts: somebody has written here since you began. Yours is in the box");
       saved.textContent = "not saved: two texts";
     }
+  }
+
+  // What is missing still, and what paper gets, follow what was saved. Nothing under the writer's eyes moves: a line that no longer
+  // holds keeps its room.
+  let followed = 0;
+  async function follow() {
+    const turn = followed += 1;
+    let there;
+    try {
+      const answer = await fetch(`${form.getAttribute("action")}?view=write`);
+      there = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (turn !== followed || !answer.ok || !there.querySelector("[data-postmortem]")) return;
+    } catch { return; }
+    for (const link of form.querySelectorAll(".pm-toc a")) {
+      const now = there.querySelector(`.pm-toc a[href="${link.getAttribute("href")}"]`);
+      if (now) { link.className = now.className; link.replaceChildren(...now.childNodes); }
+    }
+    for (const section of sections) {
+      const card = section.card;
+      const now = there.getElementById(card.id);
+      const state = now?.querySelector("[data-state]");
+      if (state && !section.dirty && !section.torn && !section.flight && !section.state.contains(document.activeElement)) section.state.replaceChildren(...state.childNodes);
+      const line = card.querySelector("[data-missing]");
+      const told = now?.querySelector("[data-missing]");
+      if (!now || !line || !told) continue;
+      card.classList.toggle("missing", now.classList.contains("missing"));
+      if (line.childNodes.length && !told.childNodes.length) {
+        line.style.minBlockSize = `${line.getBoundingClientRect().height}px`;
+        line.className = "pm-written";
+        line.textContent = "Nothing is missing here any more.";
+      } else if (told.childNodes.length) {
+        line.className = told.className;
+        line.replaceChildren(...told.childNodes);
+      }
+    }
+    document.querySelector(".print-only.document").replaceChildren(...there.querySelector(".print-only.document").childNodes);
   }
 
   const sections = boxes.map((box) => new Section(box));

@@ -81,6 +81,18 @@ async def test_the_draft_is_filled_from_the_timeline_and_says_from_where(http: h
     assert sources <= set(re.findall(r'<li id="(entry-\d+)"', page))
 
 
+async def test_a_sentence_that_is_left_as_it_was_keeps_its_entry(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """Whoever rewrites one line of the summary does not take the sources from the others."""
+    desk.holds(after())
+    _, *others = box((await http.get(PAGE)).text, "summary").split("\n")
+    await http.put(f"{DRAFT}/summary", json={"text": "\n".join(["Nobody could pay.", *others])})
+    section = (await http.get(PAGE)).text.split('id="pm-summary"')[1].split("</section>")[0]
+    shown = [html.unescape(text) for text in re.findall(r'href="#entry-\d+">entry \d+</a><span>([^<]*)</span>', section)]
+
+    assert len(others) >= 1
+    assert shown == others
+
+
 async def test_saving_keeps_only_what_was_changed(http: httpx2.AsyncClient, desk: WalkedDesk, drafts: HeldDrafts) -> None:
     """A box that nobody touched goes on following the record."""
     desk.holds(after())
