@@ -6,12 +6,15 @@ by monitoring's own clock, changes are counted by ours.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from incident.routing import Flapping, Value
 
 MOST_CHANGES = 50
 """Times of changes that are kept; no rule looks at more of them."""
+
+MOST_AHEAD = timedelta(days=1)
+"""What a clock may be ahead of ours; a beginning that lies further off is a mistake, and orders nothing."""
 
 
 class Track(Value):
@@ -37,13 +40,23 @@ class Track(Value):
 
 
 def heard(
-    before: Track | None, *, firing: bool, starts_at: datetime, now: datetime, rule: Flapping, said_at: datetime | None = None
+    before: Track | None,
+    *,
+    firing: bool,
+    starts_at: datetime,
+    now: datetime,
+    rule: Flapping,
+    said_at: datetime | None = None,
+    in_their_order: bool = True,
 ) -> Track | None:
     """The track after a word from monitoring; None where the word is no news: known already, or older than what is known.
 
-    `said_at` is given where it was ahead of our clock; the episode then began when it was first heard of.
+    `said_at` is given where it was ahead of our clock; the episode then began when it was first heard of. What is ahead keeps
+    the order of its own clock (`in_their_order`): arriving once more, an earlier word would be the latest by ours.
     """
     if before is not None:
+        if in_their_order and _earlier(said_at, before):
+            return None
         if before.said_at is not None and before.said_at == (said_at or starts_at):
             starts_at, said_at = before.starts_at, before.said_at
         if starts_at < before.starts_at or (starts_at == before.starts_at and (firing or not before.firing)):
@@ -58,6 +71,13 @@ def heard(
     count = before.count + 1 if flapping and before is not None else len(changes) if begins else 0
     since = before.flapping_since if flapping and before is not None else now if begins else None
     return Track(starts_at=starts_at, firing=firing, changes=changes, count=count, flapping_since=since, said_at=said_at)
+
+
+def _earlier(said_at: datetime | None, before: Track) -> bool:
+    """Whether a word is older than what is known, by the clock of its sender, which is ahead of ours with both."""
+    if said_at is None or before.said_at is None:
+        return False
+    return said_at < before.said_at <= before.starts_at + MOST_AHEAD
 
 
 def still(track: Track, now: datetime, rule: Flapping) -> bool:

@@ -204,14 +204,7 @@ class AlertGroup:
     def _note(self, alert: AlertInput, now: datetime) -> AlertInput | None:
         """Keep what is known of the alert, and answer with it as it goes on; None where it is no news."""
         name = alert.identity
-        track = flapping.heard(
-            self.tracks.get(name),
-            firing=alert.status == "firing",
-            starts_at=alert.starts_at,
-            now=now,
-            rule=alerts.flapping_rule(alert),
-            said_at=alert.said_at,
-        )
+        track = self._heard(alert, now)
         if track is None:
             if not self.tracks[name].firing:
                 self.firing.pop(name, None)
@@ -224,6 +217,21 @@ class AlertGroup:
         if len(track.changes) > 1:
             self.latest[name] = alerts.compact(alert)
         return alert
+
+    def _heard(self, alert: AlertInput, now: datetime) -> flapping.Track | None:
+        before, after = (
+            flapping.heard(
+                self.tracks.get(alert.identity),
+                firing=alert.status == "firing",
+                starts_at=alert.starts_at,
+                now=now,
+                rule=alerts.flapping_rule(alert),
+                said_at=alert.said_at,
+                in_their_order=in_order,
+            )
+            for in_order in (False, True)
+        )
+        return after if after == before or workflow.patched(patches.AHEAD_IN_ORDER) else before
 
     @property
     def _rule(self) -> Flapping:

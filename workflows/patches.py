@@ -41,6 +41,12 @@ CLOCKS_AHEAD = "clocks-ahead"
 It may go with `ALERTS_IN_WAVES`.
 """
 
+AHEAD_IN_ORDER = "ahead-in-order"
+"""Words of a clock that is ahead are told in that clock's order; an earlier one that came again was taken for news (2026-12).
+
+It may go with `ALERTS_IN_WAVES`.
+"""
+
 ALERTS_IN_WAVES = "alerts-in-waves"
 """An alert group hands more than one signal's worth of alerts to its incident at once, no longer one signal after the other.
 

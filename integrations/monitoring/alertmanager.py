@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from integrations.monitoring.posted import Group, Posted, empty_where_null, sorted_out, unreadable
+from integrations.monitoring.posted import Group, Posted, empty_where_null, group_key, sorted_out, unreadable
 
 Words = Annotated[dict[str, str], BeforeValidator(empty_where_null)]
 
@@ -17,14 +17,14 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     version: Annotated[Literal["4"], BeforeValidator(str)]
-    group_key: str = Field(alias="groupKey", min_length=1, max_length=50_000)
+    group_key: str = Field(alias="groupKey", min_length=1)
     status: Literal["firing", "resolved"]
     receiver: str = ""
     alerts: list[Any] = Field(min_length=1)
     group_labels: Words = Field(default_factory=dict, alias="groupLabels")
     common_labels: Words = Field(default_factory=dict, alias="commonLabels")
     common_annotations: Words = Field(default_factory=dict, alias="commonAnnotations")
-    external_url: str = Field(default="", alias="externalURL", max_length=2_000)
+    external_url: str = Field(default="", alias="externalURL")
     truncated_alerts: int = Field(default=0, alias="truncatedAlerts")
 
 
@@ -39,7 +39,7 @@ def read(body: Any) -> Posted:
     except ValidationError as error:
         raise unreadable(error) from error
     good, bad = sorted_out(payload.alerts)
-    return Posted((Group(payload.group_key, good, bad, about(payload)),))
+    return Posted((Group(group_key(payload.group_key), good, bad, about(payload)),))
 
 
 def about(payload: Payload) -> dict[str, Any]:
@@ -50,6 +50,6 @@ def about(payload: Payload) -> dict[str, Any]:
         "group_labels": payload.group_labels,
         "common_labels": payload.common_labels,
         "common_annotations": payload.common_annotations,
-        "external_url": payload.external_url,
+        "external_url": payload.external_url[:2_000],
         "truncated_alerts": payload.truncated_alerts,
     }

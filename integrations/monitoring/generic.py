@@ -4,7 +4,7 @@
      "summary": "98 % of /var", "id": "disk-db1", "status": "firing"}
 
 Only `name` must be there. The same `id` (else the same labels) is the same alert; the same `group` (else the same id)
-goes to the same incident. Without `starts_at` an alert begins when it arrives.
+goes to the same incident. Without `starts_at` an alert begins when it arrives. What is too long is cut, and costs no alert.
 """
 
 from __future__ import annotations
@@ -13,15 +13,26 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from incident import alerts
-from incident.commands import Instant, Line
-from integrations.monitoring.posted import Group, Posted, Unreadable, sorted_out, unreadable
+from incident.commands import LINE_LIMIT, Instant
+from integrations.monitoring.posted import Group, Posted, Unreadable, group_key, sorted_out, unreadable
 
 MOST_ALERTS = 5_000
 
-Long = Annotated[str, Field(max_length=20_000)]
+
+def _as_line(text: str) -> str:
+    """A text of one line that is short enough to be kept; a hasty script's line break must not cost its alert."""
+    plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not plain:
+        raise ValueError("is empty")
+    return plain if len(plain) <= LINE_LIMIT else f"{plain[: LINE_LIMIT - 1]}…"
+
+
+Name = Annotated[str, AfterValidator(_as_line)]
+Key = Annotated[str, AfterValidator(str.strip), Field(min_length=1)]
+"""What tells alerts apart is never cut: two long ones may differ in their last character."""
 
 
 def _stated(value: Any) -> Any:
@@ -34,20 +45,20 @@ class GenericAlert(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Line
+    name: Name
     status: Annotated[Literal["firing", "resolved"], BeforeValidator(_stated)] = "firing"
-    id: Line | None = None
-    service: Line | None = None
-    environment: Line | None = None
-    severity: Line | None = None
-    summary: Long = ""
-    description: Long = ""
-    url: Annotated[str, Field(max_length=2_000)] = ""
-    runbook: Annotated[str, Field(max_length=2_000)] = ""
+    id: Key | None = None
+    service: Name | None = None
+    environment: Name | None = None
+    severity: Name | None = None
+    summary: str = ""
+    description: str = ""
+    url: str = ""
+    runbook: str = ""
     starts_at: Instant | None = None
     ends_at: Instant | None = None
-    labels: dict[str, str] = Field(default_factory=dict, max_length=100)
-    annotations: dict[str, str] = Field(default_factory=dict, max_length=100)
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class GenericPayload(BaseModel):
@@ -55,7 +66,7 @@ class GenericPayload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    group: Line | None = None
+    group: Key | None = None
     alerts: list[Any] = Field(min_length=1, max_length=MOST_ALERTS)
 
 
@@ -88,7 +99,7 @@ def read(body: Any, now: datetime) -> Posted:
             invalid.append(f"alert {number}: {mistakes[0]['field']}: {mistakes[0]['message']}")
             continue
         key = payload.group or told.id or one.identity
-        found.setdefault(f"generic: {key}", []).append(one)
+        found.setdefault(group_key(f"generic: {key}"), []).append(one)
     if not found:
         raise Unreadable([{"field": "alerts", "message": problem} for problem in invalid[:20]])
     groups = [Group(key, tuple(each), (), {"status": each[0].status}) for key, each in found.items()]

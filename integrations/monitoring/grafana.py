@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from integrations.monitoring import alertmanager
-from integrations.monitoring.posted import Group, Posted, empty_where_null, sorted_out, unreadable
+from integrations.monitoring.posted import Group, Posted, empty_where_null, group_key, sorted_out, unreadable
 
 LINKS = ("dashboardURL", "panelURL", "silenceURL", "imageURL")
 
@@ -34,7 +34,7 @@ def read(body: Any) -> Posted:
         raise unreadable(error) from error
     good, bad = sorted_out([_told(item) for item in payload.alerts])
     key = f"grafana {payload.external_url.rstrip('/')} {payload.org_id}: {payload.group_key}"
-    return Posted((Group(key, good, bad, alertmanager.about(payload)),))
+    return Posted((Group(group_key(key), good, bad, alertmanager.about(payload)),))
 
 
 def _told(item: Any) -> Any:

@@ -26,6 +26,7 @@ class _Reference(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     summary: _Text = ""
+    name: _Text = ""
 
 
 class _Event(BaseModel):
@@ -78,8 +79,9 @@ def _alert(event: _Event, incident: _Incident) -> dict[str, Any]:
     """The end counts as later than any beginning; a reopening is an episode of its own."""
     firing = event.event_type in FIRES
     began = incident.created_at if event.event_type == "incident.triggered" and incident.created_at else event.occurred_at
+    began = began if firing else max(began, incident.created_at or began)
     service = incident.service.summary if incident.service else ""
-    priority = incident.priority.summary if incident.priority else ""
+    priority = (incident.priority.summary or incident.priority.name) if incident.priority else ""
     labels = {
         "alertname": incident.title or f"PagerDuty {incident.id}",
         "service": service,

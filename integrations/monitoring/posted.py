@@ -7,6 +7,7 @@ cost the good ones. Bad ones go along, each with what is wrong with it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from incident.commands import problems
 
 SHOWN = 300
 """Characters of a bad alert that are kept, so that somebody can tell which one it was."""
+
+
+KEY_LIMIT = 500
+"""Characters of a group's key. The register keeps thousands of them, and a key is made of labels, which may be documents."""
 
 
 MAY_BE_NULL = frozenset({"annotations", "generatorURL", "fingerprint"})
@@ -49,6 +54,13 @@ class Posted:
 
     groups: tuple[Group, ...] = ()
     ignored: str | None = None
+
+
+def group_key(said: str) -> str:
+    """A group's key as it is kept: one that is very long goes on as its beginning and a hash of all of it."""
+    if len(said) <= KEY_LIMIT:
+        return said
+    return f"{said[: KEY_LIMIT - 70]}… {hashlib.sha256(said.encode()).hexdigest()}"
 
 
 def unreadable(error: ValidationError, what: str = "alert") -> Unreadable:

@@ -53,6 +53,27 @@ def test_a_beginning_ahead_of_our_clock_began_when_it_was_first_heard_of() -> No
     assert (later, True, None) == (news.starts_at, news.firing, news.said_at)
 
 
+def test_words_of_a_clock_ahead_keep_its_order() -> None:
+    """Its beginning, posted again after an end that is an hour ahead as well, does not burn again; a later outage does."""
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    first = heard(None, firing=True, starts_at=NOW, said_at=NOW + hour, now=NOW, rule=RULE)
+    end = heard(first, firing=False, starts_at=NOW + minute, said_at=NOW + hour + minute, now=NOW + minute, rule=RULE)
+    later = NOW + 2 * minute
+
+    assert end is not None
+    assert heard(end, firing=True, starts_at=later, said_at=NOW + hour, now=later, rule=RULE) is None
+    assert heard(end, firing=True, starts_at=later, said_at=NOW + hour + 5 * minute, now=later, rule=RULE) is not None
+    assert heard(end, firing=True, starts_at=later, now=later, rule=RULE) is not None, "the clock was put right meanwhile"
+
+
+def test_a_mistaken_year_orders_nothing() -> None:
+    """What lies further ahead than any clock hides no outage of one that is an hour ahead."""
+    far = heard(None, firing=False, starts_at=NOW, said_at=NOW.replace(year=9999), now=NOW, rule=RULE)
+    later = NOW + timedelta(minutes=1)
+
+    assert heard(far, firing=True, starts_at=later, said_at=later + timedelta(hours=1), now=later, rule=RULE) is not None
+
+
 def test_it_flaps_from_the_change_that_is_one_too_many() -> None:
     """Changes are counted by our clock, within the rule's time; every further one is counted on top."""
     words = [(number % 2 == 0, number // 2, number) for number in range(6)]

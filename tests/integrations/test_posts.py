@@ -139,7 +139,10 @@ def test_pagerdutys_ends_come_after_its_beginnings() -> None:
     assert [alert.starts_at for alert in alerts] == sorted({alert.starts_at for alert in alerts})
 
 
-@pytest.mark.parametrize(("more", "severity"), [({"priority": None}, "error"), ({"priority": {"summary": "P3"}}, "warning")])
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [({"priority": None}, "error"), ({"priority": {"summary": "P3"}}, "warning"), ({"priority": {"name": "P1"}}, "critical")],
+)
 def test_pagerdutys_priority_or_urgency_is_the_severity(more: dict[str, Any], severity: str) -> None:
     """Without a priority the urgency says how bad it may be."""
     assert pagerduty.read(event("incident.triggered", **more)).groups[0].alerts[0].labels["severity"] == severity
@@ -176,6 +179,30 @@ def test_the_events_that_open_and_end_are_ones_that_pagerduty_knows() -> None:
     assert [kind for kind in pagerduty.FIRES | pagerduty.ENDS if f'"{kind}"' not in described] == []
 
 
+@pytest.mark.skipif(not (SPECS / "pagerduty").is_dir(), reason="PagerDuty's description is not here; TOCSIN_SPECS names its folder")
+def test_what_is_read_of_an_incident_is_what_pagerduty_describes() -> None:
+    """Of the webhook's body there is no published schema; the incident in it is described for the REST API, field by field."""
+    schemas = json.loads((SPECS / "pagerduty" / "rest-v2.openapi3.json").read_text())["components"]["schemas"]
+    described = _described(schemas, "Incident")
+    plain = {name: described[name]["type"] for name in ("title", "created_at", "urgency", "status")}
+
+    assert plain == dict.fromkeys(plain, "string")
+    assert described["created_at"]["format"] == "date-time"
+    assert set(described["urgency"]["enum"]) == set(pagerduty.URGENCIES)
+    assert {"id", "summary", "html_url"} <= set(_described(schemas, "Reference"))
+    assert described["priority"]["$ref"].endswith("/Priority")
+    assert "name" in _described(schemas, "Priority")
+
+
+def _described(schemas: dict[str, Any], name: str) -> dict[str, Any]:
+    """The fields of a schema, with those of what it is made of."""
+    found: dict[str, Any] = {}
+    for part in (*schemas[name].get("allOf", ()), schemas[name]):
+        other = part.get("$ref", "").rpartition("/")[2]
+        found |= _described(schemas, other) if other in schemas else part.get("properties", {})
+    return found
+
+
 # ---------------------------------------------------------------------- anybody's JSON
 
 
@@ -204,10 +231,22 @@ def test_a_list_goes_on_without_its_bad_alerts() -> None:
     assert [problem.split(":")[1].strip() for problem in posted.groups[0].invalid] == ["group", "name"]
 
 
+def test_what_is_too_long_costs_no_alert() -> None:
+    """A hasty script's line breaks, and a document for a name, are made lines; long ids that differ at their end stay two."""
+    long = "x" * 10_000
+    bodies = [{"name": f"disk\nfull {long}", "service": f"db\t1 {long}", "id": f"{long}{number}", "summary": 3 * long} for number in (1, 2)]
+    (one,), (other,) = (generic.read(body, NOW).groups for body in bodies)
+
+    assert one.alerts[0].name.startswith("disk full xxx")
+    assert (one.alerts[0].name[-1], len(one.alerts[0].name), one.alerts[0].service[:5]) == ("…", 300, "db 1 ")
+    assert (one.key != other.key, one.alerts[0].identity != other.alerts[0].identity, len(one.key) < 500) == (True, True, True)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({}, "name"),
+        ({"name": " \u200b\n"}, "name"),
         ({"name": "a", "sevrity": "high"}, "sevrity"),
         ({"name": "a", "status": "smouldering"}, "status"),
         ({"name": "a", "starts_at": "yesterday"}, "starts_at"),
