@@ -149,7 +149,7 @@ class Entrance:
             except Problem as problem:
                 return _told(request, problem)
             typed = [(name, value) for name, values in form.items() for value in values]
-        return page(request, "signed_out.html", status=401, sign_in="/login", again=path, typed=typed)
+        return page(request, "signed_out.html", status=401, sign_in=places.SIGN_IN_BESIDE, again=path, typed=typed)
 
 
 def bearer_of(headers: Headers) -> str | None:

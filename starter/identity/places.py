@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 PUBLIC = re.compile(r"/(healthz|readyz|favicon\.ico|login(/start|/callback)?|logout|status(/.*)?|static/.*|webhooks/slack/.*|ack/.*)")
 """Open to everybody: signs of life, signing in and out, the public status page, what pages are made of, and what is signed: links from
@@ -16,6 +17,12 @@ SIGNED = "/webhooks/slack/"
 
 def is_public(path: str) -> bool:
     return PUBLIC.fullmatch(path) is not None
+
+
+BESIDE = "/login?beside=1"
+"""Where somebody arrives who has signed in beside a page on which their words wait: it leads them back to that one."""
+
+SIGN_IN_BESIDE = f"/login?next={quote(BESIDE, safe='/')}"
 
 
 def local(path: str) -> str:

@@ -14,7 +14,7 @@ from starter.identity import tokens
 from starter.identity.actor import Actor
 from starter.identity.arrangement import Arrangement
 from starter.identity.limits import allow_try
-from starter.identity.places import local
+from starter.identity.places import BESIDE, local
 from starter.identity.provider import CALLBACK, OpenIdConnect
 from starter.identity.proxy import client_address
 from starter.identity.sessions import ATTEMPT_LASTS, LASTING, Cookies
@@ -56,6 +56,7 @@ def _in_and_out(arrangement: Arrangement, store: Store | None) -> APIRouter:
             public_url=arrangement.public_url,
             user_header=arrangement.headers.user if arrangement.headers is not None else "",
             signed_out=signed_out,
+            beside="beside" in request.query_params or next_ == BESIDE,
         )
 
     @router.get("/login")

@@ -115,7 +115,7 @@ def test_whoever_signs_in_at_the_provider_stands_in_the_room_they_wanted(site: S
 
 
 def test_a_session_that_ends_while_one_types_costs_a_sign_in_and_no_word(site: Site, tab: Open) -> None:
-    """The press is told that one is signed out; one signs in beside it, presses again, and the text is there once, as one's own."""
+    """Told so, one signs in beside it, is sent back and presses again: the text is there once, as one's own."""
     incident = site.begins(Phase.TRIAGE)
     window = tab()
     page = window.page
@@ -130,7 +130,9 @@ def test_a_session_that_ends_while_one_types_costs_a_sign_in_and_no_word(site: S
         page.locator("#answer a").click()
     beside = opened.value
     beside.get_by_role("link", name="Sign in").first.click()
-    beside.locator("#open-title").wait_for()
+    beside.get_by_text("waits in the tab that you came from: go back to it and press again").wait_for()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.locator("#answer .good", has_text="You are signed in again").wait_for()
     page.locator("#composer button").click()
     page.locator("#answer .good", has_text=LINE).wait_for()
 

@@ -367,6 +367,17 @@ function ticked(item, said) {
   }
 }
 
+/** @type {any} the form that was turned away since the sign-in had ended */
+let signedOutOf = null;
+// Whoever comes back from signing in beside this page is told that the same press counts now.
+document.addEventListener("visibilitychange", async () => {
+  if (document.hidden || !signedOutOf) return;
+  const sent = await fetch(`/incidents/${room}/badge`, { redirect: "manual" }).catch(() => null);
+  if (!sent?.ok || !signedOutOf) return;
+  answer(signedOutOf, notice("good", "You are signed in again.", "What you typed is here. Press again to send it.", ...(!stream || stream.isConnected ? [] : [Object.assign(document.createElement("a"), { href: location.pathname, textContent: "Load the page anew, with what you typed, to follow it live" })])), false);
+  signedOutOf = null;
+});
+
 /** @param {any} form @param {any} [button] */
 async function send(form, button) {
   const key = form.elements.key ?? form.appendChild(Object.assign(document.createElement("input"), { type: "hidden", name: "key" }));
@@ -389,7 +400,8 @@ async function send(form, button) {
   try {
     const sent = await ask(address, body, stop.signal);
     if (sent.status === 401 || sent.type === "opaqueredirect") {
-      const link = Object.assign(document.createElement("a"), { href: "/login", target: "_blank", textContent: "Sign in in a new tab" });
+      const link = Object.assign(document.createElement("a"), { href: "/login?next=/login%3Fbeside%3D1", target: "_blank", textContent: "Sign in in a new tab" });
+      signedOutOf = form;
       answer(form, notice("warn", "You are signed out.", "What you typed is kept here. Then press again:", link));
       return;
     }
