@@ -110,7 +110,9 @@ class ReadBackActivities:
             seen = await self._page.read_page(published)
         told = []
         for id in published:
-            shown = PageShown(status=seen[id].status, body=seen[id].body[:100_000], operational=seen[id].operational[:500])
+            said = incidents[id].published
+            body = drift.as_said(said.body, seen[id].body) if said is not None else seen[id].body
+            shown = PageShown(status=seen[id].status, body=body[:100_000], operational=seen[id].operational[:500])
             told += await self._tell(id, incidents[id], ReadBack(system=self._page.vendor, page=shown))
         return Round(incidents=len(incidents), told=tuple(told), silent=tuple(silent))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from html import unescape
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
@@ -33,6 +34,8 @@ NOTHING_THERE = "no entry"
 NO_TOPIC = "no topic"
 
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
+_BREAK = re.compile(r"</?(?:p|br|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre|hr)\b[^<>]*>", re.IGNORECASE)
+_ELEMENT = re.compile(r"</?[a-z][^<>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _SHORTENED = re.compile(r"…\s\(shortened; [\d,]+ characters in all\)$")
 
 
@@ -166,6 +169,18 @@ def _same(here: str, there: str) -> bool:
 
 def _plain(text: str) -> str:
     return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def as_said(said: str, shown: str) -> str:
+    """What a page shows, as plain text where it is what was said with markup around it; whoever reads it sees no difference.
+
+    For those who read back: an incident takes what it hears as it is.
+    """
+    return said if _same(_without_markup(said), _without_markup(shown)) else shown
+
+
+def _without_markup(text: str) -> str:
+    return unescape(_ELEMENT.sub("", _BREAK.sub(" ", text)))
 
 
 def _compared(incident: Incident, seen: ReadBack, now: datetime, name: str, here: str, there: str) -> Iterator[Event]:

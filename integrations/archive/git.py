@@ -229,13 +229,19 @@ class GitArchive:
             return Unauthorized(f"{text} (renew what TOCSIN_GIT_REMOTE is let in with; `tocsin doctor` tries it)")
         return NotFound(text) if _GONE.search(told) else Unavailable(text)
 
+    async def _nothing(self) -> str:
+        """A commit of no document, to be pushed nowhere: to fetch, any web page that is there can pass for an empty repository."""
+        tree = (await self._git("mktree")).strip()
+        return (await self._git("commit-tree", "-m", "to see whether it could be pushed", tree)).strip()
+
     async def check(self) -> Checked:
         """Bring the clone to what the remote has; nothing is added."""
         try:
             async with self._working():
                 pass
-            if self._remote is not None and await self._has("HEAD"):
-                await self._git("push", "--quiet", "--dry-run", "origin", f"HEAD:refs/heads/{self._branch}")
+            if self._remote is not None:
+                what = "HEAD" if await self._has("HEAD") else await self._nothing()
+                await self._git("push", "--quiet", "--dry-run", "origin", f"{what}:refs/heads/{self._branch}")
         except IntegrationError as error:
             fix = "Check TOCSIN_GIT_REMOTE, and that this user may push there without being asked for a password."
             return Checked(name="archive: Git", ok=False, detail=str(error), fix=fix)

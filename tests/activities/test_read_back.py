@@ -171,6 +171,30 @@ async def test_an_incident_hears_what_the_public_reads(client: FakeClient, outsi
     assert ["resolved"] == [seen.page.status for _, seen in running.signals if seen.page is not None]
 
 
+@pytest.mark.parametrize(
+    ("body", "agrees"),
+    [
+        ("<p>We are on it &amp; will\n<br/>write <strong>soon</strong>.</p>", True),
+        ("We are on it & will write soon.<!-- typed by hand -->", True),
+        ("<p>We are on it.</p>", False),
+        ("<p>All is well &amp; was, soon.</p>", False),
+        ("", False),
+    ],
+)
+async def test_a_page_that_answers_with_markup_contradicts_nobody(
+    client: FakeClient, outside: FakeOutside, activities: ReadBackActivities, body: str, agrees: bool
+) -> None:
+    """What readers see is what was said, though the page answers in HTML; other words in it are other words."""
+    incident = _incident()
+    assert incident.published is not None
+    said = incident.model_copy(update={"published": incident.published.model_copy(update={"body": "We are on it & will write soon."})})
+    running = client.running("INC-2026-0001", said)
+    outside.pages = {"INC-2026-0001": Published(status="investigating", body=body)}
+    await ActivityEnvironment().run(activities.read_page_back)
+
+    assert ([] if agrees else [body]) == [seen.page.body for _, seen in running.signals if seen.page is not None]
+
+
 async def test_a_drill_is_never_looked_for_outside(client: FakeClient, outside: FakeOutside, activities: ReadBackActivities) -> None:
     """A drill was told to nobody outside, so nothing outside can contradict it."""
     client.running("INC-2026-0001", _incident(drill=True))

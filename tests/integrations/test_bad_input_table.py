@@ -188,21 +188,22 @@ HTML = b"<!doctype html><html><head><title>We'll be right back</title></head><bo
 
 class _WebPage(BaseHTTPRequestHandler):
     status = 200
+    page = HTML
 
     def do_GET(self) -> None:
         self.send_response(self.status)
         self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(HTML)))
+        self.send_header("Content-Length", str(len(self.page)))
         self.end_headers()
-        self.wfile.write(HTML)
+        self.wfile.write(self.page)
 
     def log_message(self, format: str, *args: object) -> None:
         return
 
 
 @contextmanager
-def _web_server(status: int) -> Iterator[int]:
-    handler = type("Page", (_WebPage,), {"status": status})
+def _web_server(status: int, page: bytes = HTML) -> Iterator[int]:
+    handler = type("Page", (_WebPage,), {"status": status, "page": page})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -224,6 +225,18 @@ async def test_a_web_page_in_the_place_of_a_repository_is_no_repository(tmp_path
 
     assert isinstance(told.value, Unavailable | NotFound), repr(told.value)
     assert SECRET not in str(told.value)
+
+
+@pytest.mark.parametrize("page", [HTML, HTML + b"\n", b""], ids=["one line", "lines", "empty"])
+async def test_the_doctor_takes_no_web_page_for_an_empty_repository(tmp_path: Path, page: bytes) -> None:
+    """A portal that answers everything with 200 is told before the first document needs a place, without the credentials."""
+    with _web_server(200, page) as port:
+        archive = GitArchive(tmp_path / "clone", remote=SecretStr(f"http://bot:{SECRET}@127.0.0.1:{port}/archive.git"))
+        checked = await archive.check()
+
+    assert not checked.ok, checked.detail
+    assert "TOCSIN_GIT_REMOTE" in (checked.fix or "")
+    assert SECRET not in checked.detail
 
 
 async def test_a_web_server_in_the_place_of_a_mail_server_has_taken_nothing() -> None:
