@@ -1,4 +1,4 @@
-"""The public page for machines: JSON in Statuspage's shape, which monitors and chat bots read already, and an RSS feed.
+"""The public page for machines: JSON in Statuspage's shape, which monitors and chat bots read already, an RSS and an Atom feed.
 
 Ids are hashes of names, so that they stay the same and say nothing. Times are UTC with milliseconds.
 """
@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from html import escape
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from incident.vocabulary import PublicStatus, Severity
@@ -28,6 +29,16 @@ LISTED = 50
 """How many incidents the list and the feed go back."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class News(NamedTuple):
+    """One update as feeds tell it."""
+
+    at: datetime
+    id: str
+    link: str
+    title: str
+    text: str
 
 
 class Machines:
@@ -54,6 +65,8 @@ class Machines:
             "incidents.json": {**page, "incidents": [self._incident(incident) for incident in self._everything[:LISTED]]},
             "incidents/unresolved.json": {**page, "incidents": unresolved},
             "scheduled-maintenances.json": {**page, "scheduled_maintenances": []},
+            "scheduled-maintenances/upcoming.json": {**page, "scheduled_maintenances": []},
+            "scheduled-maintenances/active.json": {**page, "scheduled_maintenances": []},
         }
 
     def _about(self) -> dict[str, Any]:
@@ -146,20 +159,48 @@ class Machines:
         _put(channel, "description", "Incidents and their updates")
         SubElement(channel, "atom:link", {"href": f"{self._url}/feed.rss", "rel": "self", "type": "application/rss+xml"})
         _put(channel, "lastBuildDate", format_datetime(self._changed.astimezone(UTC), usegmt=True))
-        items = [
-            (update.at, incident, update, len(incident.updates) - number)
+        for news in self._news():
+            item = SubElement(channel, "item")
+            _put(item, "title", news.title)
+            _put(item, "link", news.link)
+            # Readers take this for HTML, so what people wrote is escaped for that too: "p95 < 300 ms" would lose its end.
+            _put(item, "description", escape(news.text, quote=False).replace("\n", "<br>\n"))
+            _put(item, "pubDate", format_datetime(news.at, usegmt=True))
+            SubElement(item, "guid", {"isPermaLink": "false"}).text = news.id
+        return bytes(tostring(rss, encoding="utf-8", xml_declaration=True))
+
+    def atom(self) -> bytes:
+        """The same as Atom 1.0, which says of a text that it is text."""
+        feed = Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
+        _put(feed, "id", f"{self._url}/feed.atom")
+        _put(feed, "title", f"{self._layout.name} status")
+        _put(feed, "updated", _at(self._changed))
+        SubElement(feed, "link", {"href": f"{self._url}/feed.atom", "rel": "self", "type": "application/atom+xml"})
+        SubElement(feed, "link", {"href": self._url, "rel": "alternate", "type": "text/html"})
+        _put(SubElement(feed, "author"), "name", self._layout.name)
+        for news in self._news():
+            entry = SubElement(feed, "entry")
+            _put(entry, "id", f"{news.link}#{news.id}")
+            _put(entry, "title", news.title)
+            _put(entry, "updated", _at(news.at))
+            SubElement(entry, "link", {"href": news.link})
+            _put(entry, "content", news.text)
+        return bytes(tostring(feed, encoding="utf-8", xml_declaration=True))
+
+    def _news(self) -> list[News]:
+        """The latest updates, newest first."""
+        found = [
+            News(
+                at=update.at.astimezone(UTC),
+                id=f"{public_id(incident.incident)}-{len(incident.updates) - number}",
+                link=f"{self._url}/incidents/{public_id(incident.incident)}",
+                title=f"{update.status.value.capitalize()}: {incident.title}",
+                text=update.text,
+            )
             for incident in self._everything[:LISTED]
             for number, update in enumerate(incident.updates)
         ]
-        for at, incident, update, number in sorted(items, key=lambda item: item[0], reverse=True)[:LISTED]:
-            item = SubElement(channel, "item")
-            link = f"{self._url}/incidents/{public_id(incident.incident)}"
-            _put(item, "title", f"{update.status.value.capitalize()}: {incident.title}")
-            _put(item, "link", link)
-            _put(item, "description", update.text)
-            _put(item, "pubDate", format_datetime(at.astimezone(UTC), usegmt=True))
-            SubElement(item, "guid", {"isPermaLink": "false"}).text = f"{public_id(incident.incident)}-{number}"
-        return bytes(tostring(rss, encoding="utf-8", xml_declaration=True))
+        return sorted(found, key=lambda news: news.at, reverse=True)[:LISTED]
 
 
 def _affected(update: PublicUpdate, before: PublicUpdate | None) -> list[dict[str, str]]:

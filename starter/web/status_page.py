@@ -35,6 +35,7 @@ MAX_AGE = 2
 """Seconds for which a browser or a cache on the way may keep a page."""
 
 HTML, JSON, RSS = "text/html; charset=utf-8", "application/json", "application/rss+xml; charset=utf-8"
+ATOM = "application/atom+xml; charset=utf-8"
 
 
 class Published(Protocol):
@@ -101,7 +102,7 @@ class PublicSite:
             found[f"incidents/{public_id(incident.incident)}/index.html"] = deepest.incident(incident).encode()
         machines = self._machines(page)
         found |= {f"api/v2/{name}": to_json(document) for name, document in machines.documents().items()}
-        found["feed.rss"] = machines.feed()
+        found |= {"feed.rss": machines.feed(), "feed.atom": machines.atom()}
         for name in ("status.css", "status.js", "icon.svg"):
             kept = asset(name)
             if kept is not None:
@@ -129,6 +130,8 @@ class PublicSite:
                 return _kept(view.incident(incident).encode(), HTML)
             case "feed.rss", "":
                 return _kept(self._machines(page).feed(), RSS)
+            case "feed.atom", "":
+                return _kept(self._machines(page).atom(), ATOM)
             case "api", document if (found := self._machines(page).documents().get(document.removeprefix("v2/"))) is not None:
                 return _kept(to_json(found), JSON)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import os
 import re
@@ -263,7 +264,7 @@ async def test_nothing_internal_stands_on_it(http: httpx2.AsyncClient) -> None:
     ]
 
     assert found == []
-    assert len(files) == 15
+    assert len(files) == 18
 
 
 async def test_a_second_look_costs_nothing(http: httpx2.AsyncClient) -> None:
@@ -325,6 +326,8 @@ DOCUMENTS = {
     "incidents.json": "incidents",
     "incidents/unresolved.json": "incidents",
     "scheduled-maintenances.json": "scheduled-maintenances",
+    "scheduled-maintenances/upcoming.json": "scheduled-maintenances",
+    "scheduled-maintenances/active.json": "scheduled-maintenances",
 }
 
 
@@ -375,7 +378,22 @@ async def test_the_feed_tells_each_update_once(http: httpx2.AsyncClient, board: 
     assert feed.headers["content-type"] == "application/rss+xml; charset=utf-8"
     assert [f"Identified: {READABLE}", f"Investigating: {READABLE}"] == [item.findtext("title") for item in items]
     assert len({item.findtext("guid") for item in items}) == 2
-    assert [item.findtext("description") for item in items] == [READABLE + "\N{REPLACEMENT CHARACTER}", "a"]
+    assert [html.unescape(item.findtext("description") or "") for item in items] == [READABLE + "\N{REPLACEMENT CHARACTER}", "a"]
+
+
+async def test_no_reader_of_a_feed_takes_words_for_markup(http: httpx2.AsyncClient, board: Board) -> None:
+    """RSS readers show a description as HTML, so a smaller-than sign and a script are escaped for that; Atom says that it is text."""
+    written = "p95 < 300 ms & falling\n<script>alert(1)</script>"
+    board.page = showing(told(texts=(written,)))
+    rss = ElementTree.fromstring((await http.get("/status/feed.rss")).content)
+    answer = await http.get("/status/feed.atom")
+    entry = ElementTree.fromstring(answer.content).find("{*}entry")
+
+    assert rss.findtext("channel/item/description") == "p95 &lt; 300 ms &amp; falling<br>\n&lt;script&gt;alert(1)&lt;/script&gt;"
+    assert answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert entry is not None
+    assert (entry.findtext("{*}content"), entry.findtext("{*}updated")) == (written, "2026-11-24T02:10:00.000Z")
+    assert (entry.findtext("{*}id") or "").startswith("https://status.example.org/incidents/")
 
 
 # ---------------------------------------------------------------------- components
