@@ -150,3 +150,15 @@ def test_what_became_of_a_miss_is_told_beside_its_first_word_as_it_happens(site:
 
     assert page.locator(f"#{place} .entry-text").count() == 1
     assert page.locator("#timeline .entry").count() == len(site.kinds(incident))
+
+
+def test_a_new_phase_is_said_once_to_whoever_listens(site: Site, tab: Open) -> None:
+    """A screen reader hears that the incident went on, and not each of the entries that came with it."""
+    incident = site.open()
+    page = enter(tab(), incident)
+    before = page.locator("#announce").inner_text()
+    site.does(incident, "acknowledge")
+    site.does(incident, "advance", reason="it is clear what to do")
+    page.locator("#announce", has_text="The incident is now in triage").wait_for(state="attached")
+
+    assert before == ""

@@ -615,12 +615,23 @@ menu?.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
   event.stopPropagation();
 });
 
+/** Whoever hears the page is told of a new phase, once. */
+const phaseNow = () => one('#r-head [aria-current="step"]')?.lastChild?.textContent.trim() ?? "";
+let phase = phaseNow();
+function tellPhase() {
+  const now = phaseNow();
+  if (now === phase) return;
+  phase = now;
+  write(one("#announce"), `The incident is now in ${now.toLowerCase()}`);
+}
+
 /** After the page has changed. */
 function changed() {
   if (room) title = `${one("#r-head .sev").textContent.trim().replace("SEV ?", "?")} ${one("#r-head h1").textContent} · ${room}`;
   tick();
   localTimes();
   followPhase();
+  tellPhase();
 }
 changed();
 preview();
