@@ -7,6 +7,7 @@ never possible: with JavaScript off everything can be read and every form be pos
     rendering   templates, filters, static files, the frame that all pages share
     status_page what the public reads; it shares nothing with the rest
     public_preview what the public will read, by the templates of that page
+    writing     who else is writing to the public just now
     ack         links from mails that acknowledge
     headers     what every page forbids the browser to do
     postmortem_page, actions_page, analytics_page, audit_page: the record
@@ -42,6 +43,7 @@ from starter.web import (
     sign_in,
     status_page,
 )
+from starter.web.writing import Writers
 
 if TYPE_CHECKING:
     from starter.api import Door
@@ -57,11 +59,12 @@ def pages(
     router.include_router(home.router(desk, pulse))
     router.include_router(ack.router(desk, door.links))
     router.include_router(declare.router(desk))
-    previewing = public_preview.Previewing(desk, door.public)
+    writers = Writers()
+    previewing = public_preview.Previewing(desk, door.public, writers)
     router.include_router(room.router(desk, previewing))
     router.include_router(public_preview.router(previewing))
     router.include_router(coach.router(desk, door.kill_worker))
-    router.include_router(live.router(desk, rooms, pulse))
+    router.include_router(live.router(desk, rooms, pulse, writers))
     router.include_router(status_page.router(door.public))
     router.include_router(sign_in.router(door.signing_in, door.identity))
     router.include_router(postmortem_page.router(desk, records, postmortems))

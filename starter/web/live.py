@@ -25,9 +25,10 @@ from starter.live import Rooms
 from starter.problems import Problem, UnknownIncident
 from starter.pulse import Pulse
 from starter.reading import Entry
-from starter.web.rendering import fragment
+from starter.web.rendering import fragment, who
 from starter.web.room import context
 from starter.web.room_view import ROWS_AT_MOST, RoomView
+from starter.web.writing import Beside, Writers
 
 log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ class Readings:
         return await self._desk.state(incident), await self._desk.timeline(incident)
 
 
-def router(desk: Desk, rooms: Rooms, pulse: Pulse) -> APIRouter:
+def router(desk: Desk, rooms: Rooms, pulse: Pulse, writers: Writers) -> APIRouter:
     router = APIRouter()
     readings = Readings(desk)
 
@@ -90,7 +91,7 @@ def router(desk: Desk, rooms: Rooms, pulse: Pulse) -> APIRouter:
             since = int(last_event_id)
         row = await desk.row(incident)
         return StreamingResponse(
-            changes(request, rooms, readings, incident, since, pulse=pulse, over=not row["open"]),
+            changes(request, rooms, readings, incident, since, pulse=pulse, writers=writers, over=not row["open"]),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -99,10 +100,19 @@ def router(desk: Desk, rooms: Rooms, pulse: Pulse) -> APIRouter:
 
 
 async def changes(
-    request: Request, rooms: Rooms, readings: Readings, incident: str, since: int, *, pulse: Pulse, over: bool
+    request: Request,
+    rooms: Rooms,
+    readings: Readings,
+    incident: str,
+    since: int,
+    *,
+    pulse: Pulse,
+    over: bool,
+    writers: Writers | None = None,
 ) -> AsyncIterator[str]:
     """The stream of one viewer. `over`: the incident has ended, and nothing follows what there is."""
     works = Working(pulse)
+    beside = Beside(writers or Writers(), incident, who(request))
     yield f"retry: {round(RETRY.total_seconds() * 1000)}\n\n" + server_time()
     shown: dict[str, str] = {}
     seen = since
@@ -121,7 +131,7 @@ async def changes(
                 seen = news[-1]["seq"]
                 over = state["phase"] == Phase.CLOSED.value
                 yield message(seen, partials(request, RoomView(state, timeline), news, shown))
-        yield server_time() + await works.news(silent=not batch)
+        yield server_time() + await works.news(silent=not batch) + beside.news()
     if over:
         yield "event: over\ndata: closed\n\n"
 

@@ -30,6 +30,7 @@ from starter.web.forms import form_of
 from starter.web.rendering import fragment, who
 from starter.web.status_page import IN_THE_DOOR, PublicSite, Unread
 from starter.web.status_views import View
+from starter.web.writing import Writers
 from starter.wording import Wording, wording
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ class Preview:
 class Previewing:
     """Makes previews. Without a page of its own, what another one was told before is not known, and not shown."""
 
-    def __init__(self, desk: Desk, site: PublicSite | None) -> None:
+    def __init__(self, desk: Desk, site: PublicSite | None, writers: Writers | None = None) -> None:
         self._desk = desk
         self._site = site
+        self.writers = writers or Writers()
 
     async def look(self, incident: str, said: Wording, by: str) -> Preview:
         """Look ahead.
@@ -117,6 +119,8 @@ class Previewing:
         try:
             said = wording({"text": text.strip() or NOTHING_YET, **({"status": status} if status else {})})
             preview, problem = await self.look(incident, said, who(request)), ""
+            if text.strip() and isinstance(preview.outcome, Publish):
+                self.writers.writes(incident, who(request))
         except Problem as error:
             preview, problem = None, error.detail
         return Markup(fragment(request, "room/preview.html", preview=preview, problem=problem))

@@ -108,6 +108,8 @@ def router(desk: Desk, previewing: Previewing) -> APIRouter:
                 answer = Answer(verb, 503, "warn", f"Not done yet: {problem.title.lower()}.", problem.detail)
             else:
                 if said["accepted"]:
+                    if verb == "post_update":
+                        previewing.writers.ends(incident, who(request))
                     return await _told(request, incident, verb, said["events"], form)
                 answer = refused(verb, said["refusal"], await _as_it_stands(incident))
         if _is_fragment(request):

@@ -93,3 +93,19 @@ def test_what_one_may_not_see_looks_like_what_is_not_there(site: Site, tab: Open
     assert {status for status, _ in told[secret]} == {404}
     assert [place for place in (listed, found) if secret in place or "Stolen keys" in place] == []
     assert hers.locator("#r-head h1").inner_text() == "Stolen keys"
+
+
+def test_two_people_do_not_write_to_the_public_at_once_unawares(site: Site, tab: Open) -> None:
+    """Who opens the composer hears that dana is at it; once hers is posted, it is taken back. She hears nothing of herself."""
+    incident = site.begins(Phase.TRIAGE, customer_facing=True)
+    hers = enter(tab(extra_http_headers=as_("dana", "leads")), incident)
+    his = enter(tab(extra_http_headers=as_("ben", "leads")), incident)
+    hers.get_by_role("radio", name="External").check()
+    hers.locator("#f-post_update-text").fill("Card payments fail in the EU.")
+    his.locator("#beside", has_text="dana is writing to the public just now").wait_for(timeout=15_000)
+    alone = hers.locator("#beside").is_hidden()
+    hers.locator("#composer button").click()
+    his.locator("#beside").wait_for(state="hidden", timeout=15_000)
+
+    assert alone is True
+    assert his.locator("#timeline", has_text="Card payments fail in the EU.").count() == 1

@@ -102,6 +102,7 @@ if (stream) {
   const again = (/** @type {any} */ event) => { if (signedOut(event.detail.ctx?.response?.raw?.status)) return; if (!stopped && !stream._htmx?.sse) { connected(false); setTimeout(() => stream.dispatchEvent(new Event("retry")), 1000); } };
   for (const name of ["htmx:response:error", "htmx:error"]) stream.addEventListener(name, again);
   stream.addEventListener("trouble", (/** @type {any} */ event) => { const place = one("#trouble"); place.hidden = !event.detail.data; write(place, event.detail.data ? `No worker answers: what is pressed waits, the clocks go on. ${event.detail.data}` : ""); });
+  stream.addEventListener("writing", (/** @type {any} */ event) => { const place = one("#beside"); place.hidden = !event.detail.data; write(place, event.detail.data ? `${event.detail.data} Yours would come on top: ask, or wait for it here.` : ""); });
   stream.addEventListener("over", () => { stopped = true; stream._htmx?.sse?.abortController.abort(); stream.remove(); write(words, `Closed, as of ${clockTime()} UTC`); words.className = "live"; });
   // A line that is cut without a word: the server says the time every 15 seconds.
   setInterval(() => { if (!stopped && !document.hidden && Date.now() - heardAt > 40_000) { connected(false); stream._htmx?.sse?.reader?.cancel(); } }, 5000);
