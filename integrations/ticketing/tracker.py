@@ -160,16 +160,15 @@ class TrackerTicketing:
             ticket = await self._ticket(ask, new.mark, delivery.incident)
             if ticket is None or ticket.closed:
                 return Receipt(reference="gone", repeated=True) if ticket is None else _receipt(ticket, repeated=True)
-            standing = await self._tracker.standing(ticket, new.mark)
-            stands = await self._changed(ticket, standing, new, was)
+            stands = await self._changed(ticket, new, was)
             note = clipped(marked(delivery, unlinked(ask.note)), self._tracker.body_limit)
             told = await self._tracker.comment(ticket, note, mark(delivery.key, "change"))
             kept = {} if stands else {"text": f"{ticket.reference} has words of others at {self.vendor}, which stay: {ticket.url}"}
-            stood = (_words(standing.title), _words(standing.text or "")) == (_words(new.title), _words(new.body))
-            return _receipt(ticket, repeated=stood or not told).model_copy(update={"detail": kept})
+            return _receipt(ticket, repeated=not told).model_copy(update={"detail": kept})
 
-    async def _changed(self, ticket: Ticket, standing: Standing, new: NewTicket, was: list[NewTicket]) -> bool:
+    async def _changed(self, ticket: Ticket, new: NewTicket, was: list[NewTicket]) -> bool:
         """Whether the new words stand there now. What people have written, and what nobody may change, stays."""
+        standing = await self._tracker.standing(ticket, new.mark)
         text = _words(standing.text or "")
         title, body = _words(new.title) != _words(standing.title), _words(new.body) != text
         ours = {

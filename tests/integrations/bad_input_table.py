@@ -129,6 +129,24 @@ TABLE: dict[str, dict[str, str]] = {
         "taken": "test_archives_outside::test_a_content_that_is_replaced_is_kept",
         "web page": "test_fault_proxy::TestStore::test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once",
     },
+    "Calendar": {
+        "revoked": "test_invitations::test_a_login_that_is_refused_is_named_without_the_password",
+        "closed": "test_invitations::TestInvitations::test_a_refusal_is_final",
+        "deleted": NONE,
+        "long": "test_invitations::test_a_40_kb_invitation_goes_out",
+        "taken": "test_invitations::test_another_date_moves_the_meeting",
+        "web page": "test_invitations::test_a_web_server_in_the_place_of_a_mail_server_has_invited_nobody",
+    },
+    "On-call feed": {
+        "revoked": _LINE,
+        "closed": _LINE,
+        "deleted": "test_icalendar::test_a_feed_that_is_away_leaves_the_last_good_one_in_force",
+        "long": "test_icalendar::test_a_name_of_40_kb_is_no_page_of_its_own",
+        "taken": NONE,
+        "web page": "test_icalendar::test_a_feed_that_is_away_leaves_the_last_good_one_in_force",
+    },
+    "Prometheus": {"revoked": _LINE, "closed": _LINE, "deleted": NONE, "long": NONE, "taken": NONE, "web page": _LINE},
+    "Alertmanager": {"revoked": _LINE, "closed": _LINE, "deleted": NONE, "long": NONE, "taken": NONE, "web page": _LINE},
     "Model": {
         "revoked": "test_agent::test_every_failure_is_one_of_our_errors",
         "closed": "test_agent::test_every_failure_is_one_of_our_errors",
@@ -147,6 +165,10 @@ WHY_NOT = {
     "PagerDuty": "a key that comes again is the same alert, which is what we want",
     "Mail": "what is sent is sent, and has no name",
     "Apprise": "what is sent is sent, and has no name",
+    "Calendar": "an invitation that is sent is in people's own calendars",
+    "On-call feed": "it is read, and makes nothing",
+    "Prometheus": "it is asked, and makes nothing",
+    "Alertmanager": "it is asked, and makes nothing",
     "Model": "it is asked, and makes nothing",
 }
 

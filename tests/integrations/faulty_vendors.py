@@ -37,6 +37,7 @@ from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
 from tests.integrations import test_icalendar, test_prometheus
 from tests.integrations.asks import AT, delivery
+from tests.integrations.contract import CHANGED, FILED
 from tests.integrations.fault_proxy import Fault, FaultProxy, to_fake, to_server
 from tests.integrations.model_server import KEY, ModelServer
 from tests.integrations.pagers import ROUTING_KEY, FakePagerDuty, People
@@ -44,7 +45,7 @@ from tests.integrations.slack_fake import FakeSlack
 from tests.integrations.test_agent import ENTRIES, asked, reports
 from tests.integrations.test_chat_webhook import FakeMattermost
 from tests.integrations.test_statuspage import PAGE, FakeStatuspage
-from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, answered
+from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, answered, tells_of_a_change
 from tests.integrations.wire import Wanted, everything
 
 SECRET = "s3cr3t-0f-this-vendor"
@@ -53,6 +54,7 @@ ROOMS = Rooms(general="#incidents", stakeholders="#incident-stakeholders")
 POST = delivery(Post(text="SEV1: checkout returns 5xx"))
 TICKET = delivery(OpenTicket(ref="action-1", title="Alert on error rate", body="So that we know first.", owner="ana"))
 PAGING = delivery(Page(to="ana", role="primary on-call", text="SEV1: checkout returns 5xx"))
+FOUND = "issue-search-result-item-paginated"
 PUBLICATION = delivery(Publish(title="Checkout fails", status=PublicStatus.INVESTIGATING, severity=Severity.SEV1, body="We look into it."))
 
 
@@ -111,12 +113,45 @@ async def jira(_: Path) -> AsyncIterator[Subject]:
 
 @asynccontextmanager
 async def github(_: Path) -> AsyncIterator[Subject]:
-    found: dict[str, Any] = {"issue-search-result-item-paginated": {"value": {"items": [{}]}}}
+    found: dict[str, Any] = {FOUND: {"value": {"items": [{}]}}}
     fake = FakeGitHub({name: {"value": {}} for name in ("issue", "issue-comment", "label")} | found)
     async with FaultProxy.before(to_fake(fake.transport)) as proxy:
         ask = filing(lambda: GitHubTracker(proxy.url, token=TOKEN, repository="acme/ops", transport=line()))
         says = ("GitHub", "POST /repos/acme/ops/issues")
         yield Subject(proxy, ask, says, "TOCSIN_GITHUB_TOKEN", lambda: len(fake.issues), ends("POST", "/ops/issues"))
+
+
+def changing(make: Callable[[], Tracker], made: list[Receipt]) -> Callable[[], Awaitable[Receipt]]:
+    """Have an action item's ticket say something else; the first time it is filed before."""
+
+    async def ask() -> Receipt:
+        ticketing = TrackerTicketing(make())
+        try:
+            if not made:
+                made.append(await ticketing.open_ticket(delivery(FILED, 1)))
+            return await ticketing.change_ticket(delivery(CHANGED, 2))
+        finally:
+            await ticketing.close()
+
+    return ask
+
+
+@asynccontextmanager
+async def jira_change(_: Path) -> AsyncIterator[Subject]:
+    fake = FakeJira()
+    async with FaultProxy.before(to_fake(fake.transport)) as proxy:
+        ask = changing(lambda: JiraTracker(proxy.url, user="bot", token=TOKEN, project="OPS", issue_type="Task", transport=line()), [])
+        said = ("Jira", "POST /rest/api/3/issue/OPS-1/comment")
+        yield Subject(proxy, ask, said, "TOCSIN_JIRA_TOKEN", lambda: len(fake.comments["OPS-1"]), tells_of_a_change)
+
+
+@asynccontextmanager
+async def github_change(_: Path) -> AsyncIterator[Subject]:
+    fake = FakeGitHub({name: {"value": {}} for name in ("issue", "issue-comment", "label")} | {FOUND: {"value": {"items": [{}]}}})
+    async with FaultProxy.before(to_fake(fake.transport)) as proxy:
+        ask = changing(lambda: GitHubTracker(proxy.url, token=TOKEN, repository="acme/ops", transport=line()), [])
+        said = ("GitHub", "POST /repos/acme/ops/issues/1/comments")
+        yield Subject(proxy, ask, said, "TOCSIN_GITHUB_TOKEN", lambda: len(fake.comments[1]), tells_of_a_change)
 
 
 class ShortRedmine(FakeVendor):
@@ -307,6 +342,8 @@ async def model(_: Path) -> AsyncIterator[Subject]:
 VENDORS: dict[str, Callable[[Path], AbstractAsyncContextManager[Subject]]] = {
     "jira": jira,
     "github": github,
+    "jira, changing": jira_change,
+    "github, changing": github_change,
     "redmine": redmine,
     "statuspage": statuspage,
     "slack": slack,

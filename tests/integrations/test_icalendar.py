@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from incident.effects import Delivery, FindOnCall, Port, Receipt
 from integrations.errors import Unavailable
-from integrations.oncall.icalendar import FeedUnusable, ICalendarRota
+from integrations.oncall.icalendar import NAME_LIMIT, FeedUnusable, ICalendarRota
 from integrations.oncall.rota import FileRota
 from tests.integrations.asks import delivery
 from tests.integrations.contract import OnCallContract, Stage
@@ -192,6 +192,16 @@ async def test_whole_days_are_days_where_the_people_live(tmp_path: Path) -> None
 async def test_an_event_names_somebody(tmp_path: Path, lines: tuple[str, ...], who: str | None) -> None:
     """By address, which the rota knows, or by its summary as schedules write it; a cancelled or empty one names nobody."""
     assert [who] == await at(tmp_path, calendar(event(":20260304T000000Z", ":20260305T000000Z", *lines)), NOW.isoformat())
+
+
+async def test_a_name_of_40_kb_is_no_page_of_its_own(tmp_path: Path) -> None:
+    """What somebody pasted into a shift's summary is cut to a name's length: it is written into every record of the night."""
+    text = calendar(event(":20260304T000000Z", ":20260305T000000Z", f"SUMMARY:{'Zażółć 🚨 ' * 4_500}"))
+    (who,) = await at(tmp_path, text, NOW.isoformat())
+
+    assert who is not None
+    assert who.startswith("Zażółć")
+    assert NAME_LIMIT >= len(who)
 
 
 async def test_a_role_without_a_feed_is_the_rotas(tmp_path: Path) -> None:

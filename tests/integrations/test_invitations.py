@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,13 @@ from pydantic import SecretStr
 from incident.effects import Delivery, Invite, Port, Receipt
 from integrations.calendar.mail import MailedInvitations
 from integrations.calendar.none import NoInvitations
-from integrations.errors import NotFound, Unavailable
+from integrations.errors import NotFound, Unauthorized, Unavailable
 from integrations.ledger import Ledger
 from integrations.mail import Mailer
 from integrations.paging.memory import PageMemory
 from tests.integrations.asks import INCIDENT, delivery, of_port
 from tests.integrations.contract import Contract, Stage
-from tests.integrations.mail_server import MailServer, Trouble
+from tests.integrations.mail_server import PASSWORD, USER, MailServer, Trouble
 from tests.integrations.pagers import People
 
 AT = datetime(2026, 3, 6, 14, 0, tzinfo=UTC)
@@ -139,3 +140,54 @@ async def test_no_text_breaks_out_of_its_line(stage: InvitationStage) -> None:
     assert 1 == len(stage.events())
     assert f"{INCIDENT}-retrospective@example.org" == str(stage.events()[0]["UID"])
     assert "eve@evil.test" not in [str(each).removeprefix("mailto:") for each in stage.events()[0]["ATTENDEE"]]
+
+
+async def test_a_40_kb_invitation_goes_out(stage: InvitationStage) -> None:
+    """However long the text, the meeting stands in the calendar, and its title on one line."""
+    text = "Zażółć 🚨 " * 4_500
+    await stage.tell(delivery(FIRST.model_copy(update={"title": "Retrospective: " + "t" * 400, "text": text})))
+    (event,) = stage.events()
+
+    assert str(event["SUMMARY"]).startswith("Retrospective: ttt")
+    assert str(event["DESCRIPTION"]).startswith("Zażółć")
+
+
+async def test_a_login_that_is_refused_is_named_without_the_password(tmp_path: Path) -> None:
+    """With the right password somebody is invited; with a wrong one whoever mends it reads which server refuses, and so says the doctor."""
+    async with MailServer.running(logins=True) as server:
+        ledger = Ledger(tmp_path / "embedded.db")
+        right, wrong = (
+            MailedInvitations(
+                Mailer("127.0.0.1", server.port, sender="t@example.org", user=USER, password=SecretStr(password), security="none"),
+                People(),
+                PageMemory(ledger),
+                public_url="https://tocsin.example.org",
+            )
+            for password in (PASSWORD, "wr0ng-pass")
+        )
+        with pytest.raises(Unauthorized) as told:
+            await wrong.invite(delivery(FIRST))
+        ill, well = await wrong.check(), await right.check()
+        await right.invite(delivery(FIRST))
+        await ledger.close()
+
+    assert (1, True, False) == (len(server.taken), well.ok, ill.ok)
+    assert "wr0ng-pass" not in f"{told.value} {ill}"
+
+
+async def test_a_web_server_in_the_place_of_a_mail_server_has_invited_nobody(tmp_path: Path) -> None:
+    """Whoever mistook the port reads that nobody was invited; it is tried again."""
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<!doctype html>")
+        await writer.drain()
+        writer.close()
+
+    ledger = Ledger(tmp_path / "embedded.db")
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        mailer = Mailer("127.0.0.1", port, sender="t@example.org", password=SecretStr(""), security="none")
+        calendar = MailedInvitations(mailer, People(), PageMemory(ledger), public_url="https://tocsin.example.org")
+        with pytest.raises(Unavailable, match="the mail server"):
+            await calendar.invite(delivery(FIRST))
+    await ledger.close()

@@ -33,7 +33,7 @@ class RedmineStage(TrackerStage):
         return self.server.adapter(transport=transport)
 
     def decisive(self, request: httpx2.Request) -> bool:
-        return request.method in ("POST", "PUT")
+        return request.method == "POST" or b'"notes"' in request.content
 
     async def shown(self) -> list[str]:
         params: dict[str, str | int] = {f"cf_{self.server.field}": f"~tocsin.{self.prefix}", "status_id": "*", "sort": "id", "limit": 100}

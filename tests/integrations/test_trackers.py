@@ -26,7 +26,7 @@ from tests.integrations.asks import INCIDENT, delivery
 from tests.integrations.contract import CHANGED, FILED, Contract, KnownIssuesContract, Stage, TicketingContract
 from tests.integrations.roundup_server import Roundup
 from tests.integrations.spec_transport import Description, SpecTransport, description, read
-from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, TrackerStage, answered
+from tests.integrations.trackers import FakeGitHub, FakeJira, FakeVendor, TrackerStage, answered, tells_of_a_change
 from tests.integrations.wire import Cut
 
 JIRA = "https://acme.atlassian.net"
@@ -45,7 +45,8 @@ class JiraStage(TrackerStage):
         return JiraTracker(JIRA, user="bot", token=TOKEN, project="OPS", issue_type="Task", transport=transport)
 
     def decisive(self, request: httpx2.Request) -> bool:
-        return request.method == "PUT" or (request.method == "POST" and request.url.path.endswith(("/issue", "/transitions")))
+        made = request.method == "POST" and request.url.path.endswith(("/issue", "/transitions"))
+        return made or tells_of_a_change(request)
 
     async def shown(self) -> list[str]:
         return [issue["fields"]["summary"] for issue in self.fake.issues.values()]
@@ -67,7 +68,8 @@ class GitHubStage(TrackerStage):
         return GitHubTracker(GITHUB, token=TOKEN, repository="acme/ops", transport=transport)
 
     def decisive(self, request: httpx2.Request) -> bool:
-        return request.method == "PATCH" or (request.method == "POST" and request.url.path.endswith("/issues"))
+        made = request.method == "POST" and request.url.path.endswith("/issues")
+        return made or (request.method == "PATCH" and b'"state"' in request.content) or tells_of_a_change(request)
 
     async def shown(self) -> list[str]:
         return [issue["title"] for issue in self.fake.issues]
@@ -88,7 +90,8 @@ class RoundupStage(TrackerStage):
         return self.server.adapter(transport=transport)
 
     def decisive(self, request: httpx2.Request) -> bool:
-        return request.method == "PUT" or (request.method == "POST" and request.url.path.endswith("/issue"))
+        changed = request.method == "PUT" and "/data/issue/" in request.url.path
+        return changed or (request.method == "POST" and request.url.path.endswith("/issue"))
 
     async def shown(self) -> list[str]:
         params: dict[str, str | int] = {"external_key": f"tocsin.{self.prefix}", "@fields": "title", "@sort": "id"}

@@ -64,6 +64,11 @@ class TrackerStage(SearchedStage, ABC):
         self.wire.mend()
 
 
+def tells_of_a_change(request: httpx2.Request) -> bool:
+    """Whether a request is the comment by which a ticket is told what has changed."""
+    return request.method == "POST" and "comment" in request.url.path and b"changed action-1" in request.content
+
+
 def answered(status: int, data: Any = None) -> httpx2.Response:
     return httpx2.Response(status) if data is None else httpx2.Response(status, json=data)
 
