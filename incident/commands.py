@@ -11,7 +11,17 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from incident.queries import EXPRESSION_LIMIT, NAME_LIMIT, Query
 from incident.vocabulary import Access, Audience, Better, Criterion, Dismissal, MitigationOption, PublicStatus, Role, Severity, Signal, Via
@@ -95,6 +105,14 @@ Roles = Annotated[tuple[Access, ...], Field(max_length=len(Access))]
 
 ENVELOPE = frozenset({"by", "key", "roles", "via"})
 """What every command says beside its own fields. `roles` and `via` are the door's word, never a person's."""
+
+
+EARLIER = "earlier"
+
+
+def _earlier(info: ValidationInfo) -> bool:
+    """Whether shapes are held against what they were before the sixth edition."""
+    return bool((info.context or {}).get(EARLIER))
 
 
 class Command(BaseModel):
@@ -312,7 +330,15 @@ class Resolve(Command):
     verb = "resolve"
     root_cause: Text
     fix_applied: Text
-    next_steps: Lines | None = None
+    next_steps: Lines | None = Field(default=None, description="a list of lines, or one text with a line for each")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_text(cls, data: Any, info: ValidationInfo) -> Any:
+        """One text is taken for its lines; a list may still be mistaken in its parts."""
+        if isinstance(data, dict) and isinstance(data.get("next_steps"), str) and not _earlier(info):
+            return {**data, "next_steps": [line for line in data["next_steps"].splitlines() if line.strip()] or [""]}
+        return data
 
 
 class Reopen(Command):
@@ -455,8 +481,8 @@ class Dismiss(Command):
     duplicate_of: IncidentId | None = None
 
     @model_validator(mode="after")
-    def _duplicate_of_what(self) -> Dismiss:
-        if self.as_ is Dismissal.DUPLICATE and self.duplicate_of is None:
+    def _duplicate_of_what(self, info: ValidationInfo) -> Dismiss:
+        if self.as_ is Dismissal.DUPLICATE and self.duplicate_of is None and _earlier(info):
             raise ValueError("duplicate_of is needed: the id of the incident that this one repeats")
         if self.as_ is not Dismissal.DUPLICATE and self.duplicate_of is not None:
             raise ValueError("duplicate_of goes with as=duplicate only")
@@ -577,7 +603,11 @@ class InvalidInput(ValueError):
         super().__init__("; ".join(f"{problem['field']}: {problem['message']}" for problem in problems))
 
 
-def problems(error: ValidationError) -> list[dict[str, str]]:
+PLAIN = {"tuple_type": "must be a list", "model_type": "must be an object", "dict_type": "must be an object"}
+"""What a mistake is called where pydantic names a type of Python's that no sender knows."""
+
+
+def problems(error: ValidationError, *, earlier: bool = False) -> list[dict[str, str]]:
     """One `{"field", "message"}` for each mistake that pydantic found; values are not repeated back."""
     found: list[dict[str, str]] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
@@ -587,14 +617,16 @@ def problems(error: ValidationError) -> list[dict[str, str]]:
             message = "is not a field of this command"
         elif item["type"] == "missing":
             message = "is missing"
+        elif item["type"] in PLAIN and not earlier:
+            message = PLAIN[item["type"]]
         elif item["type"] == "string_too_long":
             message = f"{message}; shorten it, or put the long form in a document and link it"
         found.append({"field": field, "message": message})
     return found
 
 
-def parse(verb: str, fields: object) -> Command:
-    """Read one command.
+def parse(verb: str, fields: object, *, earlier: bool = False) -> Command:
+    """Read one command. `earlier`: by the shapes that an incident took before the sixth edition.
 
     Raises:
         InvalidInput: for an unknown verb, anything but an object, and every field of the wrong shape.
@@ -605,6 +637,6 @@ def parse(verb: str, fields: object) -> Command:
     if not isinstance(fields, dict):
         raise InvalidInput([{"field": verb, "message": f"takes one JSON object, not {type(fields).__name__}"}])
     try:
-        return model.model_validate(fields)
+        return model.model_validate(fields, context={EARLIER: earlier})
     except ValidationError as error:
-        raise InvalidInput(problems(error)) from error
+        raise InvalidInput(problems(error, earlier=earlier)) from error

@@ -97,6 +97,9 @@ def opening(start: Opening, now: datetime) -> tuple[Incident, list[Event]]:
         more = [refused(follow_up.verb, follow_up.by, outcome, now, via=request.via)] if isinstance(outcome, Refusal) else outcome
         incident, told = record(incident, more)
         events += told
+        if isinstance(outcome, Refusal) and start.edition > 5:
+            incident, told = record(incident, _by_factors(incident, follow_up, now))
+            events += told
     incident, told = record(incident, alerts.told(incident, [item.alert() for item in start.alerts], now))
     events += told
     incident, told = record(incident, [related(incident.id, suggestion, now) for suggestion in start.related])
@@ -151,6 +154,14 @@ def _opened_with(start: Opening, now: datetime) -> list[Command]:
         asked = {name: getattr(request, name) for name in ("summary", "customer_facing", "severity", "factors", "reason", "channel")}
         found.append(Declare(**door, **{name: value for name, value in asked.items() if value is not None}))
     return found
+
+
+def _by_factors(incident: Incident, refused: Command, now: datetime) -> list[Event]:
+    """A severity that was refused does not keep the incident undeclared: the factors decide it then. Nothing, where there are none."""
+    if not isinstance(refused, Declare) or refused.severity is None or refused.factors is None:
+        return []
+    outcome = decide(incident, refused.model_copy(update={"severity": None, "reason": None}), now)
+    return [] if isinstance(outcome, Refusal) else outcome
 
 
 def related(incident: str, suggestion: Suggestion, now: datetime) -> Event:

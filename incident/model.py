@@ -305,7 +305,7 @@ class Settled(Frozen):
     stands_for: int | None = None
 
 
-EDITION = 5
+EDITION = 6
 """How incidents are carried out that begin now.
 
 An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
@@ -315,7 +315,8 @@ only once its try has failed; what is made private is public only where an updat
 lead is told where an incident that the public was to hear of becomes private; a ticket's words that somebody replaces give way where a
 doubtful try had filed them. 4: what went ahead without approval is approved afterwards with a note only; a post-mortem with notes to
 oneself (TODO) is not complete; one thing is told in the singular. 5: an item of the status page that somebody ticks while the page has
-confirmed nothing says so, until the page has.
+confirmed nothing says so, until the page has. 6: an opening whose severity its factors contradict is declared by the factors; next
+steps may be one text, and a duplicate need not say of what.
 """
 
 

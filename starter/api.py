@@ -295,8 +295,9 @@ def _commands(desk: Desk) -> APIRouter:
         fields = await json_object(request)
         key = key_of(request, fields)
         state = await desk.open(fields, key)
-        if (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value:
-            state |= await _why_undeclared(desk, state["incident"])
+        undeclared = (fields.get("severity") or fields.get("factors")) and state["phase"] == Phase.DETECTION.value
+        if undeclared or (fields.get("severity") and fields.get("factors")):
+            state |= await _severity_refused(desk, state["incident"])
         return JSONResponse(state, status_code=201, headers={"Location": f"{PREFIX}/incidents/{state['incident']}"})
 
     def carrying_out(verb: str) -> Callable[[str, Request], Awaitable[JSONResponse]]:
@@ -347,10 +348,10 @@ def _doc(model: type[Command]) -> str:
     return model.__doc__ or ""
 
 
-async def _why_undeclared(desk: Desk, incident: str) -> dict[str, Any]:
+async def _severity_refused(desk: Desk, incident: str) -> dict[str, Any]:
     """The refusal, where an opening asked for a severity that the process did not take."""
     for entry in await desk.timeline(incident):
-        if entry["kind"] == "refused":
+        if entry["kind"] == "refused" and entry["data"].get("verb") == "declare":
             return {"refusal": entry["data"]["refusal"]}
     return {}
 

@@ -213,7 +213,8 @@ async def schedule_read_back(client: Client, settings: Settings, *, wanted: bool
     except ScheduleAlreadyRunningError:
         await handle.update(lambda _: ScheduleUpdate(schedule=schedule))
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        absent = error.status is RPCStatusCode.NOT_FOUND or (not wanted and error.status is RPCStatusCode.UNIMPLEMENTED)
+        if not absent:
             raise SettingsError(f"Temporal refuses the schedule {contract.READ_BACK_SCHEDULE}: {error.message}") from error
 
 

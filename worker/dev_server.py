@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from collections.abc import Sequence
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -73,18 +74,30 @@ def command(data: Path | None, port: int, ui_port: int | None, *, extra: tuple[s
 
 
 async def missing_search_attributes(client: Client) -> list[str]:
-    """The search attributes that this server does not know; a workflow that sets one of them would be stuck."""
-    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    """The search attributes that this server does not know; a workflow that sets one of them would be stuck.
+
+    A server that lists none at all, as the one that skips time, is told of every one.
+    """
+    try:
+        known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.UNIMPLEMENTED:
+            raise
+        await _register(client, list(contract.SEARCH_ATTRIBUTES))
+        return []
     return [name for name in contract.SEARCH_ATTRIBUTES if name not in known.custom_attributes]
 
 
 async def register_search_attributes(client: Client) -> None:
     """Register what is missing; repeating it changes nothing."""
     missing = await missing_search_attributes(client)
-    if not missing:
-        return
+    if missing:
+        await _register(client, missing)
+
+
+async def _register(client: Client, names: Sequence[str]) -> None:
     request = AddSearchAttributesRequest(namespace=client.namespace)
-    for name in missing:
+    for name in names:
         request.search_attributes[name] = _TYPES[contract.SEARCH_ATTRIBUTES[name]]
     try:
         await client.operator_service.add_search_attributes(request)

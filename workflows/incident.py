@@ -463,8 +463,9 @@ class Incident:
     @workflow.signal(dynamic=True)
     def told(self, name: str, args: Sequence[RawValue]) -> None:
         """Take a command, or a machine's word, that nobody waits for; what it forbids or can't read is on record."""
+        payloads: list[Any] = []
         try:
-            payloads = [decoded(arg) for arg in args]
+            payloads += [decoded(arg) for arg in args]
             if name == contract.ALERT:
                 self._take_alerts(payloads)
             elif name == contract.READ_BACK:
@@ -503,7 +504,7 @@ class Incident:
     def _command(self, name: str, payloads: list[Any]) -> Command:
         if name in COMMANDS and len(payloads) != 1:
             raise InvalidInput([{"field": name, "message": f"takes one JSON object, not {len(payloads)} arguments"}])
-        command = commands.parse(name, payloads[0] if payloads else None)
+        command = commands.parse(name, payloads[0] if payloads else None, earlier=self.incident.edition < 6)
         lifecycle.check_dates(command, workflow.now())
         return command
 

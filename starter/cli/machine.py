@@ -9,6 +9,9 @@ from pathlib import Path
 
 import click
 
+from starter.cli.output import put, put_json
+from starter.cli.session import Session, reading
+
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h", "--help"]}
 
 
@@ -108,6 +111,11 @@ def completion(shell: str) -> None:
 
 
 @click.command()
-def version() -> None:
+@reading
+def version(session: Session) -> None:
     """Print the version."""
-    click.echo(installed_version())
+    found = installed_version()
+    if session.json:
+        put_json({"version": found})
+    else:
+        put(found)

@@ -22,7 +22,10 @@ IN_DETECTION = tuple(field for field in OPENING if field.name not in DECIDES | {
 
 
 def _opened(session: Session, client: Client, fields: tuple[Field, ...], values: dict[str, Any]) -> None:
-    """Open an incident and tell what it is. Where the process did not take the severity, that is a refusal of an incident that exists."""
+    """Open an incident and tell what it is.
+
+    Where the process did not take the severity, and no factors decide it, that is a refusal of an incident that exists.
+    """
     body = arguments.payload(fields, values)
     state: dict[str, Any] = client.post("/incidents", {**session.signature(), **body}, session.request_key())
     incident = str(state["incident"])
@@ -32,7 +35,9 @@ def _opened(session: Session, client: Client, fields: tuple[Field, ...], values:
         put(incident)
     else:
         put(_told(state, client.url))
-    if "refusal" in state:
+    if "refusal" in state and state.get("severity"):
+        session.talk(f"{clean(state['refusal']['message'])} The factors decided. To change it: tocsin sev {incident} … --reason …")
+    elif "refusal" in state:
         detail = f"{incident} is open in detection, and not declared"
         raise from_problem(409, {"type": "urn:tocsin:refused", "code": state["refusal"].get("code"), "detail": detail, **_answer(state)})
     writing.tell_state(session, state)

@@ -76,7 +76,10 @@ def test_an_unknown_verb_is_told_the_verbs_there_are() -> None:
         ("describe", {"started_at": "2026-11-24T03:00:00"}, "started_at: "),
         ("describe", {"started_at": "yesterday"}, "started_at: "),
         ("describe", {"affected": ["x"] * (LIST_LIMIT + 1)}, "affected: "),
-        ("describe", {"affected": "checkout"}, "affected: "),
+        ("describe", {"affected": "checkout"}, "affected: must be a list"),
+        ("declare", {"factors": []}, "factors: must be an object"),
+        ("resolve", {**FIELDS["resolve"], "next_steps": "\n"}, "next_steps.0: is empty"),
+        ("resolve", {**FIELDS["resolve"], "next_steps": 5}, "next_steps: must be a list"),
         ("assign", {"role": "boss", "person": "eva"}, "role: "),
         ("finish_mitigation", {"succeeded": "yes"}, "succeeded: "),
         ("mitigate", {**FIELDS["mitigate"], "verification": []}, "verification: "),
@@ -84,7 +87,6 @@ def test_an_unknown_verb_is_told_the_verbs_there_are() -> None:
         ("confirm", {"criterion": "vibes"}, "criterion: "),
         ("add_action_item", {"item": "x", "owner": "ben", "due": "soon"}, "due: "),
         ("add_action_item", {"item": "x", "owner": "ben", "due": 1e18}, "due: "),
-        ("dismiss", {"reason": "x", "as": "duplicate"}, "duplicate_of is needed"),
         ("dismiss", {"reason": "x", "as": "duplicate", "duplicate_of": "INC-1"}, "must look like INC-2026-0001"),
         ("dismiss", {"reason": "x", "as": "false_alarm", "duplicate_of": "INC-2026-0002"}, "duplicate_of goes with as=duplicate only"),
         ("note", {"text": "x", "key": ""}, "key: "),
@@ -102,6 +104,31 @@ def test_a_moment_at_the_end_of_the_calendar_is_a_mistake_like_any_other(verb: s
     field = "started_at" if verb == "describe" else "at"
 
     assert f"{field}: " in refused(verb, {"by": "ana", field: moment})
+
+
+def test_next_steps_may_be_one_text() -> None:
+    """A script that has them as a text, a line for each, says the same as one that has a list."""
+    written = parse("resolve", {"by": "ana", **FIELDS["resolve"], "next_steps": "Hold the RCA\n\nLimit the retries\n"})
+
+    assert ("Hold the RCA", "Limit the retries") == written.model_dump()["next_steps"]
+
+
+def test_a_duplicate_may_leave_open_of_what() -> None:
+    """The id of the other incident is optional: at 3 a.m. one knows that it is the same trouble before one has its number."""
+    assert parse("dismiss", {"by": "ana", "reason": "same", "as": "duplicate"}).model_dump()["duplicate_of"] is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "problem"),
+    [
+        ("dismiss", {"reason": "x", "as": "duplicate"}, "command: duplicate_of is needed"),
+        ("resolve", {**FIELDS["resolve"], "next_steps": "x"}, "next_steps: Input should be a valid tuple"),
+    ],
+)
+def test_what_earlier_editions_turned_away_is_turned_away_by_them_still(verb: str, fields: dict[str, Any], problem: str) -> None:
+    """Histories hold such a signal as `invalid`, in these words; taking it when they are replayed would change what follows."""
+    with pytest.raises(InvalidInput, match=problem):
+        parse(verb, {"by": "ana", **fields}, earlier=True)
 
 
 @pytest.mark.parametrize("written", ["1", "sev1", "SEV1", " Sev1 ", 1])

@@ -59,12 +59,31 @@ def test_nobody_affected_is_a_ticket_and_no_incident() -> None:
     assert set() == walk.open_clocks()
 
 
-def test_an_opening_with_a_severity_below_its_factors_waits_in_detection() -> None:
-    """The incident exists and people are paged; only the declaration is refused, on record."""
-    walk = Walk.open("SEV3", factors={"complete_outage": True})
+@pytest.mark.parametrize(
+    ("asked", "factors", "reason", "code", "decided"),
+    [
+        ("SEV3", {"complete_outage": True}, None, "severity-downgrade-unjustified", "SEV1"),
+        ("SEV3", {"complete_outage": True}, "only a few users", "severity-downgrade-unjustified", "SEV1"),
+        ("SEV1", {"users_affected_percent": 10}, None, "undocumented", "SEV3"),
+    ],
+)
+def test_an_opening_with_a_severity_that_its_factors_contradict_is_declared_by_the_factors(
+    asked: str, factors: dict[str, Any], reason: str | None, code: str, decided: str
+) -> None:
+    """An outage does not wait undeclared because somebody chose another severity; that this was refused is on record."""
+    walk = Walk.open(asked, factors=factors, **({"reason": reason} if reason else {}))
+
+    assert ["opened", "refused", "declared", "phase_entered"] == walk.kinds()
+    assert code == walk.timeline[1].data["refusal"]["code"]
+    assert (Phase.DECLARATION, decided) == (walk.incident.phase, walk.incident.severity)
+    assert folded(walk) == walk.incident
+
+
+def test_an_incident_of_an_earlier_edition_whose_severity_was_refused_waits_in_detection() -> None:
+    """Its history holds no declaration."""
+    walk = Walk(opening_of("SEV3", factors={"complete_outage": True}).model_copy(update={"edition": 5}))
 
     assert ["opened", "refused"] == walk.kinds()
-    assert "severity-downgrade-unjustified" == walk.timeline[1].data["refusal"]["code"]
     assert (Phase.DETECTION, True) == (walk.incident.phase, walk.incident.paging)
 
 

@@ -32,6 +32,7 @@ class FakeDesk(Desk):
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.alerts: list[Any] = []
         self.refuses: dict[str, str] = {}
+        self.by_factors = False
         self.working = True
         self.models: dict[str, dict[str, Any]] = {}
         self.turns_away = ""
@@ -52,7 +53,7 @@ class FakeDesk(Desk):
             return dict(self.states[self._keys[asked.key]])
         incident = f"INC-2026-{len(self.states) + 1:04d}"
         self._keys[asked.key or ""] = incident
-        severity = None if "open" in self.refuses else asked.severity
+        severity = None if "open" in self.refuses and not self.by_factors else asked.severity
         self.states[incident] = {
             "incident": incident,
             "title": asked.title,

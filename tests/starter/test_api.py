@@ -82,6 +82,16 @@ async def test_a_severity_that_the_process_does_not_take_is_told_with_the_incide
     assert answer.json()["refusal"]["code"] == "undocumented"
 
 
+async def test_a_severity_that_the_factors_contradict_is_told_with_the_one_they_give(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    """The answer to a declaration that the factors decided says that the severity which was asked for was refused."""
+    desk.refuses["open"], desk.by_factors = "undocumented", True
+    body = {"by": "ana", "title": "Checkout fails", "severity": "SEV3", "factors": {"complete_outage": True}}
+    answer = await http.post("/api/v1/incidents", json=body)
+
+    assert (answer.status_code, answer.json()["phase"]) == (201, "declaration")
+    assert answer.json()["refusal"]["code"] == "undocumented"
+
+
 async def test_header_and_body_must_name_the_same_key(http: httpx2.AsyncClient) -> None:
     """Two different keys in one request are a mistake, not a choice."""
     incident = await opened(http)

@@ -418,6 +418,25 @@ def test_a_severity_that_was_not_taken_is_a_refusal_of_an_incident_that_exists(c
     assert "instead: Give a reason." in ran.err
 
 
+def test_a_severity_that_the_factors_contradict_is_told_beside_the_one_they_give(cli: Cli, stub: Stub) -> None:
+    """The incident is declared, so the command has done what was asked; why it is another severity stands beside it."""
+    refusal = {"code": "undocumented", "message": "The factors say SEV1.", "required_action": "Give a reason.", "blockers": []}
+    stub.says["POST /incidents"] = Reply(201, state(severity="SEV1", refusal=refusal))
+    ran = cli("declare", "Checkout fails", "--sev", "3", "--complete-outage")
+
+    assert ran.code == 0
+    assert f"{ONE}  declared  SEV1" in ran.out
+    assert f"The factors say SEV1. The factors decided. To change it: tocsin sev {ONE}" in ran.err
+
+
+def test_the_version_is_data_like_any_other(cli: Cli, stub: Stub) -> None:
+    """Scripts read it as JSON, people as a line; nothing is asked of the server for it."""
+    line, document = cli("version"), cli("version", "--json")
+
+    assert (line.code, document.code, stub.asked) == (0, 0, [])
+    assert json.loads(document.out) == {"version": line.out.strip()}
+
+
 def test_report_opens_in_detection(cli: Cli, stub: Stub) -> None:
     """A report has no severity yet."""
     stub.says["POST /incidents"] = Reply(201, state(phase="detection", severity=None))

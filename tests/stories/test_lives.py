@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import RawValue, WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from incident.commands import Open
@@ -90,13 +91,16 @@ async def test_odd_messages_are_on_record_and_stop_nothing(stage: Stage) -> None
     await handle.signal("alert", [{"labels": {}}, "rubbish", None])
     await handle.signal("alert")
     await handle.signal("page_report", {"outcome": "dancing"})
+    await handle.signal("note", RawValue(Payload(metadata={"encoding": b"binary/encrypted"}, data=b"?")))
+    await handle.signal("resolve", {"by": "ana", "root_cause": "x", "fix_applied": "y", "next_steps": "Hold the RCA"})
     await handle.signal("resolve", {"by": "ana", "root_cause": "x", "fix_applied": "y"})
     await handle.signal("acknowledge", {"by": "ana"})
     await eventually(lambda: _acknowledged(story), what="the good signal after the bad ones")
     kinds = Counter(await story.kinds())
 
-    assert kinds["invalid"] == 10
-    assert kinds["refused"] == 1
+    assert kinds["invalid"] == 11
+    assert "signal note could not be understood: input: is not JSON (KeyError)" in [entry["text"] for entry in await story.timeline()]
+    assert kinds["refused"] == 2
     for name, args in (("acknowledge", []), ("acknowledge", [{"by": "a"}, 1]), ("acknowledge", ["x"]), ("nonsense", [{}])):
         with pytest.raises(WorkflowUpdateFailedError) as rejected:
             await handle.execute_update(name, args=args)
