@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from starter.health import Health
+from starter.web.status_views import public_id
 from tests.browser.conftest import LAPTOP, PHONE, Site, Tab
 from tests.browser.houses import DISMISSED, PHASES, RECORDED, Guarded, House, as_one_of, well
 from tests.vendor import AXE, integrity, locked
@@ -42,6 +43,8 @@ PAGES = {
     "interface": "/docs",
     "status page": "/status",
     "status page, history": "/status/history",
+    "status page, an incident": f"/status/incidents/{public_id('INC-2026-0031')}",
+    "status page, missing": "/status/nothing",
 }
 
 WATCHED = {
