@@ -1,7 +1,7 @@
 """The HTTP door: `create_app` puts the desk behind addresses.
 
 Every handler reads its input, calls the desk once and gives back what it answers. What goes wrong is a `Problem`,
-raised anywhere below, and told in one place here.
+raised anywhere below, and told in one place (`telling`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from typing import Annotated, Any, Literal, Protocol
 
 import structlog
 from fastapi import APIRouter, FastAPI, Header, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
-from temporalio.service import RPCError
 
 from incident.alerts import AlertInput
 from incident.analytics import facts, summary
@@ -28,13 +25,11 @@ from incident.commands import COMMANDS, Command, Open
 from incident.model import Incident
 from incident.pictures import sparkline
 from incident.vocabulary import Phase
-from integrations.errors import IntegrationError
 from integrations.monitoring.routes_file import RoutesFile
 from integrations.paging.links import AckLinks
 from integrations.ports import KeptDeployments
 from starter import audit, delivery_api, metrics, openapi, privacy, record_api
 from starter.analytics import Records
-from starter.answers import problem_response
 from starter.backlog import Backlog
 from starter.bodies import json_object, json_value, key_of, mended
 from starter.channels import ChannelDesk
@@ -57,10 +52,11 @@ from starter.live import Rooms, event_stream
 from starter.page_answers import PageAnswerers, PageAnswers
 from starter.postmortem import Postmortems
 from starter.posts import Posts
-from starter.problems import Broken, Invalid, NotJson, Problem, Refused, Unavailable, Unknown, Unreachable, WrongMethod
+from starter.problems import Problem, Refused, Unavailable, Unknown
 from starter.reading import Filters
+from starter.telling import tell_problems
 from starter.ticket_news import TicketDesk
-from starter.web import frame, pages, public_preview
+from starter.web import pages, public_preview
 from starter.web.headers import SecurityHeaders
 from starter.web.rendering import page
 from starter.web.status_page import PublicSite, Unread
@@ -205,7 +201,7 @@ def create_app(
     app.add_middleware(Guard, also=hosts, origin=arrangement.public_url, tokens=door.identity is not None)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(requests.counting)
-    _tell_problems(app)
+    tell_problems(app)
     return app
 
 
@@ -436,60 +432,3 @@ def _end_to_end(chain: EndToEnd) -> APIRouter:
         return JSONResponse(report(await chain.run()))
 
     return router
-
-
-def _tell_problems(app: FastAPI) -> None:
-    """Tell everything that goes wrong in the one shape: as a page to people, as a problem document to programs."""
-
-    def told(request: Request, problem: Problem) -> Response:
-        return frame.problem_page(request, problem) if frame.wants_page(request) else problem_response(problem)
-
-    @app.exception_handler(Problem)
-    async def problem(request: Request, error: Exception) -> Response:
-        if not isinstance(error, Problem):
-            raise error
-        if isinstance(error, Broken):
-            log.error("a request failed", detail=error.detail)
-        return told(request, error)
-
-    @app.exception_handler(RequestValidationError)
-    async def mistaken(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        found = [{"field": str(item["loc"][-1]), "message": _message(item)} for item in error.errors()]
-        return told(request, Invalid(found))
-
-    @app.exception_handler(HTTPException)
-    async def refused_by_routing(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
-        path = request.url.path[:200]
-        if error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
-            answer = told(request, WrongMethod(f"{path} is asked with {allowed}, not {request.method}."))
-            answer.headers["Allow"] = allowed
-            return answer
-        if error.status_code == 404:
-            people = f"There is nothing at {path}. The address may be mistyped, or what stood here is gone."
-            return told(request, Unknown(f"There is nothing at {path}; /openapi.json lists what there is.", people=people))
-        return told(request, NotJson(str(error.detail)))
-
-    @app.exception_handler(IntegrationError)
-    async def embedded_part_failed(request: Request, error: Exception) -> Response:
-        log.warning("an embedded part can't be read", error=str(error))
-        return told(request, Unavailable(str(error)))
-
-    @app.exception_handler(RPCError)
-    async def temporal_said_no(request: Request, error: Exception) -> Response:
-        log.error("Temporal refused a call", error=str(error))
-        return told(request, Unreachable(f"Temporal refused the call: {str(error)[:300]}"))
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        return told(request, Broken("This is a mistake of ours; the server's log has the rest. Repeating it with the same key is safe."))
-
-
-def _message(item: dict[str, Any]) -> str:
-    if item["type"] == "extra_forbidden":
-        return "is not a filter here"
-    return str(item["msg"]).removeprefix("Value error, ")
