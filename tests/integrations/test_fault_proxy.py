@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import itertools
+import os
+import subprocess
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -17,18 +20,20 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
+import integrations.archive.git
 import integrations.archive.s3
 import integrations.http
 import integrations.monitoring.prometheus
 import integrations.specialist.agent
 from incident.effects import Post, Receipt, StoreDocument
+from integrations.archive.git import GitArchive
 from integrations.archive.s3 import S3Archive
 from integrations.chat.layout import Rooms
 from integrations.chat.matrix import KEY, MatrixChat
 from integrations.errors import IntegrationError, NotFound, Refused, Rejected, Unauthorized, Unavailable
 from integrations.ticketing.roundup import RoundupTracker
 from tests.integrations.asks import delivery
-from tests.integrations.fault_proxy import RETRY_AFTER, Fault, FaultProxy, to_server
+from tests.integrations.fault_proxy import RETRY_AFTER, Fault, FaultProxy, Upstream, to_server
 from tests.integrations.faulty_vendors import SECRET, VENDORS, Subject, ends, filing, line
 from tests.integrations.roundup_server import MOUNT, PASSWORD, USER, Roundup
 from tests.integrations.synapse_server import Homeserver
@@ -110,6 +115,7 @@ def _shorten(monkeypatch: pytest.MonkeyPatch, patience: timedelta) -> None:
     monkeypatch.setattr(integrations.http, "ANSWER_WITHIN", patience)
     monkeypatch.setattr(integrations.monitoring.prometheus, "TIMEOUT", patience.total_seconds())
     monkeypatch.setattr(integrations.archive.s3, "TIMEOUT", patience)
+    monkeypatch.setattr(integrations.archive.git, "TIMEOUT", patience)
     monkeypatch.setattr(integrations.specialist.agent, "ONE_ANSWER", patience)
 
 
@@ -219,6 +225,74 @@ class TestStore(Faults):
                 return sum("/.stored/" not in each["Key"] for each in found)
 
             yield Subject(proxy, ask, (f"the bucket {bucket}",), "TOCSIN_S3_", shown, ends("PUT", "/pm.md"))
+
+
+def _git_host(root: Path) -> Upstream:
+    """Git's own program for repositories over HTTP, behind no web server."""
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        environment = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": str(root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REMOTE_USER": "bot",
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": request.url.path,
+            "QUERY_STRING": request.url.query.decode(),
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(request.content)),
+            "HTTP_GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+        }
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec("git", "http-backend", env=environment, stdin=pipe, stdout=pipe)
+        said, _ = await process.communicate(request.content)
+        head, _, body = said.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        return httpx2.Response(int(headers.pop("Status", "200").split()[0]), headers=headers, content=body)
+
+    return answer
+
+
+class TestRepository(Faults):
+    """A Git repository over HTTP, served by git itself."""
+
+    @pytest.fixture
+    def bare(self, tmp_path: Path) -> Path:
+        bare = tmp_path / "archive.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare)], check=True)
+        subprocess.run(["git", "config", "http.receivepack", "true"], cwd=bare, check=True)
+        return bare
+
+    @pytest.fixture
+    async def subject(self, bare: Path, tmp_path: Path) -> AsyncIterator[Subject]:
+        one = delivery(StoreDocument(name="pm.md", content="# Why\n"))
+        async with FaultProxy.before(_git_host(tmp_path)) as proxy:
+            address = proxy.url.replace("://", f"://bot:{SECRET}@")
+
+            async def ask() -> Receipt:
+                return await GitArchive(tmp_path / "clone", remote=SecretStr(f"{address}/archive.git")).store_document(one)
+
+            def shown() -> int:
+                found = subprocess.run(["git", "rev-list", "--count", "main"], cwd=bare, check=True, capture_output=True)
+                return int(found.stdout)
+
+            # What git says of a status is no word on whether it is for good, but where nobody is let in.
+            errors: dict[Fault, type[IntegrationError]] = dict.fromkeys(
+                (Fault.MALFORMED, Fault.INVALID, Fault.GONE, Fault.GONE_PAGE), Unavailable
+            )
+            yield Subject(
+                proxy,
+                ask,
+                ("the archive",),
+                "TOCSIN_GIT_REMOTE",
+                shown,
+                ends("POST", "/git-receive-pack"),
+                hears_when=False,
+                errors=errors,
+                # To git one 401 is the question for its password; a second one is final: `test_archives_outside`.
+                unseen=frozenset({Fault.REVOKED}),
+                patience=timedelta(seconds=4),
+            )
 
 
 def test_what_is_final_and_what_is_not_are_told_apart() -> None:
