@@ -489,6 +489,8 @@ async def test_filing_while_no_worker_answers_keeps_what_was_typed(http: httpx2.
         ("POST", PAGE, {"do": "destroy"}, 404),
         ("POST", PAGE, {"do": "save", "text:summary": "x", "base:summary": "many"}, 422),
         ("POST", PAGE, {}, 303),
+        ("POST", "/incidents/INC-2026-0999/postmortem", {}, 404),
+        ("POST", "/incidents/INC-2026-0999/postmortem", {"do": "save"}, 404),
     ],
 )
 async def test_what_makes_no_sense_is_said_so(
