@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator
 
@@ -51,6 +52,22 @@ async def test_an_item_is_done_by_one_press_and_leaves_the_list(http: httpx2.Asy
     assert desk.asked[-1][:2] == (ONE, "complete_action_item")
     assert "Budget the retries" not in page
     assert "Budget the retries" in (await http.get("/actions?show=all")).text
+
+
+async def test_an_item_that_is_given_to_somebody_else_is_changed_in_its_room(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """The link leads to the form with the item chosen, and what is left empty there stays as it is."""
+    page = (await http.get("/actions")).text
+    (link,) = re.findall(r'href="(/incidents/[^"#]*do=change_action_item&amp;id=AI-2[^"#]*)', page)
+    room = (await http.get(html.unescape(link))).text
+    form = room[room.index('id="do-change_action_item"') :].partition("</form>")[0]
+    answer = await http.post(f"/incidents/{ONE}/do/change_action_item", data={"id": "AI-2", "owner": "ben", "item": "", "due": ""})
+    after = (await http.get("/actions?owner=ben")).text
+
+    assert re.search(r'<option value="AI-2"[^>]* selected', form)
+    assert 'value="cem"' in form
+    assert answer.status_code < 400
+    assert desk.asked[-1][:2] == (ONE, "change_action_item")
+    assert "Test the rollback" in after
 
 
 @pytest.mark.parametrize(
