@@ -138,4 +138,11 @@ def of_next_phase(incident: Incident, now: datetime) -> list[Blocker]:
     mitigation = incident.mitigation
     if incident.phase is Phase.MITIGATION and mitigation and mitigation.blocked_on_approval and mitigation.finished_at is None:
         found.append(Blocker(code="change-not-approved", message=f"Mitigation {mitigation.number} is not approved."))
-    return found + of_items(open_items(incident, incident.phase))
+    return found + of_items(items_of_next_phase(incident))
+
+
+def items_of_next_phase(incident: Incident) -> list[ChecklistItem]:
+    """The open items of this phase that stand in the way of the next one: an approval that may be documented later waits until closing."""
+    mitigation = incident.mitigation
+    later = mitigation is not None and mitigation.approval == "documented_later" and incident.edition > 6
+    return [item for item in open_items(incident, incident.phase) if not (later and item.item == "change_approved")]

@@ -305,7 +305,7 @@ class Settled(Frozen):
     stands_for: int | None = None
 
 
-EDITION = 6
+EDITION = 7
 """How incidents are carried out that begin now.
 
 An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
@@ -316,7 +316,7 @@ lead is told where an incident that the public was to hear of becomes private; a
 doubtful try had filed them. 4: what went ahead without approval is approved afterwards with a note only; a post-mortem with notes to
 oneself (TODO) is not complete; one thing is told in the singular. 5: an item of the status page that somebody ticks while the page has
 confirmed nothing says so, until the page has. 6: an opening whose severity its factors contradict is declared by the factors; next
-steps may be one text, and a duplicate need not say of what.
+steps may be one text, and a duplicate need not say of what. 7: an approval that may come later does not hold up going on to resolution.
 """
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol
 
 import structlog
-from fastapi import APIRouter, FastAPI, Header, Query, Request
+from fastapi import APIRouter, FastAPI, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
@@ -68,6 +68,7 @@ log = structlog.get_logger()
 PREFIX = "/api/v1"
 
 Kind = Literal["chat", "status", "tickets", "pages"]
+KINDS: dict[str, Kind] = {"chat": "chat", "status": "status", "tickets": "tickets", "pages": "pages"}
 
 
 class Embedded(Protocol):
@@ -393,12 +394,15 @@ def _surroundings(desk: Desk, health: Health, requests: metrics.Requests, posts:
         lines += metrics.family("tocsin_temporal_up", "gauge", "Whether Temporal answers this door.", {(): up})
         return PlainTextResponse("\n".join(lines) + "\n", media_type=metrics.CONTENT_TYPE)
 
-    @router.get(PREFIX + "/embedded/{kind}", responses={404: openapi.problem("Nothing embedded by this name"), 422: openapi.MISTAKEN})
-    async def show_embedded(kind: Kind) -> JSONResponse:
+    @router.get(PREFIX + "/embedded/{kind}", responses={404: openapi.problem("Nothing embedded by this name")})
+    async def show_embedded(kind: Annotated[str, Path(json_schema_extra={"enum": list(KINDS)})]) -> JSONResponse:
         """What the embedded chat, status page, ticket board or pager has accepted, oldest first."""
+        found = KINDS.get(kind)
+        if found is None:
+            raise Unknown(f"Nothing embedded is called {kind[:60]!r}; there are {', '.join(KINDS)}.")
         if embedded is None:
             raise Unknown(f"No embedded {kind} here: this installation tells other systems.")
-        told = await embedded.delivered(kind)
+        told = await embedded.delivered(found)
         visible = await desk.visible({row["incident"] for row in told})
         return JSONResponse([row for row in told if row["incident"] in visible])
 

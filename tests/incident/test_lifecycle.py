@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from incident import lifecycle
+from incident import blockers, lifecycle
 from incident.commands import InvalidInput, parse
 from incident.effects import Port
 from incident.events import KINDS, Event
 from incident.model import CheckState, Incident
+from incident.refusals import Refusal
 from incident.vocabulary import Criterion, Phase, Severity
 from tests.incident.walk import BETTER, OPENED, PLAN, Walk, alert, opening_of
 
@@ -387,6 +388,23 @@ def test_the_owner_of_a_pending_change_does_not_slip_through_by_approving_anothe
 
     assert [None, "ben"] == [mitigation.approved_by for mitigation in walk.incident.mitigations]
     assert "change_documentation" in walk.open_clocks()
+
+
+@pytest.mark.parametrize(("edition", "accepted"), [(6, False), (7, True)])
+def test_an_approval_that_may_come_later_does_not_hold_up_going_on(edition: int, accepted: bool) -> None:
+    """SEV1: skip formal, document later. With the rest done, one goes on without a reason; the item stays owed until closing."""
+    walk = Walk(opening_of("SEV1").model_copy(update={"edition": edition})).reaches(Phase.MITIGATION)
+    walk.mitigates()
+    for item in ("implementation_tracked", "verification_criteria_defined", "rollback_plan_ready", "option_selected"):
+        walk.does("check", item=item)
+    outcome = walk.asks("advance")
+
+    assert accepted is not isinstance(outcome, Refusal)
+    if accepted:
+        walk.does("advance")
+        walk.reaches(Phase.POST_INCIDENT)
+
+        assert "change_approved" in [item.item for item in blockers.items_of_closing(walk.incident)]
 
 
 def test_an_incident_that_heals_itself_can_be_closed() -> None:

@@ -365,7 +365,8 @@ async def test_what_the_embedded_parts_were_told_can_be_read_back(http: httpx2.A
     unknown = await http.get("/api/v1/embedded/faxes")
 
     assert [entry["to"] for entries in lists for entry in entries] == ["chat", "status", "tickets", "pages"]
-    assert unknown.status_code == 422
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown")
+    assert "there are chat, status, tickets, pages" in unknown.json()["detail"]
 
 
 async def test_metrics_count_by_route_and_tell_what_is_open(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
