@@ -419,7 +419,10 @@ def _reminder(before: Incident, incident: Incident, event: Event) -> Iterator[Dr
 
 
 def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:
-    """One escalation a miss: first to whoever owes it, then up the chain."""
+    """One escalation a miss: first to whoever owes it, then up the chain.
+
+    Resolving in time is no message that somebody forgot: its owner is at it, so that the first miss goes up the chain already.
+    """
     clock = incident.clocks[event.data["clock"]]
     text = messages.overdue(incident, clock, event.at)
     if clock.name == clocks.ACKNOWLEDGE:
@@ -427,8 +430,11 @@ def _overdue(before: Incident, incident: Incident, event: Event) -> Iterator[Dra
         return
     patient = clock.name.startswith(clocks.ACTION_ITEM) or clock.name in (clocks.POSTMORTEM, clocks.CHANGE_DOCUMENTATION)
     patient = patient or clock.name.startswith(f"{clocks.DRIFT}ticket:")
-    page = _page(incident, _asked(incident, clock.owner, clock.times_missed, patient=patient), text, "overdue", urgent=not patient)
-    yield page._replace(about=clock.name)
+    if clock.name == clocks.RESOLUTION and incident.edition > 7:
+        asked = _rung(incident, clock.times_missed)
+    else:
+        asked = _asked(incident, clock.owner, clock.times_missed, patient=patient)
+    yield _page(incident, asked, text, "overdue", urgent=not patient)._replace(about=clock.name)
 
 
 def _asked(incident: Incident, owner: str, times: int, *, patient: bool) -> tuple[str, str]:

@@ -261,6 +261,16 @@ def test_a_missed_update_asks_its_owner_and_then_climbs() -> None:
     assert ["eva", "engineering lead", "VP engineering", "CTO", "CEO", "CEO"] == pages(walk, "internal update", 6)
 
 
+@pytest.mark.parametrize(("edition", "asked"), [(7, ["eva", "engineering lead"]), (8, ["engineering lead", "engineering lead"])])
+def test_what_is_not_resolved_in_time_escalates_at_once(edition: int, asked: list[str]) -> None:
+    """The commander of a SEV3 works on it already: after eight hours the next rung is called, not after sixteen."""
+    walk = Walk(opening_of("SEV3").model_copy(update={"edition": edition}))
+    walk.does("acknowledge")
+    walk.does("assign", role="commander", person="eva")
+
+    assert asked == pages(walk, "resolution", 2)
+
+
 def test_a_missed_public_update_asks_communications_and_then_the_commander() -> None:
     """Whoever owes it is asked first, whoever leads next."""
     walk = Walk.open("SEV1", customer_facing=True)
