@@ -330,7 +330,7 @@ class Resolve(Command):
     verb = "resolve"
     root_cause: Text
     fix_applied: Text
-    next_steps: Lines | None = Field(default=None, description="a list of lines, or one text with a line for each")
+    next_steps: Lines | None = Field(default=None, description="what is still to do: one a line, or a list of them")
 
     @model_validator(mode="before")
     @classmethod

@@ -143,6 +143,7 @@ def main(folder: Path) -> int:
 
             def window(door: Site, scheme: Any = scheme, size: Any = size, **more: Any) -> Any:
                 of_it: Any = SIZES[size]
+                more |= {"has_touch": True, "is_mobile": True} if size == "phone" else {}
                 return browser.new_context(viewport=of_it, color_scheme=scheme, base_url=door.url, locale="en-GB", **more).new_page()
 
             def shooting(page: Any, scheme: str = scheme, size: str = size) -> Callable[[str], None]:
