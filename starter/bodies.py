@@ -72,13 +72,14 @@ def _no_constant(name: str) -> None:
 
 
 async def json_object(request: Request, limit: int = BODY_LIMIT) -> dict[str, Any]:
-    """The body as a JSON object.
+    """The body as a JSON object. No body at all says nothing, as `{}` does: what is missing is told by its field.
 
     Raises:
         TooLarge, NotJson: the body can't be read.
         Invalid: it is another JSON value.
     """
-    value = await json_value(request, limit)
+    body = await whole(request, limit)
+    value = json_in(body) if body.strip() else {}
     if not isinstance(value, dict):
         raise Invalid([{"field": "body", "message": f"must be one JSON object, not {_called(value)}"}])
     return value

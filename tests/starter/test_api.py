@@ -112,6 +112,16 @@ async def test_a_command_is_answered_as_the_incident_answers(http: httpx2.AsyncC
     assert desk.asked == [(incident, "acknowledge", {"by": "ben", "key": "k-1", "via": "api"})]
 
 
+async def test_no_body_says_nothing_as_an_empty_object_does(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
+    """`curl -X POST …/acknowledge` is enough; where something has to be said, its field is named."""
+    incident = await opened(http)
+    taken = await http.post(f"/api/v1/incidents/{incident}/acknowledge")
+    empty = [await http.post(f"/api/v1/incidents/{incident}/note"), await http.post("/api/v1/incidents", content=b" ")]
+
+    assert (taken.status_code, desk.asked[-1][1]) == (200, "acknowledge")
+    assert [(answer.status_code, answer.json()["errors"][0]["field"]) for answer in empty] == [(422, "text"), (422, "title")]
+
+
 async def test_whoever_runs_the_server_acts_where_nobody_is_named(http: httpx2.AsyncClient, desk: FakeDesk) -> None:
     """Without `by`, the user of this machine is meant."""
     incident = await opened(http)
@@ -165,9 +175,7 @@ async def test_input_of_the_wrong_shape_names_the_field(http: httpx2.AsyncClient
     assert desk.asked == []
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"   ", b"{", b"by=ana", b'{"by": NaN}', b"\xff\xfe", b"[" * 100_000, b'{"n": ' + b"9" * 5_000 + b"}"]
-)
+@pytest.mark.parametrize("body", [b"{", b"by=ana", b'{"by": NaN}', b"\xff\xfe", b"[" * 100_000, b'{"n": ' + b"9" * 5_000 + b"}"])
 async def test_a_body_that_is_not_json_is_told_so(http: httpx2.AsyncClient, body: bytes) -> None:
     """What can't be read as JSON is a 400 that says where it goes wrong."""
     incident = await opened(http)
