@@ -142,7 +142,8 @@ COMMANDED: Responses = {200: {"model": Accepted, "description": "Carried out"}, 
 
 def takes(model: type[BaseModel], *, keyed: bool = True) -> dict[str, Any]:
     """What an operation says about its body, and about the key under which it is asked once."""
-    body = {"required": True, "content": {"application/json": {"schema": {"$ref": f"{COMPONENTS}{model.__name__}"}}}}
+    needed = any(field.is_required() and name != "by" for name, field in model.model_fields.items())
+    body = {"required": needed, "content": {"application/json": {"schema": {"$ref": f"{COMPONENTS}{model.__name__}"}}}}
     if not keyed:
         return {"requestBody": body}
     header = {

@@ -346,6 +346,8 @@ async def test_every_verb_is_described_with_its_fields(http: httpx2.AsyncClient)
     assert "as" in schemas["Dismiss"]["properties"]
     assert {reference.rpartition("/")[2] for reference in re.findall(r'"\$ref": "([^"]+)"', json.dumps(described))} <= set(schemas)
     assert "409" in described["paths"]["/api/v1/incidents/{incident}/resolve"]["post"]["responses"]
+    needed = {verb: described["paths"][f"/api/v1/incidents/{{incident}}/{verb}"]["post"]["requestBody"]["required"] for verb in COMMANDS}
+    assert [needed["acknowledge"], needed["advance"], needed["note"], needed["resolve"]] == [False, False, True, True]
 
 
 async def test_the_pages_for_people_name_every_verb_and_fetch_nothing_from_elsewhere(http: httpx2.AsyncClient) -> None:
