@@ -19,7 +19,7 @@ from starter.cli.session import Session, reading
 from starter.cli.stream import Entry, Follower, Gone, State
 from starter.cli.verbs import PHASES
 
-GOALS = ("acknowledged", "declared", "verified", "resolved", *PHASES)
+GOALS = ("acknowledged", "declared", "mitigated", "verified", "resolved", *PHASES)
 
 LOOK_AGAIN_AFTER = 10.0
 """Seconds after which the state is read though nothing was heard."""
@@ -46,7 +46,7 @@ class Length(click.ParamType[float]):
 @click.option("--timeout", type=Length(), help="give up after this long, with exit code 8 (default: never)")
 @reading
 def wait(session: Session, incident: str | None, goal: str, timeout: float | None) -> None:
-    """Wait until an incident is acknowledged, declared, verified, resolved or closed, or has reached a phase."""
+    """Wait until an incident is acknowledged, declared, mitigated, verified, resolved or closed, or has reached a phase."""
     deadline = None if timeout is None else monotonic() + timeout
     client = session.client()
     name = incidents.find(client, incident)

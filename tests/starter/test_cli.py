@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from incident.analytics import MILESTONES
 from incident.postmortem import SECTIONS
 from starter.cli import app, client, wait
 from starter.cli.failures import OF_SECTIONS
@@ -546,6 +547,8 @@ def test_status_says_what_is_due_and_what_to_do(cli: Cli) -> None:
     [
         ("acknowledged", {"acknowledged_at": "2026-11-24T03:00:00Z"}, True),
         ("acknowledged", {}, False),
+        ("mitigated", {"mitigated_at": "2026-11-24T03:20:00Z"}, True),
+        ("mitigated", {"phase": "mitigation"}, False),
         ("triage", {"phase": "mitigation"}, True),
         ("resolution", {"phase": "mitigation"}, False),
         ("verified", {"verification": {"length": 900, "passed_at": "2026-11-24T03:25:00Z"}}, True),
@@ -558,6 +561,13 @@ def test_status_says_what_is_due_and_what_to_do(cli: Cli) -> None:
 def test_what_a_wait_waits_for(goal: str, changes: dict[str, Any], there: bool) -> None:
     """A phase is reached once it was passed, but not by an incident that was dismissed."""
     assert wait.reached(state(**changes), goal) is there
+
+
+def test_each_of_the_four_times_can_be_waited_for() -> None:
+    """A script that goes on once service is back waits for `mitigated`, as one waits for the three others."""
+    moments = {moment.removesuffix("_at") for moment in MILESTONES.values()}
+
+    assert moments <= set(wait.GOALS)
 
 
 def test_a_wait_ends_with_the_news(cli: Cli, stub: Stub) -> None:
