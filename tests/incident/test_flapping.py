@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from incident.alerts import believed
 from incident.flapping import Track, calmed, heard, still
 from incident.routing import Flapping
+from tests.incident.walk import alert
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 RULE = Flapping(changes=4, within=timedelta(minutes=10))
@@ -112,3 +115,24 @@ def test_saying_everything_again_changes_nothing(words: list[tuple[bool, int]], 
 
         assert again is None or (newest and not firing)
         track = again or track
+
+
+@given(
+    st.sampled_from([timedelta(hours=-1), timedelta(0), timedelta(hours=1), timedelta(hours=12)]),
+    st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_its_clock_says_the_latest_word_stands(off: timedelta, words: list[tuple[int, bool]], random: Any) -> None:
+    """However the words of a sender arrive, and again: the newest outage by its own clock burns until its end was told, and no longer."""
+    delivered = [*words, *words]
+    random.shuffle(delivered)
+    track: Track | None = None
+    for minute, (episode, firing) in enumerate(delivered, start=10):
+        now = NOW + timedelta(minutes=minute)
+        word = believed(alert(firing=firing, starts_at=NOW + off + timedelta(minutes=episode)), now)
+        told = heard(track, firing=firing, starts_at=word.starts_at, said_at=word.said_at, now=now, rule=RULE)
+        track = told or track
+    newest = max(episode for episode, _ in words)
+
+    assert track is not None
+    assert ((newest, False) not in words) == track.firing
