@@ -30,6 +30,7 @@ from incident.events import Event
 from incident.invisible import for_the_public
 from incident.model import Incident
 from incident.naming import channel_name
+from incident.permissions import same_person
 from incident.vocabulary import Criterion, Dismissal, Phase, PublicStatus, Severity
 
 
@@ -362,6 +363,12 @@ def _action_item_changed(before: Incident, incident: Incident, event: Event) -> 
     change = filing.change(before, incident, event)
     if change is not None:
         yield Draft(change, "action_item_changed")
+    if "owner" in event.data:
+        item = next(each for each in incident.action_items if each.id == event.data["id"])
+        text = messages.action_item_handed_over(incident, item, event.by)
+        yield _post(incident, text, "action_item_owner")
+        if not same_person(item.owner, event.by):
+            yield _page(incident, (item.owner, "owner"), text, "action_item_owner", urgent=False)
 
 
 def _action_item_completed(before: Incident, incident: Incident, event: Event) -> Iterator[Draft]:

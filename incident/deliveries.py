@@ -45,6 +45,9 @@ SHOWN = 300
 TRYING = "trying"
 """Where an entry names the effects that were being tried at its moment, though their port is down or paused."""
 
+WITH_TICKET = "its ticket was refused; once that is filed, it says this too"
+"""Why a change of a ticket is not told by itself any more."""
+
 End = Literal["delivered", "replaced", "refused", "given_up"]
 Standing = Literal["queued", "parked", "paused", "refused", "failed_over"]
 
@@ -113,6 +116,8 @@ def _end(id: str, event: Event, effect: Effect | None, state: End, note: str) ->
 def _why_replaced(event: Event) -> str:
     if event.kind == "delivery_replaced":
         return f"{event.by} replaced it" + (f": {event.data['reason']}" if event.data.get("reason") else "")
+    if event.data.get("with_ticket"):
+        return WITH_TICKET
     why = "out of date" if event.data.get("stale") else "a newer one says more"
     return f"{why}; a try was under way, it may have arrived" if event.data.get("under_way") else why
 

@@ -741,6 +741,10 @@ def _undeliverable(incident: Incident, event: Event) -> Changes:
     number = event.data["number"]
     changes: Changes = {"outbox": tuple(effect for effect in incident.outbox if effect.number != number)}
     refused = tuple(effect for effect in incident.outbox if effect.number == number)
+    overtaken = [change for effect in refused for change in redelivering.changes_behind(effect, incident.outbox)]
+    if overtaken:
+        refused = tuple(redelivering.overtaken(effect, overtaken) for effect in refused)
+        changes["outbox"] = tuple(effect for effect in incident.outbox if effect.number != number and effect not in overtaken)
     changes["unsent"] = (*incident.unsent, *refused)[-deliveries.UNSENT_KEPT :]
     port = Port(event.data["port"])
     if port in incident.down:

@@ -326,6 +326,8 @@ def replaced(effect: Effect, event: Event) -> Event:
     }
     what = effect.purpose.replace("_", " ") or effect.ask.action.replace("_", " ")
     text = f"{effect.port.value}: {what} {effect.number} was not sent, a newer one takes its place"
+    if event.kind == "undeliverable":
+        text, data["with_ticket"] = f"{effect.port.value}: {what} {effect.number} was not sent: {deliveries.WITH_TICKET}", True
     if event.kind in OUT_OF_DATE:
         text, data["stale"] = f"{effect.port.value}: {what} {effect.number} was not sent, it is out of date by now", True
     if effect.number in event.data.get(deliveries.TRYING, ()):

@@ -19,7 +19,7 @@ from incident.effects import ChangeTicket, CloseTicket, OpenTicket, Port
 from incident.events import MONITORING, Event
 from incident.invisible import for_the_public, undirected
 from incident.mitigation_options import label
-from incident.model import Clock, Incident, Pause
+from incident.model import ActionItem, Clock, Incident, Pause
 from incident.telling import counted
 from incident.vocabulary import Severity
 
@@ -175,6 +175,11 @@ def severity_changed(incident: Incident, before: Severity, reason: str) -> str:
 
 def role_assigned(incident: Incident, role: str, person: str) -> str:
     return f"{incident.id}: {_person(person)} is {role}."
+
+
+def action_item_handed_over(incident: Incident, item: ActionItem, by: str) -> str:
+    what = f"{_person(item.owner)}: {item.id} is yours now, due {item.due}: {plain(item.item.splitlines()[0][:200])}."
+    return f"{_head(incident, what)} Handed over by {plain(by)}. tocsin action done {incident.id} {item.id}"
 
 
 def retrospective() -> str:

@@ -5,7 +5,7 @@ Each answers with the events that follow, or with the refusal and the way forwar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -164,6 +164,27 @@ def reworded(ask: OpenTicket, words: Words) -> OpenTicket:
     """A ticket that has not arrived, with other words; where a doubtful try has filed it, they take the place of its own."""
     earlier = (*ask.instead_of, Wording(body=ask.body, owner=ask.owner))[-WORDINGS_KEPT:]
     return ask.model_copy(update={**words.model_dump(), "instead_of": earlier})
+
+
+def changes_behind(opening: Effect, outbox: Iterable[Effect]) -> list[Effect]:
+    """The changes that wait for a ticket to be filed."""
+    if not isinstance(opening.ask, OpenTicket):
+        return []
+    return [effect for effect in outbox if isinstance(effect.ask, ChangeTicket) and effect.ask.ref == opening.ask.ref]
+
+
+def overtaken(opening: Effect, changes: Sequence[Effect]) -> Effect:
+    """A ticket that was refused while changes of it waited: tried again, it says what they say; there is nothing for them to change.
+
+    A text that somebody gave it after the last of them stays.
+    """
+    ask, last = opening.ask, changes[-1]
+    if not isinstance(ask, OpenTicket) or not isinstance(last.ask, ChangeTicket):
+        return opening
+    words = last.ask.worded
+    if opening.worded and opening.at > last.at:
+        words = words.model_copy(update={"body": ask.body})
+    return opening.model_copy(update={"ask": reworded(ask, words)})
 
 
 def _changes(incident: Incident, ask: Ask, text: str | None, to: str | None) -> Iterator[tuple[str, Any]]:

@@ -23,6 +23,9 @@ from integrations.ticketing.tracker import Named, NewTicket, Standing, Ticket
 PROPERTY = "tocsin"
 """The key of the entity properties on our issues and comments."""
 
+PAGE = 100
+"""Comments that one answer holds."""
+
 
 class JiraTracker:
     """One project of one site."""
@@ -108,10 +111,17 @@ class JiraTracker:
         await self.http.call("POST", f"{issue}/transitions", json={"transition": {"id": leading[0]["id"]}})
 
     async def _commented(self, issue: str, key: str) -> bool:
-        params: dict[str, str | int] = {"expand": "properties", "orderBy": "-created", "maxResults": 50}
-        found = await self.http.call("GET", f"{issue}/comment", params=params)
-        told = (each for comment in found.data.get("comments") or [] for each in comment.get("properties") or [])
-        return any(each.get("key") == PROPERTY and (each.get("value") or {}).get("key") == key for each in told)
+        """Whether a comment carries the key. The newest are read first: a repeat comes soon after, as a rule."""
+        seen, total = 0, 1
+        while seen < total:
+            params: dict[str, str | int] = {"expand": "properties", "orderBy": "-created", "startAt": seen, "maxResults": PAGE}
+            found = await self.http.call("GET", f"{issue}/comment", params=params)
+            comments = found.data.get("comments") or []
+            told = (each for comment in comments for each in comment.get("properties") or [])
+            if any(each.get("key") == PROPERTY and (each.get("value") or {}).get("key") == key for each in told):
+                return True
+            seen, total = seen + len(comments), int(found.data.get("total") or 0) if comments else 0
+        return False
 
     async def naming(self, words: str, most: int) -> list[Named]:
         jql = f'project = "{self._project}" AND statusCategory != Done AND text ~ "\\"{words}\\"" ORDER BY created DESC'

@@ -224,6 +224,60 @@ def test_a_ticket_that_was_refused_is_tried_again_with_the_words_of_today() -> N
     assert [("eva", date(2026, 12, 8))] == [(ask.owner, ask.due) for ask in tickets if isinstance(ask, OpenTicket)]
 
 
+def test_a_ticket_that_is_refused_with_changes_behind_it_is_filed_as_they_say() -> None:
+    """A change that waited for its ticket has nothing to change once that is refused: it is dropped, on record, and its words are filed."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    opening = newest(walk, "open_ticket")
+    walk.does("change_action_item", id="AI-1", owner="eva")
+    walk.does("change_action_item", id="AI-1", item="Alert on errors")
+    walk.record([lifecycle.undeliverable(opening, "no such project", walk.now)])
+
+    assert [] == walk.waiting(Port.TICKETS)
+    assert [True, True] == ["its ticket was refused" in event.text for event in walk.timeline if event.kind == "replaced"]
+    assert [True, True] == ["its ticket was refused" in each.note for each in walk.incident.settled if each.state == "replaced"]
+
+    walk.does("retry_delivery", delivery=opening.key)
+    asks = [effect.ask for effect in walk.waiting(Port.TICKETS)]
+
+    assert [("Alert on errors", "eva", "Alert on retries")] == [
+        (ask.body, ask.owner, ask.instead_of[-1].body) for ask in asks if isinstance(ask, OpenTicket)
+    ]
+    assert 1 == len(asks)
+
+
+def test_a_text_given_to_a_waiting_ticket_after_its_change_stays() -> None:
+    """Whoever replaced the words of a ticket last is heard: only its owner follows the change."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    walk.does("change_action_item", id="AI-1", owner="eva")
+    walk.forward(minutes=1)
+    walk.does("replace_delivery", delivery=newest(walk, "open_ticket").key, text="See the runbook")
+    walk.record([lifecycle.undeliverable(newest(walk, "open_ticket"), "no such project", walk.now)])
+    (refused,) = walk.incident.unsent
+
+    assert isinstance(refused.ask, OpenTicket)
+    assert ("See the runbook", "eva") == (refused.ask.body, refused.ask.owner)
+
+
+def test_whoever_is_given_an_action_item_hears_of_it_at_once() -> None:
+    """The channel reads who owns what and by when, and the new owner is told quietly; taking it over oneself, or a date, pages nobody."""
+    walk = Walk.open("SEV2")
+    walk.does("add_action_item", item="Alert on retries", owner="ben", due="2026-12-01")
+    walk.does("change_action_item", id="AI-1", owner="eva")
+    post, page = newest(walk, "post").ask, newest(walk, "page").ask
+
+    assert isinstance(post, Post)
+    assert isinstance(page, Page)
+    assert ("eva", "owner", "low") == (page.to, page.role, page.urgency)
+    assert post.text == page.text
+    assert "@eva: AI-1 is yours now, due 2026-12-01: Alert on retries. Handed over by ana." in post.text
+    assert [("change_ticket", "action_item_changed"), ("post", "action_item_owner")] == asked(
+        walk, "change_action_item", id="AI-1", owner="@Ana"
+    )
+    assert [("change_ticket", "action_item_changed")] == asked(walk, "change_action_item", id="AI-1", due="2026-12-08")
+
+
 def test_a_ticket_that_has_arrived_is_changed_by_its_action_item() -> None:
     """A delivery that arrived can't be replaced; the refusal says how its words are changed."""
     walk = Walk.open("SEV2")

@@ -156,6 +156,20 @@ async def test_a_comment_whose_answer_was_lost_is_not_written_again(spoken: Jira
     assert 1 == len(await spoken.notes())
 
 
+async def test_a_comment_is_recognised_under_any_number_of_newer_ones(spoken: JiraStage | GitHubStage) -> None:
+    """While a change's answer was lost, a busy ticket has got a hundred and twenty comments of others: ours is found below them."""
+    receipt = await spoken.tell(delivery(FILED, 1))
+    await spoken.tell(delivery(CHANGED, 2))
+    ticket = await spoken.spoken_to.read(receipt.reference)
+    assert ticket is not None
+    for number in range(120):
+        await spoken.spoken_to.comment(ticket, f"a word of others, {number}", f"other-{number}")
+    again = await spoken.tell(delivery(CHANGED, 2))
+
+    assert again.repeated
+    assert 121 == len(await spoken.notes())
+
+
 async def test_a_change_leaves_the_words_of_others_and_is_said_once(spoken: JiraStage | GitHubStage) -> None:
     """Somebody has written the description anew at the tracker: it stays, the title follows, and a comment tells what has changed."""
     receipt = await spoken.tell(delivery(FILED, 1))

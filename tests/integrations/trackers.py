@@ -135,7 +135,7 @@ class FakeJira(FakeVendor):
             case "GET", ["project", _]:
                 return answered(404, {"errorMessages": ["No project could be found with key."], "errors": {}})
             case method, ["issue", key, *rest] if key in self.issues:
-                return self._issue(method, key, rest, body)
+                return self._issue(method, key, rest, request.url.params, body)
             case _:
                 return answered(404, {"errorMessages": ["Issue does not exist or you do not have permission to see it."], "errors": {}})
 
@@ -160,7 +160,7 @@ class FakeJira(FakeVendor):
         self.comments[key] = []
         return answered(201, {"id": str(10_000 + number), "key": key, "self": f"https://acme.atlassian.net/rest/api/3/issue/{number}"})
 
-    def _issue(self, method: str, key: str, rest: list[str], body: Any) -> httpx2.Response:
+    def _issue(self, method: str, key: str, rest: list[str], params: httpx2.QueryParams, body: Any) -> httpx2.Response:
         match method, rest:
             case "GET", []:
                 return answered(200, self._shown(self.issues[key]))
@@ -168,9 +168,9 @@ class FakeJira(FakeVendor):
                 self.issues[key]["fields"] |= body["fields"]
                 return answered(204)
             case "GET", ["comment"]:
-                return answered(
-                    200, {"comments": self.comments[key][::-1], "maxResults": 50, "startAt": 0, "total": len(self.comments[key])}
-                )
+                start, most = int(params["startAt"]), min(int(params["maxResults"]), 50)
+                page = self.comments[key][::-1][start : start + most]
+                return answered(200, {"comments": page, "maxResults": most, "startAt": start, "total": len(self.comments[key])})
             case "POST", ["comment"]:
                 self.comments[key].append({**body, "id": str(len(self.comments[key]) + 1)})
                 return answered(201, self.comments[key][-1])

@@ -146,6 +146,37 @@ async def deliveries(stage: Stage) -> Story:
     return story
 
 
+async def items(stage: Stage) -> Story:
+    """Action items change hands and words: with their ticket there, behind one that waits, and behind one that is refused."""
+    story = await Story.open(stage, "SEV3")
+    await story.does("acknowledge")
+    due = ((await story.now()) + timedelta(days=3)).date()
+    await story.does("add_action_item", item="Limit the retries", owner="ben", due=due.isoformat())
+    await story.settled()
+    await story.does("change_action_item", id="AI-1", owner="eva", due=(due + timedelta(days=4)).isoformat(), reason="Ben is away")
+    await story.settled()
+    await story.does("change_action_item", id="AI-1", item="Limit all retries", owner="ana")
+    await story.settled()
+    tickets = story.world.tickets
+    tickets.down = True
+    await story.does("add_action_item", item="Alert on retries", owner="ben", due=due.isoformat())
+    await story.does("change_action_item", id="AI-2", item="Alert on errors")
+    await story.does("change_action_item", id="AI-2", owner="eva")
+    await story.fast_forward(minutes=3)
+    await story.between_tries()
+    tickets.down, tickets.refuse = False, True
+    await story.does("retry_delivery", delivery=await _waiting(story, "action_item"))
+    await story.settled()
+    tickets.refuse = False
+    await story.does("retry_delivery", delivery=(await story.state())["deliveries"]["refused"][0]["key"])
+    await story.settled()
+    await story.does("change_action_item", id="AI-2", due=(due + timedelta(days=1)).isoformat())
+    await story.does("complete_action_item", id="AI-1")
+    await story.refused("change_action_item", id="AI-1", owner="ben")
+    await story.settled()
+    return story
+
+
 async def _waiting(story: Story, purpose: str) -> str:
     waiting = (await story.state())["deliveries"]["waiting"]
     return str(next(each["key"] for each in waiting if each["purpose"] == purpose))
@@ -195,6 +226,7 @@ SCENARIOS = {
     "continued": continued,
     "measured": measured,
     "deliveries": deliveries,
+    "items": items,
 }
 
 

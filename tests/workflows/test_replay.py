@@ -31,10 +31,10 @@ def _timeline(path: Path) -> list[dict[str, Any]]:
 
 
 def test_every_shape_of_history_is_there() -> None:
-    """Closed, mid-flight, continued, outage, measured and deliveries histories are kept; without them a replay proves nothing."""
+    """Closed, mid-flight, continued, outage, measured, deliveries and items histories are kept; without them a replay proves nothing."""
     names = {path.name.split(".")[0].rsplit("-", 1)[0] for path in GOLDEN}
 
-    assert names >= {"closed", "mid-flight", "continued", "outage", "measured", "deliveries"}
+    assert names >= {"closed", "mid-flight", "continued", "outage", "measured", "deliveries", "items"}
     assert len([path for path in GOLDEN if path.name.startswith("continued")]) > 2
 
 
