@@ -251,7 +251,12 @@ async def test_nothing_is_lost_or_doubled_while_an_incident_continues_as_new(hou
     assert sum(entry["kind"] == "note" for entry in timeline) == 80
     assert len({entry["text"] for entry in timeline if entry["kind"] == "note"}) == 80
     assert heard[: len(timeline)] == [entry["seq"] for entry in timeline]
-    assert await desk.previous_run(incident, None) is not None
+
+    async def went_on() -> bool:
+        return await desk.previous_run(incident, None) is not None
+
+    await eventually(went_on, what="a second run: it waits until nothing is under way")
+
     assert await desk.timeline(incident, len(timeline) - 3) == timeline[-3:]
 
 
