@@ -173,6 +173,55 @@ WHY_NOT = {
 }
 
 
+_SPOILED = "test_a_spoiled_answer_is_an_error_of_its_kind_and_people_see_it_once"
+_MAIL = "test_mail_line::test_wherever_the_line_goes_bad_a_mailbox_shows_one_mail"
+
+LINES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "Slack": ((_LINE,), ("slack",), "once"),
+    "Matrix": ((f"test_fault_proxy::TestRealSynapse::{_SPOILED}",), (), "once, at a real Synapse"),
+    "Webhook": ((_LINE,), ("webhook",), "twice, where the vendor does not look at the key that it is given"),
+    "Statuspage": ((_LINE,), ("statuspage",), "once"),
+    "Jira": ((_LINE,), ("jira", "jira, changing"), "once"),
+    "GitHub": ((_LINE,), ("github", "github, changing"), "once"),
+    "Roundup": (
+        (f"test_fault_proxy::TestRealRoundup::{_SPOILED}", f"test_fault_proxy::TestRealRoundupChanging::{_SPOILED}"),
+        (),
+        "once, at a real Roundup",
+    ),
+    "Redmine": ((_LINE,), ("redmine", "redmine, changing"), "once"),
+    "PagerDuty": ((_LINE,), ("pagerduty",), "once"),
+    "Mail": ((_MAIL,), (), "once, in a mailbox that shows a Message-ID once; each step of the talk is spoiled for itself"),
+    "Apprise": ((_LINE,), ("apprise",), "twice; the library says whether a service took it, and reads no answer's body"),
+    "Git": (
+        (f"test_fault_proxy::TestRepository::{_SPOILED}", "test_archives_outside::test_only_a_remote_that_does_not_let_us_in_is_final"),
+        (),
+        "once, at a real repository over HTTP",
+    ),
+    "S3": ((f"test_fault_proxy::TestStore::{_SPOILED}",), (), "once, at a real store"),
+    "Folder": (
+        ("test_archive::test_a_try_that_broke_off_half_way_leaves_no_double",),
+        (),
+        "once; there is no line, but a disk that is full",
+    ),
+    "Calendar": ((_MAIL,), (), "one meeting, by its UID"),
+    "Rota file": (("test_rota::test_a_broken_edit_takes_nobody_off_call",), (), "it is read; there is no line, but a broken edit"),
+    "On-call feed": ((_LINE,), ("icalendar",), "it is read; the last good one stays in force"),
+    "Prometheus": ((_LINE,), ("prometheus",), "it is read"),
+    "Alertmanager": ((_LINE,), ("alertmanager",), "it is read"),
+    "Model": ((_LINE,), ("model",), "it is asked anew"),
+}
+"""Of each adapter the tests that put it behind a line that goes bad, which of the vendors there, and what a lost answer comes to."""
+
+
+def lines() -> Iterator[str]:
+    """The table of bad lines as `docs/testing.md` has it."""
+    yield "| | The tests, each with every fault | What people see of something whose answer was lost, in the end |"
+    yield "|---|---|---|"
+    for adapter, (tests, vendors, seen) in LINES.items():
+        which = f" ({'; '.join(vendors)})" if vendors else ""
+        yield f"| {adapter} | {' '.join(f'`{test}`' for test in tests)}{which} | {seen} |"
+
+
 def rows() -> Iterator[str]:
     """The table as `docs/testing.md` has it."""
     yield f"| | {' | '.join(CASES.values())} |"

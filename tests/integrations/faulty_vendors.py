@@ -121,15 +121,15 @@ async def github(_: Path) -> AsyncIterator[Subject]:
         yield Subject(proxy, ask, says, "TOCSIN_GITHUB_TOKEN", lambda: len(fake.issues), ends("POST", "/ops/issues"))
 
 
-def changing(make: Callable[[], Tracker], made: list[Receipt]) -> Callable[[], Awaitable[Receipt]]:
+def changing(make: Callable[[], Tracker], made: list[Receipt], incident: str = TICKET.incident) -> Callable[[], Awaitable[Receipt]]:
     """Have an action item's ticket say something else; the first time it is filed before."""
 
     async def ask() -> Receipt:
         ticketing = TrackerTicketing(make())
         try:
             if not made:
-                made.append(await ticketing.open_ticket(delivery(FILED, 1)))
-            return await ticketing.change_ticket(delivery(CHANGED, 2))
+                made.append(await ticketing.open_ticket(delivery(FILED, 1, incident=incident)))
+            return await ticketing.change_ticket(delivery(CHANGED, 2, incident=incident))
         finally:
             await ticketing.close()
 
@@ -162,12 +162,28 @@ class ShortRedmine(FakeVendor):
         self.issues: list[dict[str, Any]] = []
 
     def answer(self, request: httpx2.Request, body: Any) -> httpx2.Response:
-        if request.url.path != "/issues.json":
-            return answered(404)
+        match request.url.path.strip("/").split("/"):
+            case ["issues", name] if self.issues:
+                return self._issue(self.issues[int(name.removesuffix(".json")) - 1], body)
+            case ["issues.json"]:
+                return self._all(request, body)
+        return answered(404)
+
+    def _issue(self, issue: dict[str, Any], body: Any) -> httpx2.Response:
+        if body is None:
+            return answered(200, {"issue": issue})
+        change = dict(body["issue"])
+        if "notes" in change:
+            issue["journals"].append({"notes": change.pop("notes")})
+        issue |= change
+        return answered(204)
+
+    def _all(self, request: httpx2.Request, body: Any) -> httpx2.Response:
         if request.method == "GET":
             wanted = request.url.params["cf_3"]
             return answered(200, {"issues": [each for each in self.issues if each["custom_fields"][0]["value"] == wanted]})
-        self.issues.append({**body["issue"], "id": len(self.issues) + 1, "status": {"id": 1, "is_closed": False}})
+        issue = {**body["issue"], "id": len(self.issues) + 1, "status": {"id": 1, "is_closed": False}, "journals": []}
+        self.issues.append(issue)
         return answered(201, {"issue": self.issues[-1]})
 
 
@@ -178,6 +194,19 @@ async def redmine(_: Path) -> AsyncIterator[Subject]:
         ask = filing(lambda: RedmineTracker(proxy.url, key=TOKEN, project="ops", key_field=3, transport=line()))
         says = ("Redmine", "POST /issues.json")
         yield Subject(proxy, ask, says, "TOCSIN_REDMINE_KEY", lambda: len(fake.issues), ends("POST", "/issues.json"))
+
+
+@asynccontextmanager
+async def redmine_change(_: Path) -> AsyncIterator[Subject]:
+    fake = ShortRedmine()
+    async with FaultProxy.before(to_fake(fake.transport)) as proxy:
+        ask = changing(lambda: RedmineTracker(proxy.url, key=TOKEN, project="ops", key_field=3, transport=line()), [])
+
+        def decisive(request: httpx2.Request) -> bool:
+            return request.method == "PUT" and b"changed action-1" in request.content
+
+        said = ("Redmine", "PUT /issues/1.json")
+        yield Subject(proxy, ask, said, "TOCSIN_REDMINE_KEY", lambda: len(fake.issues[0]["journals"]), decisive)
 
 
 @asynccontextmanager
@@ -345,6 +374,7 @@ VENDORS: dict[str, Callable[[Path], AbstractAsyncContextManager[Subject]]] = {
     "jira, changing": jira_change,
     "github, changing": github_change,
     "redmine": redmine,
+    "redmine, changing": redmine_change,
     "statuspage": statuspage,
     "slack": slack,
     "webhook": webhook,

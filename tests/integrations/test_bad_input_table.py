@@ -29,8 +29,8 @@ from integrations.ticketing.jira import JiraTracker
 from integrations.ticketing.redmine import RedmineTracker
 from integrations.ticketing.tracker import Tracker, TrackerTicketing
 from tests.integrations.asks import INCIDENT, delivery
-from tests.integrations.bad_input_table import CASES, NONE, TABLE, WHY_NOT, rows
-from tests.integrations.faulty_vendors import SECRET, TOKEN, ShortRedmine
+from tests.integrations.bad_input_table import CASES, LINES, NONE, TABLE, WHY_NOT, lines, rows
+from tests.integrations.faulty_vendors import SECRET, TOKEN, VENDORS, ShortRedmine
 from tests.integrations.pagers import BASE, ROUTING_KEY, FakePagerDuty, email_pager
 from tests.integrations.test_archives_outside import S3Stage, document
 from tests.integrations.test_archives_outside import server as server
@@ -48,19 +48,34 @@ def test_every_adapter_has_a_test_for_every_bad_day(adapter: str, case: str) -> 
     if named == NONE:
         assert adapter in WHY_NOT
         return
+
+    assert named.rpartition("::")[2].startswith("test_")
+    assert callable(_found(named))
+
+
+def _found(named: str) -> Any:
     module, *path = named.split("::")
     found: Any = importlib.import_module(f"tests.integrations.{module}")
     for name in path:
         found = getattr(found, name)
+    return found
 
-    assert path[-1].startswith("test_")
-    assert callable(found)
+
+@pytest.mark.parametrize("adapter", LINES)
+def test_every_adapter_stands_behind_a_line_that_goes_bad(adapter: str) -> None:
+    """Each adapter has its tests, and each vendor that is put behind the fault proxy belongs to one."""
+    for named in LINES[adapter][0]:
+        assert callable(_found(named))
+
+    assert set(TABLE) <= set(LINES)
+    assert set(VENDORS) == {vendor for _, vendors, _ in LINES.values() for vendor in vendors}
 
 
 def test_the_page_shows_the_table() -> None:
     """What is proven can be read without reading the tests."""
     page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 
+    assert "\n".join(lines()) in page, "put the lines of tests.integrations.bad_input_table.lines() into docs/testing.md"
     assert "\n".join(rows()) in page, "put the lines of tests.integrations.bad_input_table.rows() into docs/testing.md"
 
 

@@ -34,7 +34,7 @@ from integrations.errors import IntegrationError, NotFound, Refused, Rejected, U
 from integrations.ticketing.roundup import RoundupTracker
 from tests.integrations.asks import delivery
 from tests.integrations.fault_proxy import RETRY_AFTER, Fault, FaultProxy, Upstream, to_server
-from tests.integrations.faulty_vendors import SECRET, VENDORS, Subject, ends, filing, line
+from tests.integrations.faulty_vendors import SECRET, VENDORS, Subject, changing, ends, filing, line
 from tests.integrations.roundup_server import MOUNT, PASSWORD, USER, Roundup
 from tests.integrations.synapse_server import Homeserver
 
@@ -155,6 +155,34 @@ class TestRealRoundup(Faults):
                 secret=PASSWORD,
                 patience=timedelta(seconds=1),
             )
+
+
+class TestRealRoundupChanging(Faults):
+    """A change is a message, and the issue that it is hung on: the second of the two is spoiled."""
+
+    @pytest.fixture
+    async def subject(self, roundup: Roundup) -> AsyncIterator[Subject]:
+        incident = f"F{next(_numbers)}-INC-2026-0007"
+        made: list[Receipt] = []
+        async with to_server(roundup.url.removesuffix(MOUNT)) as upstream, FaultProxy.before(upstream) as proxy:
+
+            def tracker() -> RoundupTracker:
+                url, password = f"{proxy.url}{MOUNT}", SecretStr(PASSWORD)
+                return RoundupTracker(
+                    url, user=USER, password=password, key_property="external_key", closed=("resolved",), transport=line()
+                )
+
+            async def shown() -> int:
+                issue = await roundup.adapter().http.call("GET", f"/data/issue/{made[0].reference.removeprefix('issue')}")
+                return len(issue.data["data"]["attributes"]["messages"]) - 1
+
+            def decisive(request: httpx2.Request) -> bool:
+                return request.method == "PUT" and b'"messages"' in request.content
+
+            asking = changing(tracker, made, incident)
+            says = ("Roundup", "PUT /data/issue/")
+            patience = timedelta(seconds=1)
+            yield Subject(proxy, asking, says, "TOCSIN_ROUNDUP_PASSWORD", shown, decisive, secret=PASSWORD, patience=patience)
 
 
 @pytest.fixture(scope="module")
