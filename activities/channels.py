@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident.channels import Pauses
@@ -19,10 +19,11 @@ SIGNAL = "channels"
 class ChannelActivities:
     """The register hears it first: an incident that begins while the others are told begins with it."""
 
-    def __init__(self, client: Client, *, task_queue: str, task_timeout: timedelta) -> None:
+    def __init__(self, client: Client, *, task_queue: str, task_timeout: timedelta, priority: Priority) -> None:
         self._client = client
         self._task_queue = task_queue
         self._task_timeout = task_timeout
+        self._priority = priority
 
     @activity.defn(name="tell_channels")
     async def tell_channels(self, pauses: Pauses) -> int:
@@ -33,6 +34,7 @@ class ChannelActivities:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=self._task_timeout,
+            priority=self._priority,
             start_signal=SIGNAL,
             start_signal_args=[pauses],
         )

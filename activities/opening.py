@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError
 
 from activities.register import Register
@@ -17,9 +18,16 @@ class OpeningActivities:
     """Open incidents for alert groups, under the policy in force; drills under one whose clocks run faster."""
 
     def __init__(
-        self, client: Client, policy: Policy, *, drill_policy: Policy | None = None, task_queue: str, task_timeout: timedelta
+        self,
+        client: Client,
+        policy: Policy,
+        *,
+        drill_policy: Policy | None = None,
+        task_queue: str,
+        task_timeout: timedelta,
+        priority: Priority,
     ) -> None:
-        self._register = Register(client, policy, task_queue=task_queue, task_timeout=task_timeout)
+        self._register = Register(client, policy, task_queue=task_queue, task_timeout=task_timeout, priority=priority)
         self._drill_policy = drill_policy or policy
 
     @activity.defn(name="open_incident")

@@ -15,7 +15,7 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy
 
 from incident import parcels
 from incident.policy import Policy
@@ -41,11 +41,12 @@ class _Waiting:
 class Register:
     """Asks the register, which is started where it does not run yet. `policy` goes along for requests that bring none."""
 
-    def __init__(self, client: Client, policy: Policy, *, task_queue: str, task_timeout: timedelta) -> None:
+    def __init__(self, client: Client, policy: Policy, *, task_queue: str, task_timeout: timedelta, priority: Priority) -> None:
         self._client = client
         self._policy = policy
         self._task_queue = task_queue
         self._task_timeout = task_timeout
+        self._priority = priority
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 
@@ -100,6 +101,7 @@ class Register:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=self._task_timeout,
+            priority=self._priority,
         )
         return await self._client.execute_update_with_start_workflow(
             name, argument, start_workflow_operation=start, id=f"{name}-{uuid.uuid4().hex}", result_type=answer

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -24,6 +27,12 @@ FIRST_PAUSE = timedelta(milliseconds=50)
 LONGEST_PAUSE = timedelta(seconds=1)
 PROBE_WITHIN = timedelta(seconds=1)
 """How long the server gets to say that it is there, once a call has run out of time."""
+
+LOOK_WITHIN = timedelta(seconds=2)
+"""How long the server gets to say who polls."""
+
+POLLED_WITHIN = timedelta(seconds=75)
+"""A worker's poll is renewed every 60 s; one that is older than this has gone."""
 
 PASSING = frozenset(
     {
@@ -45,11 +54,15 @@ NOT_CONNECTED = "Failed client connect"
 """How the SDK's client says, with a RuntimeError, that it has not reached the server yet."""
 
 
-async def patiently(client: Client, call: Callable[[], Awaitable[T]], *, within: timedelta) -> T:
+Otherwise = Callable[[timedelta], Awaitable[Problem | None]]
+"""Asked once a call has run out of time though the server is there: a better reason than that nobody works, or None."""
+
+
+async def patiently(client: Client, call: Callable[[], Awaitable[T]], *, within: timedelta, unless: Otherwise | None = None) -> T:
     """Carry out `call`, again where a repeat may help, for at most `within`.
 
     Raises:
-        Unreachable, Busy, NoWorker: when the time is up, by what stood in the way last.
+        Unreachable, Busy, NoWorker: when the time is up, by what stood in the way last; in place of NoWorker what `unless` knows better.
         RPCError, WorkflowUpdateFailedError: what a repeat does not change, as it came.
     """
     loop = asyncio.get_running_loop()
@@ -64,7 +77,7 @@ async def patiently(client: Client, call: Callable[[], Awaitable[T]], *, within:
                 raise
             _give_way_to_cancellation()
             if loop.time() + pause >= deadline:
-                raise await _verdict(client, error, within) from error
+                raise await _verdict(client, error, within, unless) from error
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE.total_seconds())
 
@@ -86,7 +99,7 @@ def _give_way_to_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-async def _verdict(client: Client, error: Exception, within: timedelta) -> Problem:
+async def _verdict(client: Client, error: Exception, within: timedelta, unless: Otherwise | None) -> Problem:
     """Say what stood in the way: the server, its load, or the lack of anybody who works."""
     if isinstance(error, RPCError) and error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
         return Busy("Temporal has too many requests for this incident in flight. Repeat the request with the same key in a moment.")
@@ -95,10 +108,32 @@ async def _verdict(client: Client, error: Exception, within: timedelta) -> Probl
             "Temporal can't be reached. What it has accepted is safe; this request may not have arrived. "
             "Start it (tocsin up) or check TEMPORAL_ADDRESS, then repeat the request with the same key."
         )
-    return NoWorker(
+    better = await unless(within) if unless is not None else None
+    return better or NoWorker(
         f"Temporal is there, and no worker answered within {within.total_seconds():g} s. The command may still be carried out "
         "once a worker runs; repeating it with the same key is safe. Start a worker (tocsin up, or tocsin worker)."
     )
+
+
+async def pollers(client: Client, task_queue: str, kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW) -> int:
+    """How many have asked the server for this queue's work lately.
+
+    Raises:
+        RPCError: it can't be looked at.
+    """
+    request = DescribeTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind)
+    answer = await client.workflow_service.describe_task_queue(request, timeout=LOOK_WITHIN)
+    now = datetime.now(UTC)
+    return sum(now - poller.last_access_time.ToDatetime(tzinfo=UTC) < POLLED_WITHIN for poller in answer.pollers)
+
+
+async def polled(client: Client, task_queue: str) -> bool:
+    """Whether somebody works on this queue, as far as can be seen."""
+    try:
+        return await pollers(client, task_queue) > 0
+    except RPCError:
+        _give_way_to_cancellation()
+        return False
 
 
 async def reachable(client: Client, within: timedelta = PROBE_WITHIN) -> bool:

@@ -27,15 +27,18 @@ from incident.policy import Policy
 from incident.refusals import refuse
 from incident.registration import Registration
 from incident.vocabulary import Phase
-from starter.calls import patiently
+from starter.calls import patiently, polled
 from starter.identity.actor import vouched
 from starter.mistakes import located
-from starter.problems import Broken, Invalid, NotPermitted, Problem, UnknownIncident
+from starter.problems import Broken, Busy, Invalid, NotPermitted, NoWorker, Problem, UnknownIncident
 from starter.reading import Reading, checked
 from workflows import contract, options
 
 COMMAND_WITHIN = timedelta(seconds=10)
 """How long a command waits for its answer: a server's restart is over in 3 s, a worker's in about 1 s."""
+
+LONGER_TO_OPEN = 2
+"""How many times as long an opening waits: the one register gives the numbers, and a storm's alert groups ask it too."""
 
 DRILL_SPEED = 60
 """How much shorter a drill's waits are: an hour of the process becomes a minute of practice."""
@@ -91,6 +94,7 @@ class Desk(Reading):
                 task_queue=self.task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+                priority=options.REGISTER,
             )
             try:
                 answer: dict[str, Any] = await self.client.execute_update_with_start_workflow(
@@ -107,10 +111,29 @@ class Desk(Reading):
             return answer
 
         try:
-            answer = await patiently(self.client, call, within=self.within)
+            answer = await patiently(self.client, call, within=LONGER_TO_OPEN * self.within, unless=self._busy_register)
         except WorkflowUpdateFailedError as error:
             raise _as_problem(error, "open") from error
-        return await self.state(answer["incident"])
+        try:
+            return await self.state(answer["incident"])
+        except NoWorker as problem:
+            raise Busy(
+                f"{answer['incident']} is open, and can't be read yet: its worker is busy, as in a storm of alerts, or has just gone. "
+                "Look at it in a moment, or repeat the request with the same key, which gives the same incident.",
+                **problem.more,
+            ) from problem
+
+    async def _busy_register(self, within: timedelta) -> Problem | None:
+        """Why an opening had no answer though somebody is at work; None where nobody is."""
+        if not await polled(self.client, self.task_queue):
+            return None
+        return Busy(
+            "Temporal is there and workers ask it for work, but the register of incidents has not answered within "
+            f"{within.total_seconds():g} s: it is busy, as in a storm of alerts, or its worker has just gone. The incident may be open "
+            "already or still be opened; repeat the request with the same key, which gives the same incident and never a second one.",
+            people="The register of incidents is busy and has not answered yet. Your incident may be open already or still be opened. "
+            "Press again: that never opens a second one.",
+        )
 
     async def command(self, incident: str, verb: str, fields: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
         """Carry out one verb and give what the incident answers: accepted with its entries, or refused with the reason.

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from incident.checkup import Checkup
 from incident.effects import Port
-from starter.calls import reachable
+from starter.calls import pollers, reachable
 from workflows import contract, options
 
 WITHIN = timedelta(seconds=2)
-
-POLLED_WITHIN = timedelta(seconds=75)
-"""A worker's poll is renewed every 60 s; one that is older than this has gone."""
 
 LOOK_WITHIN = timedelta(seconds=15)
 """For a worker's look at all outside systems; they are asked at the same time."""
@@ -122,14 +117,10 @@ class Health:
     ) -> Finding:
         """Whether somebody polls a task queue."""
         name = name or f"queue {task_queue}"
-        request = DescribeTaskQueueRequest(namespace=self._client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind)
         try:
-            answer = await self._client.workflow_service.describe_task_queue(request, timeout=WITHIN)
+            polling = await pollers(self._client, task_queue, kind)
         except RPCError as error:
             return Finding(name=name, ok=False, detail=f"can't be looked at: {error.message}", fix=START_SERVER)
-        now = datetime.now(UTC)
-        ages = [now - poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in answer.pollers]
-        polling = sum(age < POLLED_WITHIN for age in ages)
         if polling:
             return Finding(name=name, ok=True, detail=f"{polling} polling")
         return Finding(name=name, ok=False, detail="nobody polls it", fix=START_WORKER)

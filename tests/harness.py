@@ -297,8 +297,10 @@ async def working(
         Port.CALENDAR: [InvitationActivities(board).invite],
         Port.MONITORING: [MonitoringActivities(board.monitoring).look_up, MonitoringActivities(board.monitoring).sample],
     }
-    opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
-    telling = (ChannelActivities if lists else Known)(client, task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    opening = OpeningActivities(client, Policy(), task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT, priority=options.REGISTER)
+    telling = (ChannelActivities if lists else Known)(
+        client, task_queue=queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT, priority=options.REGISTER
+    )
     if isinstance(telling, Known):
         telling.board = board
     async with AsyncExitStack() as stack:

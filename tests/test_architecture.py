@@ -87,6 +87,21 @@ def test_workflows_and_integrations_do_not_know_each_other() -> None:
     assert not wrong, "integrations never import temporalio:\n" + "\n".join(wrong)
 
 
+def test_whoever_starts_the_register_gives_it_its_priority() -> None:
+    """The first to ask is often a storm's alert group; a register that were as little urgent keeps waiting whoever opens an incident."""
+    starts = [
+        (path, node)
+        for package in ("activities", "starter", "worker")
+        for path in _modules(package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and any(isinstance(given, ast.Constant) and given.value == "Registry" for given in node.args)
+    ]
+    without = [f"{path.relative_to(ROOT)}:{node.lineno}" for path, node in starts if "priority" not in {word.arg for word in node.keywords}]
+
+    assert len(starts) >= 4
+    assert not without, f"say priority=options.REGISTER, from the wiring where options can't be imported: {without}"
+
+
 def test_every_package_is_shipped() -> None:
     """A folder that the wheel leaves out works here and nowhere else."""
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]

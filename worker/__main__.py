@@ -188,6 +188,7 @@ async def start_registry(client: Client, queue: str) -> None:
         task_queue=queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+        priority=options.REGISTER,
     )
 
 

@@ -512,9 +512,12 @@ def build_workers(
         drill_policy=policy.scaled(settings.drill_speed),
         task_queue=settings.task_queue,
         task_timeout=options.WORKFLOW_TASK_TIMEOUT,
+        priority=options.REGISTER,
     )
     maintenance = MaintenanceActivities(PlannedWorkBook(load_rules(settings)))
-    paused = ChannelActivities(client, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT)
+    paused = ChannelActivities(
+        client, task_queue=settings.task_queue, task_timeout=options.WORKFLOW_TASK_TIMEOUT, priority=options.REGISTER
+    )
     workers = [
         in_one_batch(
             Worker(

@@ -80,6 +80,10 @@ The order is strict, so what came after them was not looked at before the storm 
 """
 
 
+REGISTER = URGENT
+"""Whoever opens a SEV1 waits for the register; it is one workflow, and its tasks are short."""
+
+
 def priority(severity: Severity) -> Priority:
     """SEV1 before all else when everything is due at once."""
     return {Severity.SEV1: URGENT, Severity.SEV2: NORMAL, Severity.SEV3: MINOR}[severity]

@@ -16,7 +16,7 @@ from starter.cli.failures import ERROR, USAGE, Failure, failed, from_problem, un
 
 CONNECT_WITHIN = 5.0
 ANSWER_WITHIN = 30.0
-"""Seconds. The server itself waits up to 10 s for the incident's answer, and reads its state besides."""
+"""Seconds. The server itself waits up to 10 s for the incident's answer (20 s for an opening), and reads its state besides."""
 
 PAUSES = (0.2, 0.5, 1.0)
 """Seconds before each repeat: a server that restarts on this machine is back within about two."""

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
@@ -23,6 +24,7 @@ from incident.registration import Registered, Registration, Registrations
 from tests.harness import eventually
 from tests.incident.walk import alert
 
+FIRST = Priority(priority_key=1)
 POLICY = Policy(general_channel="#operations")
 
 
@@ -39,6 +41,7 @@ class FakeRegister:
     def __init__(self) -> None:
         self.questions: list[tuple[str, list[Registration]]] = []
         self.ids: set[str] = set()
+        self.starts: list[Priority] = []
         self.silent_at = 0
         self.held = asyncio.Event()
         self.held.set()
@@ -50,6 +53,7 @@ class FakeRegister:
         requests = list(argument.each()) if isinstance(argument, Registrations) else [argument]
         self.questions.append((name, requests))
         self.ids.add(id)
+        self.starts.append(start_workflow_operation._start_workflow_input.priority)
         await (asyncio.Event() if len(self.questions) == self.silent_at else self.held).wait()
         if (error := self.objects(requests)) is not None:
             raise error
@@ -68,7 +72,7 @@ def fake() -> FakeRegister:
 
 @pytest.fixture
 def counter(fake: FakeRegister) -> Register:
-    return Register(cast(Client, fake), POLICY, task_queue="incidents", task_timeout=timedelta(seconds=3))
+    return Register(cast(Client, fake), POLICY, task_queue="incidents", task_timeout=timedelta(seconds=3), priority=FIRST)
 
 
 async def _in_line(counter: Register, *requests: Registration) -> list[asyncio.Task[Registered]]:
@@ -166,7 +170,9 @@ async def test_nobody_waits_longer_than_an_activity_may(fake: FakeRegister, coun
 async def test_a_drill_has_clocks_of_its_own(fake: FakeRegister) -> None:
     """A practice incident gets the policy whose clocks run faster; what can't be read is final, all else is tried again."""
     fast = POLICY.scaled(60)
-    doing = OpeningActivities(cast(Client, fake), POLICY, drill_policy=fast, task_queue="incidents", task_timeout=timedelta(seconds=3))
+    doing = OpeningActivities(
+        cast(Client, fake), POLICY, drill_policy=fast, task_queue="incidents", task_timeout=timedelta(seconds=3), priority=FIRST
+    )
     environment = ActivityEnvironment()
     for drill in (True, False):
         await environment.run(doing.open_incident, asked("a", drill=drill))
@@ -176,3 +182,10 @@ async def test_a_drill_has_clocks_of_its_own(fake: FakeRegister) -> None:
 
     assert [fast, POLICY] == [requests[0].policy for _, requests in fake.questions[:2]]
     assert final.value.non_retryable
+
+
+async def test_the_register_is_started_as_urgent_as_its_starter_says(fake: FakeRegister, counter: Register) -> None:
+    """Where a storm's alert group is the first to ask, the register does not become as little urgent as the group."""
+    await counter.open(asked("a"))
+
+    assert fake.starts == [FIRST]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -23,12 +27,12 @@ from starter.desk import Desk
 from starter.health import Health
 from starter.identity.actor import Actor, acting
 from starter.live import Rooms
-from starter.problems import Invalid, NotPermitted, NoWorker, UnknownIncident
+from starter.problems import Busy, Invalid, NotPermitted, NoWorker, UnknownIncident
 from starter.reading import Entry, Filters
 from starter.webhooks import Intake
 from tests.harness import World, eventually
 from tests.starter.conftest import House
-from workflows import contract
+from workflows import contract, options
 
 pytestmark = pytest.mark.server
 
@@ -348,6 +352,55 @@ def storm(*numbers: int) -> Posted:
         {"status": "firing", "labels": {**labels, "n": str(n)}, "startsAt": "2026-11-24T03:00:00Z", "fingerprint": str(n)} for n in numbers
     ]
     return read({"version": "4", "groupKey": "storm", "status": "firing", "alerts": alerts})
+
+
+@asynccontextmanager
+async def overwhelmed(house: House) -> AsyncIterator[None]:
+    """Somebody who takes the first piece of work and never brings it to an end."""
+    asked = PollWorkflowTaskQueueRequest(namespace=house.client.namespace, task_queue=TaskQueue(name=contract.TASK_QUEUE), identity="slow")
+    polling = asyncio.create_task(house.client.workflow_service.poll_workflow_task_queue(asked, timeout=timedelta(seconds=60)))
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+
+
+async def test_an_opening_that_a_busy_register_keeps_waiting_is_told_so(empty_house: House) -> None:
+    """Nobody is told to start a worker where one is at work; the same key then gives the one incident, and the register goes first."""
+    brief = Desk(empty_house.client, within=timedelta(seconds=1))
+    fields = {"by": "ana", "title": "Checkout returns 5xx"}
+    with pytest.raises(NoWorker, match="within 2 s"):
+        await brief.open(fields, "o-1")
+    async with overwhelmed(empty_house):
+        with pytest.raises(Busy, match="register of incidents has not answered within 2 s") as told:
+            await brief.open(fields, "o-1")
+    async with empty_house.staffed():
+        first = await empty_house.desk.open(fields, "o-1")
+        again = await empty_house.desk.open(fields, "o-1")
+    register = await empty_house.client.get_workflow_handle(contract.REGISTRY_ID).describe()
+
+    assert "worker runs" not in told.value.detail
+    assert told.value.code == "busy"
+    assert (first["incident"], len(await empty_house.desk.listing())) == (again["incident"], 1)
+    assert register.raw_description.workflow_execution_info.priority.priority_key == options.REGISTER.priority_key
+
+
+async def test_an_opening_whose_incident_cannot_be_read_yet_says_that_it_is_open(
+    empty_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker went, or was busy, between the two: nobody is left in doubt whether there is an incident, or which."""
+
+    async def unread(incident: str) -> dict[str, Any]:
+        raise NoWorker("No worker answers.", incident=incident, stale=True)
+
+    async with empty_house.staffed():
+        monkeypatch.setattr(empty_house.desk, "state", unread)
+        with pytest.raises(Busy, match=r"INC-\d{4}-0001 is open") as told:
+            await empty_house.desk.open({"by": "ana", "title": "Checkout returns 5xx"}, "o-1")
+
+    assert told.value.document()["incident"] == (await empty_house.desk.listing())[0]["incident"]
 
 
 async def test_with_nobody_at_work_lists_go_on_and_commands_say_so(empty_house: House) -> None:
