@@ -25,6 +25,9 @@ from incident.vocabulary import Severity
 
 UNKNOWN = "unknown"
 
+CALLED_LIMIT = 100
+"""Characters of a title in a first line; mail subjects are cut at 200."""
+
 _MENTION = re.compile(r"<!|@(?=here|channel|everyone|(?:all|room)\b)", re.IGNORECASE)
 
 
@@ -65,7 +68,13 @@ def _person(name: str | None) -> str:
 
 
 def _head(incident: Incident, what: str) -> str:
-    return f"{_severity(incident)} {incident.id}: {plain(incident.title)}. {what}"
+    return f"{_severity(incident)} {incident.id}: {_called(incident)}. {what}"
+
+
+def _called(incident: Incident) -> str:
+    """The title, short enough that what is asked stands in the first line too: a subject, and a lock screen, end soon."""
+    title = incident.title
+    return plain(title if len(title) <= CALLED_LIMIT else f"{title[: CALLED_LIMIT - 1].rstrip()}…")
 
 
 def _next_update(incident: Incident) -> str:
@@ -95,8 +104,9 @@ def opened(incident: Incident) -> str:
 def page(incident: Incident) -> str:
     what = plain(incident.symptom or incident.summary or incident.title)
     presumed = _severity(incident) if incident.severity else f"presumed {incident.presumed_severity.value}"
+    whole = f"{plain(incident.title)}\n" if len(incident.title) > CALLED_LIMIT else ""
     return (
-        f"{presumed} {incident.id}: {plain(incident.title)}. Acknowledge now: tocsin ack {incident.id}\n"
+        f"{presumed} {incident.id}: {_called(incident)}. Acknowledge now: tocsin ack {incident.id}\n{whole}"
         f"Services: {', '.join(map(plain, incident.services)) or UNKNOWN}\n{what}"
     )
 

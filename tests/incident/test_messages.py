@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from incident import clocks, messages
 from incident.effects import Port
 from incident.events import Event
-from incident.model import Clock, Incident
+from incident.model import ActionItem, Clock, Incident
 from incident.vocabulary import Role, Severity
 from tests.incident.nights import OPENED, known_night, unknown_night
 
@@ -210,6 +210,18 @@ def test_a_page_says_how_to_acknowledge_it() -> None:
     assert "presumed SEV2 INC-2026-0001: Checkout returns 5xx. Acknowledge now: tocsin ack INC-2026-0001" == first
 
 
+def test_a_long_title_leaves_room_for_what_is_asked() -> None:
+    """Mail cuts a subject at 200 characters: whoever is woken by an alert of 300 reads what to do all the same, and below it the whole."""
+    title = "p99 of checkout " * 18
+    incident = unknown_night().model_copy(update={"title": title})
+    first, whole, *_ = messages.page(incident).splitlines()
+
+    assert first.endswith(f"…. Acknowledge now: tocsin ack {incident.id}")
+    assert len(first) < 200
+    assert title == whole
+    assert "Nobody commands it" in messages.no_commander_page(incident)[:200]
+
+
 def test_a_change_of_severity_says_which_way_and_why() -> None:
     """Raised or lowered, from what, and the reason."""
     raised = messages.severity_changed(known_night(), Severity.SEV3, "it spreads")
@@ -222,6 +234,9 @@ def test_a_change_of_severity_says_which_way_and_why() -> None:
 
 MESSAGES: dict[str, Callable[[Incident, str], str]] = {
     "chat_down_page": lambda incident, text: messages.chat_down_page(incident, text or "-"),
+    "action_item_handed_over": lambda incident, text: messages.action_item_handed_over(
+        incident, ActionItem(id="AI-1", item=f"x{text}", owner="eva", due=NOW.date(), added_at=NOW), text
+    ),
     "commander_page": lambda incident, text: messages.commander_page(incident, text),
     "current_status": lambda incident, _: messages.current_status(incident),
     "declared": lambda incident, _: messages.declared(incident, NOW),
