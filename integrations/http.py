@@ -109,7 +109,7 @@ class Http:
         limit: timedelta = LIMIT,
     ) -> None:
         self.vendor = vendor
-        self._setting = setting
+        self.setting = setting
         # The longest first: one may be a part of another.
         found = (secret.get_secret_value() for secret in secrets)
         self._secrets = tuple(sorted(filter(None, found), key=len, reverse=True))
@@ -186,7 +186,7 @@ class Http:
     def _raise(self, response: httpx2.Response, body: bytes, asked: str) -> NoReturn:
         status = response.status_code
         # The advice first: where room is short, the vendor's words are cut.
-        text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self._setting)}: {_words(body)}")
+        text = self.clean(f"{self.vendor} answered {asked} with {status} {_phrase(status)}{advice(status, self.setting)}: {_words(body)}")
         limited = status == 403 and (response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers)
         if status in TOO_MUCH or limited:
             raise RateLimited(text, retry_after=retry_after(response.headers, datetime.now(UTC)))

@@ -25,6 +25,7 @@ from integrations.errors import IntegrationError, NotFound, Refused, Unauthorize
 from integrations.http import Http, Unanswered
 from integrations.once import OneAtATime
 from integrations.ports import KnownIssue, TicketSeen
+from integrations.remedies import remedy
 
 TITLE_LIMIT = 255
 """Characters: what Jira, Redmine and Roundup take at the most; GitHub takes one more."""
@@ -231,7 +232,7 @@ class TrackerTicketing:
             async with self._tracker.http.one_ask():
                 return Checked(name=name, ok=True, detail=await self._tracker.look())
         except IntegrationError as error:
-            return Checked(name=name, ok=False, detail=str(error), fix=remedy(error, self._tracker.http.vendor))
+            return Checked(name=name, ok=False, detail=str(error), fix=advice(error, self._tracker.http))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -243,18 +244,17 @@ def searched(service: str) -> str:
     return " ".join("".join(char if char.isalnum() or char in "-_./" else " " for char in service[:100]).split()).strip("-./ ")
 
 
-def remedy(error: IntegrationError, vendor: str) -> str:
+def advice(error: IntegrationError, http: Http) -> str:
     """What to do about an error that a look has met; the settings are those of the vendor's group."""
-    group = f"TOCSIN_{vendor.split()[0].upper()}_…"
+    group = f"TOCSIN_{http.vendor.split()[0].upper()}"
     match error:
         case Unauthorized():
-            return f"Make new credentials for {vendor}, or give theirs the permission (docs/integrations.md), and set {group}."
+            refused = f"Make new credentials for {http.vendor}, or give theirs the permission (docs/integrations.md): {http.setting}."
         case NotFound():
-            return f"What {group} names is not there, or hidden from these credentials: correct the name, or give access."
-        case Refused():
-            return f"{vendor} does not take what we ask: compare {group} with docs/integrations.md."
+            refused = f"What {group}_… names is not there, or hidden from these credentials: correct the name, or give access."
         case _:
-            return f"See whether {vendor} works, and whether this machine reaches its address in {group}."
+            refused = f"{http.vendor} does not take what we ask: compare {group}_… with docs/integrations.md."
+    return remedy(error, http.vendor, f"{group}_URL", refused)
 
 
 def _words(text: str) -> str:
