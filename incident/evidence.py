@@ -5,7 +5,7 @@ The rules, in one place:
 - **The baseline** is taken from a window that ends `baseline_margin` before the incident began (`started_at`, else its
   earliest alert, else its opening). A value is at baseline while it is not worse than the window's median by more than
   `baseline_tolerance` of it, or than nineteen in twenty values of the window, whichever allows more. A query's own
-  threshold goes before all that.
+  threshold goes before all that. An infinite value says nothing of what is normal, and is no part of a baseline.
 - **Red** is a single sample worse than that. **A gap** is no data for longer than `gap_after`. **Unreachable** is
   monitoring that gives no answer. None of the three is green, and each starts the verification period again.
 - The two criteria that monitoring can judge confirm themselves when a whole look is green, and a person's word against
@@ -38,6 +38,9 @@ POINTS_KEPT = 60
 ALERTS_NAMED = 10
 FINDING_LINES = 10
 LINE_LENGTH = 300
+INFINITE = 1e300
+"""From here on a value is taken for an infinite one, which monitoring's adapter gives as the largest number there is."""
+
 ENOUGH = 5
 """Values without which a window says nothing about what is normal."""
 
@@ -205,7 +208,7 @@ def worse(one: float, other: float, query: Query) -> bool:
 
 def baseline(points: Sequence[Point], query: Query, since: datetime, until: datetime, tolerance: float) -> Baseline | None:
     """What was normal in the window; None where there is too little to say."""
-    values = sorted((value for _, value in points if value is not None), reverse=query.better is Better.HIGHER)
+    values = sorted((value for _, value in points if value is not None and abs(value) < INFINITE), reverse=query.better is Better.HIGHER)
     if len(values) < ENOUGH:
         return None
     middle = median(values)
@@ -269,7 +272,7 @@ def _gap(points: Sequence[Point], data_at: datetime, until: datetime, gap: timed
 
 
 def figure(query: Query, value: float | None) -> str:
-    shown = "no data" if value is None else f"{value:.4g}"
+    shown = "no data" if value is None else f"{value:.4g}" if abs(value) < INFINITE else "infinite" if value > 0 else "minus infinite"
     return f"{query.name} is {shown}" + (f" {query.unit}" if query.unit and value is not None else "")
 
 

@@ -1,7 +1,8 @@
 """Prometheus, for measurements and deployments, and Alertmanager, for what fires. Reading only, by GET.
 
 Without an Alertmanager, Prometheus itself says which of its rules fire. One series is one point a moment; of several the
-worst counts. NaN is no data (Prometheus says it for 0/0); an infinite value is the largest there is.
+worst counts. NaN is no data (Prometheus says it for 0/0); an infinite value is the largest there is. An answer that calls
+itself a part of the whole is none: what is bad may be in the other part.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +40,9 @@ DEPLOYMENTS_STEPS = 2_000
 """How closely a day is looked through for deployments; Prometheus answers 11,000 steps at most."""
 
 _SPECIAL = frozenset("\\.+*?()|[]{}^$")
+
+
+ANOTHER_SHAPE = "Prometheus answered in another shape than version 1 of its API"
 
 
 class Web:
@@ -89,13 +94,13 @@ class Web:
     def _json(self, body: bytes, path: str) -> Any:
         try:
             return json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"{self._name} answered {path} with something else than JSON") from error
 
     def _said(self, body: bytes) -> str:
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         text = answer.get("error") if isinstance(answer, dict) else answer if isinstance(answer, str) else None
         return str(text or "it gave no reason")[:300]
@@ -139,17 +144,18 @@ class PrometheusMonitoring:
 
     async def _firing_by_rules(self, services: tuple[str, ...]) -> tuple[FiringAlert, ...]:
         data = _data(await self._prometheus.get("/api/v1/alerts"))
-        return tuple(
-            FiringAlert(
-                fingerprint=hashlib.sha256(json.dumps(item["labels"], sort_keys=True).encode()).hexdigest()[:16],
-                name=item["labels"].get("alertname", "unnamed alert"),
-                starts_at=item["activeAt"],
-                labels=item["labels"],
-                summary=item.get("annotations", {}).get("summary", ""),
+        with _shape():
+            return tuple(
+                FiringAlert(
+                    fingerprint=hashlib.sha256(json.dumps(item["labels"], sort_keys=True).encode()).hexdigest()[:16],
+                    name=item["labels"].get("alertname", "unnamed alert"),
+                    starts_at=item["activeAt"],
+                    labels=item["labels"],
+                    summary=item.get("annotations", {}).get("summary", ""),
+                )
+                for item in data["alerts"]
+                if item["state"] == "firing" and item["labels"].get(self._label) in services
             )
-            for item in data["alerts"]
-            if item["state"] == "firing" and item["labels"].get(self._label) in services
-        )
 
     async def measure(self, query: Query, since: datetime, until: datetime, every: timedelta) -> tuple[Point, ...]:
         asked = moments(since, until, every)
@@ -163,10 +169,13 @@ class PrometheusMonitoring:
             step=f"{step:.3f}",
             timeout="7s",
         )
-        series = _data(answer)["result"]
+        series = _series(answer)
         if len(series) > SERIES_LIMIT:
             raise Rejected(f"{query.name} yields {len(series)} series; aggregate it")
-        return worst_series((_points(item["values"], asked, step) for item in series), query, asked)
+        if any(isinstance(item, dict) and "histograms" in item for item in series):
+            raise Rejected(f"{query.name} yields histograms; ask for one number of them (histogram_quantile)")
+        with _shape():
+            return worst_series([_points(item["values"], asked, step) for item in series], query, asked)
 
 
 class PrometheusDeployments:
@@ -191,15 +200,16 @@ class PrometheusDeployments:
             timeout="7s",
         )
         found: dict[tuple[str, str, datetime], Deployment] = {}
-        for item in _data(answer)["result"]:
-            labels = item["metric"]
-            service, version = labels.get(self._label, ""), _line(labels.get("version", "")) or "unknown version"
-            if service not in services:
-                continue
-            for at in {_moment(_value(value)) for _, value in item["values"]}:
-                if at is not None and since <= at <= until:
-                    by, summary = _line(labels.get("by", "")) or None, _line(labels.get("note", "")) or None
-                    found[service, version, at] = Deployment(service=service, version=version, at=at, by=by, summary=summary)
+        with _shape():
+            for item in _series(answer):
+                labels = item["metric"]
+                service, version = labels.get(self._label, ""), _line(labels.get("version", "")) or "unknown version"
+                if service not in services:
+                    continue
+                for at in {_moment(_value(value)) for _, value in item["values"]}:
+                    if at is not None and since <= at <= until:
+                        by, summary = _line(labels.get("by", "")) or None, _line(labels.get("note", "")) or None
+                        found[service, version, at] = Deployment(service=service, version=version, at=at, by=by, summary=summary)
         return tuple(sorted(found.values(), key=lambda one: one.at, reverse=True)[:DEPLOYMENTS_AT_MOST])
 
 
@@ -210,9 +220,29 @@ def _line(text: str) -> str:
 
 def _data(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict) or answer.get("status") != "success" or not isinstance(answer.get("data"), dict):
-        raise Unavailable("Prometheus answered in another shape than version 1 of its API")
+        raise Unavailable(ANOTHER_SHAPE)
+    warnings = answer.get("warnings")
+    lacks = [str(said)[:200] for said in warnings if not str(said).startswith("PromQL ")] if isinstance(warnings, list) else []
+    if lacks or answer.get("isPartial") is True:
+        raise Unavailable(f"Prometheus answered with a part of the data only: {'; '.join(lacks[:3]) or 'isPartial'}")
     data: dict[str, Any] = answer["data"]
     return data
+
+
+def _series(answer: Any) -> list[Any]:
+    series = _data(answer).get("result")
+    if not isinstance(series, list):
+        raise Unavailable(ANOTHER_SHAPE)
+    return series
+
+
+@contextmanager
+def _shape() -> Iterator[None]:
+    """Take what is missing or of another kind for an answer that can't be read, which is no silence and no green."""
+    try:
+        yield
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise Unavailable(f"{ANOTHER_SHAPE}: {type(error).__name__}") from error
 
 
 def _points(values: Iterable[tuple[float, str]], asked: tuple[datetime, ...], step: float) -> list[Point]:

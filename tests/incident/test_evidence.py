@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -56,6 +57,27 @@ def test_the_baseline_is_the_median_with_a_fifth_or_what_was_common(better: str,
 def test_too_little_from_before_says_nothing_about_what_is_normal() -> None:
     """A service that is new has no baseline, and none is made up."""
     assert evidence.baseline(points(1.0, 1.0, None, 1.0, 1.0, None), query(), OPENED, OPENED, 0.2) is None
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+@pytest.mark.parametrize("endless", [sys.float_info.max, -sys.float_info.max])
+@pytest.mark.parametrize("share", [2, 12, 20])
+def test_an_infinite_value_from_before_makes_nothing_normal(better: str, endless: float, share: int) -> None:
+    """A division by zero now and then is no reason to call everything well; where hardly anything else was measured, nobody knows."""
+    found = evidence.baseline(points(*[10.0] * (20 - share), *[endless] * share), query(better=better), OPENED, OPENED, 0.2)
+
+    assert (found and found.limit) == (None if share == 20 else 12.0 if better == "lower" else 8.0)
+    assert found is None or Baseline.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(("value", "said"), [(sys.float_info.max, "q is infinite at"), (-sys.float_info.max, "q is minus infinite at")])
+def test_an_infinite_sample_is_red_and_is_called_so(value: float, said: str) -> None:
+    """No number of 309 digits is put before people."""
+    asked = query(better="lower" if value > 0 else "higher", threshold=0.5)
+    reading = evidence.judged(asked, points(0.5, value), None, data_at=OPENED, until=OPENED + 30 * SECOND, gap=MINUTE)
+
+    assert reading.verdict == "red"
+    assert reading.said.startswith(said)
 
 
 def test_a_query_own_threshold_goes_before_the_baseline() -> None:

@@ -113,6 +113,13 @@ async def test_what_is_no_number_is_no_data_and_what_is_infinite_is_largest(text
         (always(200, b"<html>"), Unavailable, "JSON"),
         (always(200, ["no"]), Unavailable, "shape"),
         (always(200, {"status": "success"}), Unavailable, "shape"),
+        (always(200, {"status": "success", "data": {"resultType": "matrix"}}), Unavailable, "shape"),
+        (always(200, {"status": "success", "data": {"result": [{"metric": {}, "value": [1, "2"]}]}}), Unavailable, "shape"),
+        (always(200, matrix([(at(60), "many")])), Unavailable, "shape"),
+        (always(200, {"status": "success", "data": {"result": [{"metric": {}, "histograms": []}]}}), Rejected, "histogram_quantile"),
+        (always(200, b"[" * 200_000), Unavailable, "JSON"),
+        (always(200, {**matrix([(at(60), "0")]), "warnings": ["remote_read: store-2 refused"]}), Unavailable, "store-2"),
+        (always(200, {**matrix([(at(60), "0")]), "isPartial": True}), Unavailable, "part of the data"),
         (always(200, b" " * (BODY_LIMIT + 1)), Rejected, "aggregate"),
         (always(200, matrix(*[[] for _ in range(1_001)])), Rejected, "1001 series"),
     ],
@@ -123,6 +130,20 @@ async def test_every_way_to_say_no_is_one_of_ours(answer: Answering, error: type
         await PrometheusMonitoring(web(answer)).measure(QUERY, SINCE, UNTIL, EVERY)
 
     assert said in str(failure.value)
+
+
+async def test_a_word_about_the_query_takes_nothing_from_its_answer() -> None:
+    """Prometheus warns of a metric's name that it does not like; all of the data is there."""
+    warned = {**matrix([(at(60), "0.1")]), "warnings": ["PromQL info: metric might not be a counter", "PromQL warning: odd bucket"]}
+
+    assert 0.1 == (await PrometheusMonitoring(web(always(body=warned))).measure(QUERY, SINCE, UNTIL, EVERY))[-1][1]
+
+
+async def test_rules_in_another_shape_are_no_silence() -> None:
+    """Without an Alertmanager: an answer that can't be read does not say that nothing fires."""
+    for data in ({}, {"alerts": [{"labels": {"service": "checkout"}}]}, {"alerts": None}):
+        with pytest.raises(Unavailable, match="shape"):
+            await PrometheusMonitoring(web(always(body={"status": "success", "data": data}))).firing_alerts(("checkout",))
 
 
 async def test_a_word_on_when_to_come_back_is_kept() -> None:
