@@ -363,8 +363,9 @@ def _action_item_changed(before: Incident, incident: Incident, event: Event) -> 
     change = filing.change(before, incident, event)
     if change is not None:
         yield Draft(change, "action_item_changed")
-    if "owner" in event.data:
-        item = next(each for each in incident.action_items if each.id == event.data["id"])
+    owners = {each.id: each.owner for each in before.action_items}
+    item = next(each for each in incident.action_items if each.id == event.data["id"])
+    if not same_person(item.owner, owners[item.id]):
         text = messages.action_item_handed_over(incident, item, event.by)
         yield _post(incident, text, "action_item_owner")
         if not same_person(item.owner, event.by):

@@ -275,7 +275,7 @@ def test_whoever_is_given_an_action_item_hears_of_it_at_once() -> None:
     assert [("change_ticket", "action_item_changed"), ("post", "action_item_owner")] == asked(
         walk, "change_action_item", id="AI-1", owner="@Ana"
     )
-    assert [("change_ticket", "action_item_changed")] == asked(walk, "change_action_item", id="AI-1", due="2026-12-08")
+    assert [("change_ticket", "action_item_changed")] == asked(walk, "change_action_item", id="AI-1", owner="ana", due="2026-12-08")
 
 
 def test_a_ticket_that_has_arrived_is_changed_by_its_action_item() -> None:

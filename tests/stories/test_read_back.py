@@ -128,6 +128,12 @@ async def test_a_changed_item_changes_its_ticket_also_after_the_end(stage: Stage
 
     await eventually(told, what="the ticket with its words of today")
 
+    async def handed_over() -> bool:
+        posted = any("@ben: AI-1 is yours now" in text for text in story.world.chat.posts)
+        return posted and any(to == "ben" and "AI-1 is yours now" in text for to, text in story.world.pager.paged)
+
+    await eventually(handed_over, what="the new owner to hear of it")
+
     assert first == again
     assert answer["accepted"]
     assert [("ben", "open")] == [(item["owner"], item["status"]) for item in (await ask(handle, "state"))["action_items"]]
