@@ -305,7 +305,7 @@ class Settled(Frozen):
     stands_for: int | None = None
 
 
-EDITION = 8
+EDITION = 9
 """How incidents are carried out that begin now.
 
 An incident keeps the edition that it began with, so that a history of an earlier one is lived through as it was. 1: as it was.
@@ -317,7 +317,8 @@ doubtful try had filed them. 4: what went ahead without approval is approved aft
 oneself (TODO) is not complete; one thing is told in the singular. 5: an item of the status page that somebody ticks while the page has
 confirmed nothing says so, until the page has. 6: an opening whose severity its factors contradict is declared by the factors; next
 steps may be one text, and a duplicate need not say of what. 7: an approval that may come later does not hold up going on to resolution.
-8: what is not resolved within its time is told to the next rung at once.
+8: what is not resolved within its time is told to the next rung at once. 9: what a query measured before somebody
+changed it is not taken for what it measures now.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from incident import evidence
 from incident.events import MONITORING, Event
-from incident.evidence import Evidence, FiringNow, Reading, SampleReport, SampleRequest, Verdict
+from incident.evidence import Evidence, FiringNow, Measured, Reading, SampleReport, SampleRequest, Verdict
 from incident.model import Incident
 from incident.refusals import Blocker, Code, Refusal, refuse
 from incident.vocabulary import Criterion, Phase
@@ -87,7 +87,7 @@ def sampled(incident: Incident, asked: SampleRequest, report: SampleReport, now:
     watching = evidence.watched(incident)
     if watching is None or not looking(incident):
         return []
-    given = {measured.query: measured for measured in report.measured}
+    given = _still_meant(incident, asked, report)
     baselines = {name: measured.baseline for name, measured in given.items() if measured.baseline is not None}
     known = incident.evidence
     readings: list[Reading] = []
@@ -132,6 +132,13 @@ def sampled(incident: Incident, asked: SampleRequest, report: SampleReport, now:
         whole = "The whole verification period was green, by measurement; the incident can be resolved"
         events.append(_event("verification_passed", whole, now))
     return events
+
+
+def _still_meant(incident: Incident, asked: SampleRequest, report: SampleReport) -> dict[str, Measured]:
+    """What was measured, by query, without those that somebody changed while the look was under way."""
+    meant = {query.name: query.expression for query in evidence.queries(incident)}
+    changed = {query.name for query in asked.queries if meant.get(query.name) != query.expression} if incident.edition > 8 else set()
+    return {measured.query: measured for measured in report.measured if measured.query not in changed}
 
 
 _WORDS: dict[Verdict, str] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -32,8 +32,18 @@ def values(asked: SampleRequest, *given: float | None) -> tuple[Point, ...]:
     return tuple((at, given[min(number, len(given) - 1)]) for number, at in enumerate(moments))
 
 
-def look(walk: Walk, given: Mapping[str, tuple[float | None, ...]], *, firing: tuple[str, ...] = (), normal: float = 10.0) -> list[Event]:
-    """One look at which each query has these values; a baseline that is asked for was `normal` throughout."""
+def look(
+    walk: Walk,
+    given: Mapping[str, tuple[float | None, ...]],
+    *,
+    firing: tuple[str, ...] = (),
+    normal: float = 10.0,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[Event]:
+    """One look at which each query has these values; a baseline that is asked for was `normal` throughout.
+
+    `meanwhile`: what somebody does while it is under way.
+    """
     asked = verifying.request(walk.incident, walk.now)
     measured = []
     for query in asked.queries:
@@ -44,6 +54,7 @@ def look(walk: Walk, given: Mapping[str, tuple[float | None, ...]], *, firing: t
         measured.append(Measured(query=query.name, points=values(asked, *given.get(query.name, (None,))), baseline=known))
     alerts = tuple(FiringNow(fingerprint=name, name=name, starts_at=OPENED, service="checkout") for name in firing)
     report = SampleReport(measured=tuple(measured), firing=alerts)
+    meanwhile()
     return walk.record(verifying.sampled(walk.incident, asked, report, walk.now))
 
 

@@ -127,6 +127,14 @@ def test_where_more_is_better_too_little_is_red() -> None:
     assert ("red", "at least 1 is well") == (reading.verdict, reading.said.rpartition(", ")[2])
 
 
+@pytest.mark.parametrize(("seconds", "verdict"), [(60, "green"), (61, "gap")])
+def test_a_gap_is_longer_than_what_may_lack(seconds: int, verdict: str) -> None:
+    """Exactly the time that may pass without data is none, between two samples as at the end; a second more is one."""
+    between = ((OPENED, 0.1), (OPENED + seconds * SECOND, 0.1))
+    for samples, until in ((between, OPENED + seconds * SECOND), (between[:1], OPENED + seconds * SECOND)):
+        assert verdict == evidence.judged(query(threshold=0.5), samples, None, data_at=OPENED, until=until, gap=MINUTE).verdict
+
+
 def test_no_baseline_and_no_threshold_is_never_green() -> None:
     """What nobody can judge does not pass for well."""
     reading = evidence.judged(query(), points(1.0, 1.0), None, data_at=OPENED, until=OPENED + 30 * SECOND, gap=MINUTE)

@@ -226,6 +226,51 @@ def _unreachable(walk: Walk, minutes: int) -> list[Event]:
     return told
 
 
+def test_what_a_query_measured_before_it_was_changed_is_not_taken_for_what_it_measures_now() -> None:
+    """Changed while a look is under way: neither its numbers nor its baseline are those of the new expression."""
+    walk = measured_walk(BUSY)
+
+    def changed() -> None:
+        walk.does("measure", name="cpu", expression="busiest_cpu", reason="one machine is enough")
+
+    told = look(walk, {"cpu": (11.0,)}, normal=10.0, meanwhile=changed)
+
+    assert "cpu has not been measured yet" in told[0].text
+    assert Criterion.METRICS_AT_BASELINE not in walk.incident.criteria
+    assert {} == walk.incident.baselines
+
+    look(walk, {"cpu": (11.0,)}, normal=90.0)
+
+    assert 90.0 == walk.incident.baselines["cpu"].median
+
+
+def test_a_beginning_that_is_corrected_gives_another_baseline() -> None:
+    """The window moves with the beginning: what was normal is asked for again, and is not taken from within the trouble."""
+    walk = measured_walk(BUSY)
+    look(walk, {"cpu": (11.0,)}, normal=10.0)
+    before = walk.incident.baselines["cpu"]
+    walk.does("describe", started_at=(walk.incident.opened_at - timedelta(hours=1)).isoformat())
+    look(walk, {"cpu": (11.0,)}, normal=8.0)
+    now = walk.incident.baselines["cpu"]
+
+    assert (10.0, 8.0) == (before.median, now.median)
+    assert now.until < before.until
+
+
+def test_an_end_that_was_not_looked_at_is_not_passed() -> None:
+    """A look that was asked for before the period's end and is answered after it covers nothing of what is between."""
+    walk = measured_walk()
+    watched(walk, 1)
+    walk.does("confirm", criterion="symptom_resolved")
+    watched(walk, 14.5)
+
+    def late() -> None:
+        walk.now += timedelta(minutes=1)
+
+    assert "verification_passed" not in kinds(look(walk, {"error_ratio": (0.01,)}, meanwhile=late))
+    assert "verification_passed" in kinds(watched(walk, 1))
+
+
 def test_monitoring_that_is_away_for_a_moment_costs_nothing() -> None:
     """One look that fails is made up for by the next, which fetches what the first could not."""
     walk = measured_walk()
@@ -239,6 +284,17 @@ def test_monitoring_that_is_away_for_a_moment_costs_nothing() -> None:
     assert through == verifying.request(walk.incident, walk.now).since
     assert ["evidence"] == kinds(look(walk, {"error_ratio": (0.01,)}))
     assert walk.incident.verification_since is not None
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(120, True), (121, False)])
+def test_what_held_is_taken_back_once_no_next_look_can_make_up_for_the_silence(seconds: int, held: bool) -> None:
+    """A minute may lack, and the look that would have fetched it comes a minute later: that long and not longer."""
+    walk = measured_walk()
+    look(walk, {"error_ratio": (0.01,)})
+    walk.now += timedelta(seconds=seconds)
+    walk.record(verifying.unreachable(walk.incident, "connection refused", walk.now))
+
+    assert held == (Criterion.METRICS_AT_BASELINE in walk.incident.criteria)
 
 
 def test_monitoring_that_stays_away_is_owed_and_never_a_green() -> None:
