@@ -271,7 +271,7 @@ def test_a_post_of_the_wrong_shape_names_the_field(body: Any, field: str) -> Non
         ({"name": "a", "sevrity": "high"}, "sevrity: is not a field of this alert"),
         ({"alerts": [{"name": "a", "sevrity": "high"}]}, "alerts: alert 0: sevrity: is not a field of this alert"),
         ([{"name": "a"}], "body: must be a JSON object: one alert, or a list of them under alerts"),
-        ({"alerts": ["a"]}, "alerts: alert 0: body: must be a JSON object"),
+        ({"alerts": ["a"]}, "alerts: alert 0: body: must be an object"),
     ],
 )
 def test_a_mistake_in_an_alert_is_told_as_one(body: Any, said: str) -> None:
@@ -291,7 +291,7 @@ def test_a_null_that_nobody_needs_costs_no_alert(reader: Callable[[Any], Posted]
 
     assert [one.name for one in group.alerts] == ["High memory usage"]
     assert [problem.partition(" in ")[0] for problem in group.invalid] == [
-        "alert 1: labels: Input should be a valid dictionary",
+        "alert 1: labels: must be an object",
         "alert 2: must be a JSON object",
     ]
     assert group.about["common_labels"] == {}
