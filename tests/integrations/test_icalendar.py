@@ -182,6 +182,7 @@ async def test_whole_days_are_days_where_the_people_live(tmp_path: Path) -> None
         (("ATTENDEE:mailto:zoe@example.org",), "zoe@example.org"),
         (("ATTENDEE;PARTSTAT=DECLINED:mailto:ana@example.org", "ATTENDEE:mailto:ben@example.org"), "ben"),
         (("SUMMARY:[L1] ana",), "ana"),
+        (("SUMMARY:ana@example.org - Ops schedule",), "ana"),
         (("SUMMARY:On-call: Ana María - EU",), "Ana María"),
         (("SUMMARY:Jean-Luc",), "Jean-Luc"),
         (("STATUS:CANCELLED", "SUMMARY:ana"), None),
