@@ -25,7 +25,7 @@ from integrations.statuspage.published import Layout, PublicIncident, PublicPage
 from starter import openapi
 from starter.bodies import json_object
 from starter.desk import Desk
-from starter.problems import Problem
+from starter.problems import Problem, Unknown
 from starter.web.forms import form_of
 from starter.web.rendering import fragment, who
 from starter.web.status_page import IN_THE_DOOR, PublicSite, Unread
@@ -115,12 +115,18 @@ class Previewing:
             return nothing
 
     async def drawn(self, request: Request, incident: str, text: str, status: str) -> Markup:
-        """The preview as a part of a page; what stands in its way, in words."""
+        """The preview as a part of a page; what stands in its way, in words.
+
+        Raises:
+            Unknown: nobody has such an incident, or this one may not be seen.
+        """
         try:
             said = wording({"text": text.strip() or NOTHING_YET, **({"status": status} if status else {})})
             preview, problem = await self.look(incident, said, who(request)), ""
             if text.strip() and isinstance(preview.outcome, Publish):
                 self.writers.writes(incident, who(request))
+        except Unknown:
+            raise
         except Problem as error:
             preview, problem = None, error.detail
         return Markup(fragment(request, "room/preview.html", preview=preview, problem=problem))

@@ -108,11 +108,11 @@ def _in_and_out(arrangement: Arrangement, store: Store | None) -> APIRouter:
 
     @router.post("/logout")
     async def logout(request: Request) -> Response:
-        """End the session on this side; the cookie that is left opens nothing."""
+        """End the session on this side; the cookie that is left opens nothing, and the browser forgets what was typed and not sent."""
         secret = request.cookies.get(cookies.session)
         if secret and store is not None:
             await store.end_session(secret)
-        answer = RedirectResponse("/login?signed_out=1", status_code=303, headers={"Clear-Site-Data": '"cache"'})
+        answer = RedirectResponse("/login?signed_out=1", status_code=303, headers={"Clear-Site-Data": '"cache", "storage"'})
         cookies.take(answer, cookies.session)
         return answer
 

@@ -16,6 +16,7 @@ from starter.identity.store import Store
 from tests.browser.conftest import Site, Tab
 from tests.browser.test_room import enter
 from tests.starter.identity.doors import behind_a_proxy
+from tests.starter.web.nights import after
 
 Open = Callable[..., Tab]
 
@@ -72,6 +73,36 @@ def test_signed_out_in_the_middle_of_a_sentence_costs_a_sign_in(site: Site, tab:
     assert kept == LINE
     assert who == "You are ana"
     assert [event.by for event in site.desk.entries[incident] if event.kind == "internal_update" and LINE in event.text] == ["ana"]
+
+
+def test_what_one_could_not_send_is_there_for_nobody_else_at_this_browser(site: Site, tab: Open) -> None:
+    """Ben, who signs in after ana at the same browser, finds neither her update nor her post-mortem; she finds both again."""
+    incident = site.begins(Phase.TRIAGE)
+    over = f"INC-2026-{len(site.desk.incidents) + 1:04d}"
+    walk = after()
+    site.desk.incidents[over] = walk.incident.model_copy(update={"id": over})
+    site.desk.entries[over] = walk.timeline
+    window = tab(extra_http_headers=as_("ana", "leads"))
+    page = window.page
+    found: dict[str, tuple[str, str]] = {}
+    for who in ("ana", "ben", "ana again"):
+        window.context.set_extra_http_headers(as_(who.split()[0], "leads"))
+        enter(window, incident)
+        update = page.locator("#f-post_update-text").input_value()
+        if who == "ana":
+            page.locator("#f-post_update-text").fill(LINE)
+        page.goto(f"/incidents/{over}/postmortem?view=write")
+        page.wait_for_selector("html.scripted")
+        found[who] = (update, page.input_value("#text-root-cause"))
+        if who == "ana":
+            site.stop()
+            page.fill("#text-root-cause", "It was the retries.")
+            page.locator('[data-state="root-cause"]', has_text="no connection").wait_for()
+            page.goto("about:blank")
+            site.start()
+
+    assert found == {"ana": ("", found["ana"][1]), "ben": found["ana"], "ana again": (LINE, "It was the retries.")}
+    assert "retries" not in found["ana"][1]
 
 
 def test_what_one_may_not_see_looks_like_what_is_not_there(site: Site, tab: Open) -> None:

@@ -237,6 +237,19 @@ def test_the_next_up_on_the_same_folder_carries_on(tmp_path: Path) -> None:
         lost.start()
 
 
+def test_the_public_reads_an_update_once_it_is_posted(house: House) -> None:
+    """From the command to the text of the public page nobody has a hand in it, on the page of the incident and on the first one."""
+    incident = _open(house, severity="SEV1", customer_facing=True)
+    _settled(house, incident)
+    text = "Card payments fail in the EU; we roll back."
+    said = house.does(incident, "post_update", audience="external", text=text)
+    _until(lambda: text in house.call("GET", "/status").text, within=30)
+    summary = house.call("GET", "/status/api/v2/summary.json").text
+
+    assert said["accepted"], said
+    assert text in summary
+
+
 def test_the_doctor_sends_an_alert_through_the_whole_chain(house: House) -> None:
     """A test alert opens an incident that is marked as a drill, its first message is told, and nothing of it is left open."""
     found = house.call("POST", "/api/v1/doctor", {}).json()

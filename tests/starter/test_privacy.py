@@ -115,6 +115,18 @@ async def test_its_pages_are_not_there_either(http: httpx2.AsyncClient, path: st
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize("path", ["/preview", "/do/post_update"])
+async def test_no_preview_is_made_of_it(http: httpx2.AsyncClient, path: str) -> None:
+    """Whoever asks what the public would read of a private incident is told what they are told of an id that was never given."""
+    headers = {"x-actor": "eve", "accept": "text/html", "hx-request": "true"}
+    typed = {"text": "We are on it.", "audience": "external"}
+    answers = [await http.post(f"/incidents/{incident}{path}", headers=headers, data=typed) for incident in (SECRET, "INC-2026-9999")]
+    seen = [_WHEN.sub("", answer.text.replace(SECRET, "INC-2026-9999")) for answer in answers]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert seen[0] == seen[1]
+
+
 async def test_jumping_offers_it_to_those_in_it_only(http: httpx2.AsyncClient) -> None:
     """Nobody is offered a way to what they are not in."""
     offered = {who: (await http.get("/jump", headers={"x-actor": who})).text for who in ("ana", "eve")}

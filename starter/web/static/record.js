@@ -13,7 +13,8 @@ if (form) {
   const saved = form.querySelector("[data-saved]");
   const boxes = [...form.querySelectorAll("textarea[data-section]")];
   const clock = (at) => at.slice(11, 19) + " UTC";
-  const kept = (box) => `tocsin:${incident}:${box.dataset.section}`;
+  // By the person too: whoever signs in at this browser next gets nothing of it.
+  const kept = (box) => `tocsin:${document.body.dataset.who}:${incident}:${box.dataset.section}`;
   let last = boxes[0];
 
   class Section {

@@ -222,8 +222,8 @@ if ("stale" in body.dataset) {
   setTimeout(look, 5000);
 }
 
-// ---- Drafts: nothing typed is lost -----------------------------------------------------------------------------
-const draftName = (/** @type {HTMLFormElement} */ form) => `tocsin draft ${location.pathname} ${form.dataset.draft}`;
+// ---- Drafts: nothing typed is lost, and nobody else who signs in here gets it ----------------------------------
+const draftName = (/** @type {HTMLFormElement} */ form) => `tocsin draft ${body.dataset.who} ${location.pathname} ${form.dataset.draft}`;
 /** @param {any} form */
 function keep(form) {
   const kept = Object.fromEntries([...form.elements].filter((e) => e.name && e.type !== "hidden" && e.type !== "submit").filter((e) => e.type !== "radio" || e.checked)

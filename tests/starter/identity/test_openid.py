@@ -199,7 +199,7 @@ async def test_a_session_ends_after_a_shift(openid: Place) -> None:
 
 
 async def test_signing_out_ends_the_session_on_this_side(openid: Place) -> None:
-    """A cookie that somebody kept opens nothing any more."""
+    """A cookie that somebody kept opens nothing any more, and the browser is asked to forget pages and what was typed."""
     async with signed_in(openid) as browser:
         kept = browser.cookies["tocsin_sid"]
         out = await browser.post("/logout", headers=PAGE)
@@ -207,6 +207,7 @@ async def test_signing_out_ends_the_session_on_this_side(openid: Place) -> None:
         inside = await is_in(browser)
 
     assert (out.status_code, out.headers["location"]) == (303, "/login?signed_out=1")
+    assert out.headers["clear-site-data"] == '"cache", "storage"'
     assert not inside
 
 
