@@ -216,7 +216,35 @@ async def asked(stage: Stage, update: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
-OTHERS = {"channels": channels}
+async def follow_up(stage: Stage) -> str:
+    """What a closed incident still owes: a reminder, an item that changes hands and words while its tracker is away, and both are done."""
+    story = await Story.open(stage, "SEV3")
+    await story.does("acknowledge")
+    due = ((await story.now()) + timedelta(days=3)).date()
+    await story.does("add_action_item", item="Limit the retries", owner="ben", due=due.isoformat())
+    await story.does("add_action_item", item="Alert on retries", owner="eva", due=(due + timedelta(days=4)).isoformat())
+    await story.settled()
+    incident: Any = await story.handle.query("model")
+    clocks = {name: clock for name, clock in incident["clocks"].items() if name.startswith("action")}
+    closed = {**incident, "phase": "closed", "outbox": [], "down": {}, "clocks": clocks}
+    id = f"{story.id}/follow-up"
+    request = contract.FollowUpInput.model_validate({"incident": closed})
+    handle = await stage.client.start_workflow("FollowUp", request, id=id, task_queue=stage.queue)
+    await stage.skip(timedelta(days=2, hours=1))
+    tickets = story.world.tickets
+    tickets.down = True
+    told = {"by": "ana", "id": "AI-1", "item": "Limit all retries", "owner": "eva", "due": (due + timedelta(days=7)).isoformat()}
+    await handle.execute_update("change_action_item", told)
+    await stage.skip(timedelta(minutes=10))
+    tickets.down = False
+    await handle.execute_update("complete_action_item", {"by": "eva", "id": "AI-2"})
+    await stage.skip(timedelta(days=5))
+    await handle.execute_update("complete_action_item", {"by": "eva", "id": "AI-1"})
+    await handle.result()
+    return id
+
+
+OTHERS = {"channels": channels, "follow-up": follow_up}
 """Workflows that have no timeline: only that they replay is held against them."""
 
 SCENARIOS = {

@@ -36,6 +36,7 @@ def test_every_shape_of_history_is_there() -> None:
 
     assert names >= {"closed", "mid-flight", "continued", "outage", "measured", "deliveries", "items"}
     assert len([path for path in GOLDEN if path.name.startswith("continued")]) > 2
+    assert {path.name.split(".")[0] for path in FOLDER.glob("*/*.other.json")} >= {"channels", "follow-up"}
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.name.split('.')[0]}")
@@ -58,7 +59,7 @@ async def test_recorded_incidents_replay_in_the_sandbox_of_the_workers() -> None
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.other.json")), ids=lambda path: f"{path.parent.name}/{path.name.split('.')[0]}")
 async def test_recorded_lives_of_other_workflows_replay(path: Path) -> None:
-    """What keeps the pauses runs on through an upgrade as well."""
+    """What keeps the pauses, and what sees to a closed incident's action items for weeks, run on through an upgrade as well."""
     replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, interceptors=[Guard()], workflow_runner=sandboxed_runner())
     result = await replayer.replay_workflow(_history(path), raise_on_replay_failure=False)
 
