@@ -79,7 +79,8 @@ def family(name: str, kind: str, meaning: str, values: Mapping[Labels, float]) -
     lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
     for labels, value in sorted(values.items()):
         shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-        lines.append(f"{name}{{{shown}}} {value:g}" if shown else f"{name} {value:g}")
+        # All digits that a float keeps: a counter of millions that were cut to six would stand still, and then jump.
+        lines.append(f"{name}{{{shown}}} {value:.15g}" if shown else f"{name} {value:.15g}")
     return lines
 
 

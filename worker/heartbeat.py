@@ -55,7 +55,10 @@ class Heartbeat:
     async def beat_for_ever(self) -> None:
         try:
             while True:
-                await self.beat()
+                try:
+                    await self.beat()
+                except Exception:
+                    log.exception("the heartbeat failed")
                 await asyncio.sleep(self._every)
         finally:
             await self._client.aclose()
@@ -71,6 +74,6 @@ class Heartbeat:
         except httpx2.HTTPError as error:
             log.warning("the heartbeat could not be sent", cause=type(error).__name__)
             return False
-        if response.is_error:
+        if not response.is_success:  # nor is a redirect: nobody follows it, and who waits there hears nothing
             log.warning("the heartbeat was not accepted", status=response.status_code)
-        return not response.is_error
+        return response.is_success

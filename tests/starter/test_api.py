@@ -14,6 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from incident.commands import COMMANDS
+from starter import metrics
 from starter.api import Door, Kind, create_app
 from starter.live import Rooms
 from tests.incident.measurements import look, measured_walk
@@ -425,6 +426,13 @@ async def test_a_measurement_is_a_small_picture(http: httpx2.AsyncClient, desk: 
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/svg+xml")
     assert "error_ratio is 0.31" in picture.text
     assert nothing.status_code == 404
+
+
+def test_a_counter_keeps_all_its_digits() -> None:
+    """One request more is seen behind the millionth as well; a rate of what is rounded stands still, and then jumps."""
+    lines = [metrics.family("tocsin_x_total", "counter", "X.", {(): value})[-1] for value in (1_234_567, 12_345_678.25, 3.0)]
+
+    assert lines == ["tocsin_x_total 1234567", "tocsin_x_total 12345678.25", "tocsin_x_total 3"]
 
 
 async def test_what_is_owed_and_what_waits_is_in_the_metrics(http: httpx2.AsyncClient, desk: FakeDesk) -> None:

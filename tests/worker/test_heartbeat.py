@@ -55,7 +55,7 @@ async def test_no_progress_no_beat() -> None:
     assert [] == listener.beats
 
 
-@pytest.mark.parametrize("answer", [500, 404, None])
+@pytest.mark.parametrize("answer", [500, 404, 302, None])
 async def test_a_beat_that_is_lost_stops_nothing(answer: int | None) -> None:
     """The watcher is down for a moment: the next beat goes out in its time."""
     listener = Listener(answer, 200)
@@ -66,6 +66,27 @@ async def test_a_beat_that_is_lost_stops_nothing(answer: int | None) -> None:
     beating.cancel()
 
     assert alive
+
+
+async def test_a_beat_that_fails_in_a_way_nobody_foresaw_is_not_the_last() -> None:
+    """The worker goes on beside it; without the next beat the watcher would alarm until the worker is started anew."""
+    asked = 0
+
+    async def falters() -> str | None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise LookupError("of a kind that is new")
+        return None
+
+    listener = Listener(200)
+    beating = asyncio.create_task(Heartbeat(URL, 0, falters, transport=httpx2.MockTransport(listener)).beat_for_ever())
+
+    try:
+        await eventually(lambda: bool(listener.beats), within=5)
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
 
 
 async def test_a_temporal_that_does_not_answer_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
