@@ -64,9 +64,11 @@ def test_a_server_that_stops_is_said_in_words_and_comes_back_without_a_gap(site:
 def test_a_first_connection_that_is_refused_is_tried_again(site: Site, tab: Open) -> None:
     """A room that was opened in the middle of a restart becomes live by itself."""
     site.refusals_of_live = 1
+    asked = len(site.live_requests)
     page = enter(tab(), site.open())
 
     assert page.locator("#live-state").inner_text() == "Live"
+    assert (site.refusals_of_live, len(site.live_requests) - asked) == (0, 2)
 
 
 def test_eight_tabs_of_a_room_load_and_hidden_ones_hold_no_stream(site: Site, tab: Open) -> None:

@@ -92,20 +92,25 @@ def test_no_button_is_ever_disabled(site: Site, tab: Open, phase: Phase) -> None
     page = tab().page
     page.goto(f"/incidents/{site.begins(phase, severity=None if phase is Phase.DETECTION else 'SEV2')}")
 
-    assert page.locator("[disabled]").count() == 0
+    assert page.locator("[disabled], [aria-disabled], [inert]").count() == 0
     assert sorted(page.eval_on_selector_all("details.verb", "all => all.map(e => e.id)")) == sorted(
         f"do-{verb}" for verb in COMMANDS if verb != "post_update"
     )
 
 
 def test_severity_and_clocks_can_be_read_without_colour(site: Site, tab: Open) -> None:
-    """A word and a shape say it; colour says it again."""
-    incident = site.open()
-    page = enter(tab(), incident)
-    badge = page.locator("#r-head .sev")
+    """A word and a shape of its own say it; colour says it again."""
+    page = tab().page
+    shapes = {}
+    for severity in ("SEV3", "SEV2", "SEV1"):
+        page.goto(f"/incidents/{site.begins(Phase.TRIAGE, severity=severity)}")
+        shapes[page.locator("#r-head .sev").inner_text()] = page.locator("#r-head .sev svg").inner_html()
 
-    assert badge.inner_text() == "SEV1"
-    assert badge.locator("svg path").count() == 1
+    assert list(shapes) == ["SEV3", "SEV2", "SEV1"]
+    assert len(set(shapes.values())) == 3
+
+    page.goto(f"/incidents/{site.open()}")
+
     assert {word.inner_text() for word in page.locator("#r-clocks [data-state-word]").all()} == {"left"}
 
 
@@ -125,7 +130,7 @@ def test_a_change_made_elsewhere_shows_within_a_second_and_moves_nothing(site: S
 
     assert page.evaluate("window.took") < 1000
     assert page.locator("#checklist-triage").get_attribute("open") is not None
-    assert page.evaluate("window.scrollY") == top
+    assert page.evaluate("window.scrollY") == top == 300
 
 
 def test_new_rows_wait_while_i_read_further_down(site: Site, tab: Open) -> None:

@@ -26,6 +26,10 @@ from tests.starter.web.nights import ONE, WalkedDesk, after, opened
 YESTERDAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
+TIME = r"\d+ (?:s|min|h|d)\b|\d+:\d\d"
+"""A span of time, as the page says it."""
+
+
 def recent(severity: str = "SEV1", **fields: Any) -> Walk:
     """An incident that began yesterday, so that every period holds it, whatever the hour."""
     return Walk(opening_of(severity, **fields), YESTERDAY)
@@ -116,6 +120,38 @@ async def test_each_number_leads_to_its_incidents(http: httpx2.AsyncClient, desk
     assert all('id="behind"' in each for each in found)
     assert sum(f'<a href="/incidents/{ONE}">{ONE}</a>' in each.split('class="numbers"')[0] for each in found) >= 7
     assert nonsense.status_code == 404
+
+
+async def test_a_time_is_told_as_a_link_wherever_it_stands(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """Median, 90 %, shortest, longest and mean each lead to the incidents that they are made of, of all and of each group."""
+    for number, minutes in enumerate((1, 2, 3, 4, 5, 8), start=1):
+        walk = recent(services=["checkout"])
+        walk.forward(minutes=minutes)
+        walk.does("acknowledge")
+        desk.holds(walk, f"INC-2026-{number:04d}")
+    page = (await http.get("/analytics")).text
+    card = page[page.index('class="number"') : page.index('class="charts"')]
+    groups = page[page.index('aria-labelledby="groups"') : page.index("Data table:")]
+    bare = [re.findall(TIME, re.sub(r"<a [^>]*>[^<]*</a>", "", part)) for part in (card, groups)]
+
+    assert bare == [[], []]
+    assert [len(re.findall(r'behind=acknowledge[^"]*#behind">[^<]*' + TIME, part)) for part in (card, groups)] == [4, 4]
+
+
+async def test_of_one_group_refusals_and_action_items_are_told_too(http: httpx2.AsyncClient, desk: WalkedDesk) -> None:
+    """The link of a group leads to the page of that group alone, with everything that is counted."""
+    refused = desk.holds(recent(services=["checkout"]), "INC-2026-0001")
+    refused.refused("close")
+    desk.holds(recent("SEV2", services=["search"]), "INC-2026-0002")
+    page = (await http.get("/analytics")).text
+    only = {link for link in re.findall(r'<a href="([^"]*)">only', page)}
+    told = {link: (await http.get(link.replace("&amp;", "&"))).text for link in only}
+
+    assert {link.rpartition("&amp;")[2] for link in only} >= {"severity=SEV1", "severity=SEV2", "service=checkout", "service=search"}
+    assert {link.rpartition("=")[2] for link, text in told.items() if "Nothing was refused." not in text and "Refused by" in text} == {
+        "SEV1",
+        "checkout",
+    }
 
 
 @pytest.mark.parametrize("query", ["days=-1", "days=x", "severity=SEV9", "days=99999999"])
