@@ -59,7 +59,7 @@ class Intake:
         self._rules = rules
         self._general_channel = general_channel
         self._within = within
-        self._in_flight = asyncio.Semaphore(options.SIGNALS_IN_FLIGHT)
+        self._in_flight = asyncio.Semaphore(options.POSTS_IN_FLIGHT)
 
     async def take(self, posted: Posted, now: datetime) -> dict[str, Any]:
         """Hand every alert to Temporal; answer with counts once it holds them all.

@@ -18,7 +18,7 @@ from integrations.monitoring.posted import Group, Posted, Unreadable
 from starter import webhooks
 from starter.bodies import posted_by_a_machine
 from starter.webhooks import Intake, batches
-from workflows.options import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, SIGNALS_IN_FLIGHT
+from workflows.options import ALERTS_A_SIGNAL, BYTES_A_SIGNAL, POSTS_IN_FLIGHT
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -132,7 +132,7 @@ async def test_groups_go_side_by_side_and_not_all_at_once(server: Server, intake
     for id, message in zip(server.order, server.messages, strict=True):
         order.setdefault(id, []).extend(each["fingerprint"] for each in message["alerts"])
 
-    assert server.most_at_once == SIGNALS_IN_FLIGHT
+    assert server.most_at_once == POSTS_IN_FLIGHT
     assert list(order.values()) == [[f"{n:016x}" for n in range(120)]] * 20
 
 
