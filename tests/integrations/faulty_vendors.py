@@ -163,7 +163,7 @@ class ShortRedmine(FakeVendor):
 
     def answer(self, request: httpx2.Request, body: Any) -> httpx2.Response:
         match request.url.path.strip("/").split("/"):
-            case ["issues", name] if self.issues:
+            case ["issues", name] if int(name.removesuffix(".json")) <= len(self.issues):
                 return self._issue(self.issues[int(name.removesuffix(".json")) - 1], body)
             case ["issues.json"]:
                 return self._all(request, body)
