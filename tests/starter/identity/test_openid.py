@@ -211,6 +211,16 @@ async def test_signing_out_ends_the_session_on_this_side(openid: Place) -> None:
     assert not inside
 
 
+@pytest.mark.parametrize("secret", ["", "0", "a" * 4000, "%00%ff", "' OR 1=1 --", "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+async def test_rubbish_in_the_cookie_is_nobody(openid: Place, secret: str) -> None:
+    """Whatever stands where the session should, a page leads to the sign-in and a program is told to sign in; nothing breaks."""
+    async with openid.client() as browser:
+        headers = [(name.encode(), value.encode()) for name, value in {**PAGE, "Cookie": f"tocsin_sid={secret}"}.items()]
+        answers = [(await browser.get(path, headers=headers)).status_code for path in ("/docs", "/api/v1/whoami")]
+
+    assert answers == [303, 401]
+
+
 async def test_signing_in_again_gives_a_new_session_and_ends_the_one_before(openid: Place) -> None:
     """A session id that somebody planted or kept is not the one that is signed in."""
     async with signed_in(openid) as browser:
