@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -21,11 +23,16 @@ from tests.starter.conftest import House
 pytestmark = pytest.mark.server
 
 
+_ports = itertools.count(10_000 + os.getpid() * 101 % 20_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody uses, from below those that systems give out by themselves: nobody gets it meanwhile."""
+    while True:
+        port = 10_000 + next(_ports) % 20_000
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def started(folder: Path, **settings: str) -> asyncio.subprocess.Process:
