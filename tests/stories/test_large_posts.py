@@ -21,7 +21,6 @@ def large(at: datetime, instance: str) -> dict[str, Any]:
     return {**plain, "labels": {**plain["labels"], **{f"label_{number}": str(number) * 10_000 for number in range(30)}}}
 
 
-@pytest.mark.lengthy
 async def test_labels_of_ten_kilobytes_reach_the_incident_in_signals_that_the_server_takes(stage: Stage) -> None:
     """Fifty such alerts at once are more than one message takes: they go in several, and none is lost."""
     monitoring = Monitoring(stage)
@@ -34,7 +33,6 @@ async def test_labels_of_ten_kilobytes_reach_the_incident_in_signals_that_the_se
     assert (await monitoring.group("large"))["incident"] == story.id
 
 
-@pytest.mark.lengthy
 async def test_a_first_post_that_is_more_than_an_incident_can_be_opened_with_loses_nothing(stage: Stage) -> None:
     """It is opened with as many as fit, and the others follow."""
     monitoring = Monitoring(stage)
@@ -46,7 +44,6 @@ async def test_a_first_post_that_is_more_than_an_incident_can_be_opened_with_los
     assert len((await monitoring.group("first"))["firing"]) == 80
 
 
-@pytest.mark.lengthy
 async def test_what_a_closed_incident_knew_does_not_hide_what_comes_after_it_in_the_same_large_post(stage: Stage) -> None:
     """Each part of a large post is asked about: the part that is known opens nothing, the new one does."""
     monitoring = Monitoring(stage)
