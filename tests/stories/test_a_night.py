@@ -12,6 +12,7 @@ from incident.vocabulary import Severity
 from tests.harness import POSTMORTEM, Stage, Story, alert, eventually
 
 
+@pytest.mark.lengthy
 async def test_sev1_from_alert_to_closed_postmortem_two_weeks_later(stage: Stage) -> None:
     """A SEV1 goes from its alert through all six phases, and its last action item is chased until it is done."""
     first = AlertInput.model_validate(alert())
