@@ -19,21 +19,22 @@ ENTRIES_BYTES = 1_000_000
 """Of entries in one answer; whoever wants the others asks for those after the last one."""
 
 ALL_THERE = 100_000
-"""Bytes of an answer that was surely not cut: no entry takes as much as ENTRIES_BYTES less this."""
+"""Bytes up to which no answer is cut, however large its next entry is: so whoever reads a smaller one has all."""
 
 
 def entries(timeline: Iterable[Event], after: int = 0) -> list[dict[str, Any]]:
     """The entries after number `after`, oldest first, as many as one answer takes."""
     found: list[dict[str, Any]] = []
-    room = ENTRIES_BYTES
+    taken = 0
     for event in timeline:
         if event.seq <= after:
             continue
         entry = event.model_dump(mode="json")
-        room -= len(json.dumps(entry))
-        if found and room < 0:
+        size = len(json.dumps(entry))
+        if taken > ALL_THERE and taken + size > ENTRIES_BYTES:
             break
         found.append(entry)
+        taken += size
     return found
 
 

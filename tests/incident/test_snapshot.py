@@ -256,3 +256,11 @@ def _of(timeline: list[Event]) -> Callable[[int], Awaitable[list[dict[str, Any]]
         return snapshot.entries(timeline, after)
 
     return ask
+
+
+async def test_an_entry_of_any_size_hides_none_that_comes_after_it() -> None:
+    """Somebody who signals thousands of alerts at once makes one entry of them; those before and after it are read as well."""
+    lengths = (20, 1_500_000, 20, 950_000, 50_000, 990_000, 20)
+    timeline = [Event(seq=number, kind="note", by="ana", at=OPENED, text="x" * length) for number, length in enumerate(lengths, start=1)]
+
+    assert [entry["seq"] for entry in await snapshot.every_entry(_of(timeline))] == list(range(1, len(lengths) + 1))
