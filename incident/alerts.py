@@ -111,8 +111,11 @@ class AlertInput(BaseModel):
         return max(self.ends_at, self.starts_at) if self.status == "resolved" and self.ends_at is not None else None
 
 
-def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
-    """Read one alert or a list of them: the good ones, and for each bad one what is wrong with it."""
+def parse(raw: object, *, earlier: bool = False) -> tuple[list[AlertInput], list[str]]:
+    """Read one alert or a list of them: the good ones, and for each bad one what is wrong with it.
+
+    `earlier`: in the words that an incident had for it before the sixth edition.
+    """
     items = raw if isinstance(raw, list) else [raw]
     good: list[AlertInput] = []
     bad: list[str] = []
@@ -120,7 +123,7 @@ def parse(raw: object) -> tuple[list[AlertInput], list[str]]:
         try:
             good.append(AlertInput.model_validate(item))
         except ValidationError as error:
-            first = problems(error)[0]
+            first = problems(error, earlier=earlier)[0]
             bad.append(f"alert {number}: {first['field']}: {first['message']}")
     if not items:
         bad.append("the list of alerts is empty")

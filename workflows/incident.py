@@ -548,7 +548,7 @@ class Incident:
     def _take_alerts(self, payloads: list[Any]) -> None:
         if len(payloads) != 1:
             raise InvalidInput([{"field": contract.ALERT, "message": f"takes one alert or a list of them, not {len(payloads)} arguments"}])
-        good, bad = alerts.parse(payloads[0])
+        good, bad = alerts.parse(payloads[0], earlier=self.incident.edition < 6)
         for problem in bad[:10]:
             self.note_invalid(contract.ALERT, problem, by=MONITORING)
         late = [alert for alert in good if alert.group] if not self.incident.open else []
@@ -561,6 +561,15 @@ class Incident:
             self._record_alerts(rest)
 
     def _record_alerts(self, good: list[AlertInput]) -> None:
+        """Put them on record, in entries that can be read: one of very many alerts would be larger than any answer may be."""
+        few = options.ALERTS_A_SIGNAL
+        if len(good) > few and workflow.patched(patches.BOUNDED_HANDOVERS):
+            for first in range(0, len(good), few):
+                self._record_some(good[first : first + few])
+        else:
+            self._record_some(good)
+
+    def _record_some(self, good: list[AlertInput]) -> None:
         self.conductor.tick()
         newer = self._newer(good)
         joined = alerts.joining(good, self.incident.policy)

@@ -61,7 +61,7 @@ It may go with `ALERTS_IN_WAVES`, and in the register once that has continued as
 
 BOUNDED_HANDOVERS = "bounded-handovers"
 """Alerts that a merge hands over, that go back to their group, and that wait while the register goes on in a new run are bounded by
-their size as well as their number (2026-12).
+their size as well as their number; those of one message make several entries where they are very many (2026-12).
 
 It may go once no incident of before is running, and in the register once that has continued as new under this version.
 """

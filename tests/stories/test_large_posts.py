@@ -138,3 +138,14 @@ async def _packed_starts(handles: list[WorkflowHandle[Any, Any]]) -> AsyncIterat
     for handle in handles:
         started = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes
         yield b'"packed"' in started.input.payloads[0].data
+
+
+async def test_thousands_of_alerts_in_one_message_make_entries_that_can_be_read(stage: Stage) -> None:
+    """Somebody hands them over without the door, which would have parted them: all are there, and no entry is a book."""
+    story = await Story.open(stage, "SEV2")
+    at = await _now(stage)
+    await story.handle.signal("alert", [alert("Many", at=at, instance=str(number)) for number in range(1_200)])
+    await _told(story, 1_200)
+    entries = [len(entry["data"]["alerts"]) for entry in await story.timeline() if entry["data"].get("alerts")]
+
+    assert (sum(entries), max(entries)) == (1_200, options.ALERTS_A_SIGNAL)
